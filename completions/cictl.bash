@@ -10,8 +10,8 @@ _cictl_node() {
         ;;
     "cictl serve")
         commands=""
-        options="--host --port --data-dir --store --no-auth --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level --debug -h --help"
-        valued="--host --port --data-dir --store --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level"
+        options="--host --port --data-dir --store --files --no-auth --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level --debug -h --help"
+        valued="--host --port --data-dir --store --files --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level"
         arguments="" repeated=""
         ;;
     "cictl run-agent")
@@ -586,8 +586,8 @@ _cictl_node() {
         ;;
     "cictl store check")
         commands=""
-        options="--data-dir -o --output --query --debug -h --help"
-        valued="--data-dir -o --output --query"
+        options="--data-dir --files -o --output --query --debug -h --help"
+        valued="--data-dir --files -o --output --query"
         arguments="" repeated=""
         ;;
     "cictl store backup")

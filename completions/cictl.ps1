@@ -57,6 +57,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--port', 'Port; 0 takes a free one. [env var: CICTL_PORT; default: (that of CICTL_SERVER_ADDR, else 8112); 0<=x<=65535]');
                 , @('--data-dir', 'Where everything is kept; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
                 , @('--store', 'Keep the records in PostgreSQL, postgresql://USER@HOST:PORT/DATABASE, and only files in the data directory. The password may come from PGPASSWORD or ~/.pgpass. [env var: CICTL_STORE; default: (the data directory)]');
+                , @('--files', 'Where artifacts and reports are kept: a directory, or s3://bucket/prefix with the AWS_* variables. [env var: CICTL_FILES; default: (the data directory)]');
                 , @('--no-auth', 'Ask nobody for a token, whoever reaches the address; refused once there are tokens.');
                 , @('--allowed-host', 'Answer under this name too, as a proxy or another machine asks for; .example.com means all names below. May be repeated. The variable holds several, separated by blanks. [env var: CICTL_ALLOWED_HOSTS]');
                 , @('--public-url', 'The address that browsers show, if a proxy with another one is in front: https://ci.example.com. [env var: CICTL_PUBLIC_URL]');
@@ -81,7 +82,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--host', '--port', '--data-dir', '--store', '--allowed-host', '--public-url', '--trusted-proxy', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--max-project-artifacts', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--keep-audit', '--log-level')
+            valued = @('--host', '--port', '--data-dir', '--store', '--files', '--allowed-host', '--public-url', '--trusted-proxy', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--max-project-artifacts', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--keep-audit', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -1919,13 +1920,14 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--data-dir', 'The server''s data directory; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
+                , @('--files', 'Where the server keeps artifacts and reports, if elsewhere: as for `cictl serve`. [env var: CICTL_FILES; default: (the data directory)]');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--data-dir', '-o', '--output', '--query')
+            valued = @('--data-dir', '--files', '-o', '--output', '--query')
             arguments = @()
             repeated = ''
         }

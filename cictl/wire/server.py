@@ -37,6 +37,7 @@ class ServerInfo(Message):
 
     Attributes:
         instance_id: Changes at each start (ours).
+        files: Where artifacts and reports are: `directory`, or the URL of a bucket (ours).
         features: The names of extensions (ours).
         store: What keeps the records: `tinydb` or `postgresql` (ours).
     """
@@ -46,6 +47,7 @@ class ServerInfo(Message):
     version: str = ""
     hostname: str = ""
     instance_id: str = ""
+    files: str = ""
     features: list[str] = msgspec.field(default_factory=list)
     store: str = ""
 

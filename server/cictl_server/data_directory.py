@@ -25,7 +25,8 @@ from cictl.base.urls import without_user_info
 from cictl.wire.access import NewToken, TokenRequest
 from cictl.wire.audit.chain import ChainWalk
 from cictl.wire.audit.records import AuditAction, TargetKind
-from cictl_server.blobs.directory import DirectoryBlobs
+from cictl_server.blobs.contract import Blobs
+from cictl_server.blobs.opening import open_blobs
 from cictl_server.errors import Conflict, InvalidRequest, NotFound
 from cictl_server.services.access.authentication import Policy
 from cictl_server.services.access.first_token import FILE as FIRST_TOKEN
@@ -35,6 +36,7 @@ from cictl_server.services.audit.refusals import RefusalBudget
 from cictl_server.services.audit.trail import Trail, chain_ends
 from cictl_server.services.core.deeds import deed_of_system
 from cictl_server.services.core.hub import Hub
+from cictl_server.services.retention.sweep import Sweep
 from cictl_server.services.secrets.own.sealing import FILE as SECRETS_KEY
 from cictl_server.signals.watches import LocalWakes
 from cictl_server.store.contract import StoreLocked, View
@@ -65,12 +67,14 @@ class Examined:
         problems: One text for each problem; empty for a sound directory.
         is_in_use: A server uses it. Then files are not checked, because they change.
         kept_bytes: What logs and artifacts take, as the records tell.
+        dangling: Sizes of files that no record names. They harm nothing, and the server removes them in time.
     """
 
     state: CopiedState
     records: dict[str, int]
     jobs: dict[str, int]
     kept_bytes: dict[str, int]
+    dangling: list[int]
     problems: list[str]
     is_in_use: bool
 
@@ -98,15 +102,27 @@ class Compacted:
     after_bytes: int
 
 
-def examine(directory: Path) -> Examined:
+def examine(directory: Path, *, files: str = "") -> Examined:
     """Read everything as a server would, from a copy, so that a running server does not matter.
+
+    Args:
+        files: Where artifacts and reports are, as for the server; see `open_blobs`.
 
     Raises:
         NotFound: There is no database.
         StoreTooNew, StoreCorrupt: A server would refuse it.
+        InvalidRequest, BlobsAway: The place for files can't be used.
     """
-    in_use = _has_server(directory)
-    with _opened(directory) as (state, store), store.read() as view:
+    in_use, blobs = _has_server(directory), open_blobs(files, data_dir=directory, environ=os.environ)
+    with _opened(directory) as (state, store):
+        dangling = [blob.size for blob in Sweep(store, blobs, utc_now).unnamed()]
+        return _examined(directory, state, store, blobs, dangling=dangling, in_use=in_use)
+
+
+def _examined(
+    directory: Path, state: CopiedState, store: TinyStore, blobs: Blobs, *, dangling: list[int], in_use: bool
+) -> Examined:
+    with store.read() as view:
         return Examined(
             state=state,
             records={name: len(rows) for name, rows in _tables(store).items()},
@@ -115,7 +131,8 @@ def examine(directory: Path) -> Examined:
                 "logs": sum(job.log_size for job in view.jobs.iter_all()),
                 "artifacts": sum(artifacts.bytes for artifacts in view.artifacts.iter_all()),
             },
-            problems=[*_strays(view), *([] if in_use else _missing_files(directory, view))],
+            dangling=dangling,
+            problems=[*_strays(view), *([] if in_use else _missing_files(directory, view, blobs))],
             is_in_use=in_use,
         )
 
@@ -282,9 +299,8 @@ def _strays(view: View) -> Iterator[str]:
                 yield f"artifact {entry.path!r} of job-{record.number} leads out of its folder"
 
 
-def _missing_files(directory: Path, view: View) -> Iterator[str]:
+def _missing_files(directory: Path, view: View, blobs: Blobs) -> Iterator[str]:
     """Yield a text for each loss of a finished execution: log bytes that count, acknowledged artifacts."""
-    blobs = DirectoryBlobs(directory)
     for job in view.jobs.iter_all():
         size = _size(directory / "logs", f"{job.log_name}.log")
         if job.status.is_terminal and size < job.log_size:

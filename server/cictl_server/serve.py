@@ -15,7 +15,7 @@ from cictl.installation.releases.release import ReleaseError
 from cictl.wire.words import DEFAULT_PORT
 from cictl_server.admission import Admission
 from cictl_server.app import ROUTES, create_app
-from cictl_server.blobs.directory import DirectoryBlobs
+from cictl_server.blobs.opening import open_blobs, wait_for
 from cictl_server.connections import ConnectionLimits
 from cictl_server.errors import InvalidRequest, StoreAway
 from cictl_server.http.browsers.cookies import SessionCookie
@@ -71,6 +71,7 @@ class ServerConfig:
     Attributes:
         data_dir: Where files are kept, and the records too unless `store` names a database.
         store: URL of a PostgreSQL database; empty for TinyDB.
+        files: Where artifacts, reports and icons are, a directory or `s3://bucket/prefix`; empty for the data directory.
         port: 0 takes a free one.
         no_auth: Ask nobody for a token, also on an address that other machines reach.
         agent_timeout: What an agent runs is given up after this silence of it.
@@ -92,6 +93,7 @@ class ServerConfig:
 
     data_dir: Path
     store: str = ""
+    files: str = ""
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     no_auth: bool = False
@@ -139,10 +141,14 @@ class Server:
         Raises:
             InvalidRequest: `no_auth` is set although there are tokens, or a URL, an allowed host or a proxy is bad.
             StoreError: The data can't be opened.
+            BlobError: The place for files can't be used.
             OSError: The address can't be bound.
         """
         for vault_url in config.vault_urls:
             check_url(vault_url)
+        blobs = open_blobs(config.files, data_dir=config.data_dir, environ=config.environ)
+        if config.files:
+            wait_for(blobs)
         self._hosts, rule = _origin_rule(config)
         proxies = TrustedProxies(config.trusted_proxies)
         self._stopping = threading.Event()
@@ -167,7 +173,6 @@ class Server:
                 "refusing --no-auth: this server has tokens, and would stop asking for them",
                 hint="start it without --no-auth; `cictl tokens create --data-dir` helps if every token is lost",
             )
-        blobs = DirectoryBlobs(config.data_dir)
         self._logs = open_logs(storage, blobs, config.data_dir)
         self.services = Services.build(
             self._store,
@@ -226,6 +231,9 @@ class Server:
         maintenance = threading.Thread(target=self._maintain, name="maintenance")
         maintenance.start()
         threading.Thread(target=self._reload_projects, name="reload", daemon=True).start()
+        threading.Thread(
+            target=self.services.core.file_watch.run, args=(self._stopping,), name="files", daemon=True
+        ).start()
         retention = threading.Thread(target=self._keep_in_bounds, name="retention")
         retention.start()
         logs = threading.Thread(target=self._finish_logs, name="logs")

@@ -124,10 +124,12 @@ def _server_info(probe: Probe, infos: list[ServerInfo]) -> tuple[str, str]:
 
 
 def _readyz(probe: Probe) -> tuple[str, str]:
-    checks = probe.readiness().checks
-    failed = [f"{check.name}: {check.detail}" for check in checks if not check.ok]
-    told = [f"{check.name}: {check.detail}" for check in checks if check.detail]
-    return ("unhealthy", "; ".join(failed)) if failed else ("healthy", "; ".join(["ready", *told]))
+    """Look whether all is well. A server may be ready for work although one of its parts fails."""
+    found = probe.readiness()
+    failed = [f"{check.name}: {check.detail}" for check in found.checks if not check.ok]
+    told = [f"{check.name}: {check.detail}" for check in found.checks if check.detail]
+    status = "degraded" if found.ready else "unhealthy"
+    return (status, "; ".join(failed)) if failed else ("healthy", "; ".join(["ready", *told]))
 
 
 def _runtime_state(probe: Probe) -> tuple[str, str]:

@@ -5,6 +5,7 @@ BlobError
 ├── BlobExists    something is under the key already, and the caller wanted to be the first
 ├── BadKey        this place can hold nothing under such a key
 └── BlobsAway     the place does not answer; later it may
+    └── BlobsRefused  it answers, and lets nobody in with these credentials, or there is no such bucket
 """
 
 from __future__ import annotations
@@ -61,8 +62,20 @@ class BadKey(BlobError):
 class BlobsAway(BlobError):
     code = Code.UNAVAILABLE
 
-    def __init__(self, place: str, reason: str) -> None:
-        super().__init__(f"the files in {place} can't be reached: {reason}", hint="try again in a few seconds")
+    def __init__(self, place: str, reason: str, *, hint: str = "try again in a few seconds") -> None:
+        super().__init__(f"the files in {place} can't be reached: {reason}", hint=hint)
+
+
+class BlobsRefused(BlobsAway):
+    """Nothing will change by itself: an admin of the server has to look at its settings.
+
+    Attributes:
+        is_missing: There is no such bucket; else the credentials are not good enough.
+    """
+
+    def __init__(self, place: str, reason: str, *, hint: str, is_missing: bool = False) -> None:
+        super().__init__(place, reason, hint=hint)
+        self.is_missing = is_missing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +115,7 @@ class BlobReader(Readable, Protocol):
         """Return up to *size* bytes; empty at the end.
 
         Raises:
-            BlobsAway: The rest can't be had.
+            BlobError: The rest can't be had.
         """
 
     def close(self) -> None: ...
@@ -139,11 +152,13 @@ class Blobs(ABC):
     Whoever can't be reached raises `BlobsAway` after a bounded time. A disk without space raises OSError with its number.
 
     Attributes:
-        place: The directory or the URL, for people.
+        place: The directory or the URL, for those who run the server.
+        name: The URL, or the word `directory`, for all who have a token.
         keeps_case: `README` and `readme` are two keys.
     """
 
     place: str
+    name: str
 
     @property
     @abstractmethod
@@ -161,7 +176,7 @@ class Blobs(ABC):
         """Keep the rest of *content* under *key* instead of what was there, and return its size in bytes.
 
         Args:
-            if_absent: Of several that put at once, one alone succeeds.
+            if_absent: Of several that put at once, one alone succeeds. The content may have 16 MiB then; more may raise ValueError.
 
         Raises:
             BlobExists: *if_absent*, and the key is taken. What is there stays.
@@ -206,11 +221,14 @@ class Blobs(ABC):
         """Remove what puts that were killed before a moment have left, where that is kept apart."""
 
     @abstractmethod
-    def check(self) -> None:
-        """Return if blobs can be read.
+    def check(self, *, by_writing: bool = False) -> None:
+        """Return if blobs can be read, soon and without further attempts.
+
+        Args:
+            by_writing: Prove also that they can be put, by doing it.
 
         Raises:
-            BlobError: They can't; the text says why, and what to try.
+            BlobsAway, OSError: They can't; the text says why, and what to try.
         """
 
 

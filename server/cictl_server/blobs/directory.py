@@ -48,7 +48,7 @@ class DirectoryBlobs(Blobs):
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self.place = str(directory)
+        self.place, self.name = str(directory), "directory"
 
     @cached_property
     def keeps_case(self) -> bool:
@@ -123,10 +123,13 @@ class DirectoryBlobs(Blobs):
                         if _modified(path.lstat()) < before:
                             _remove(path)
 
-    def check(self) -> None:
+    def check(self, *, by_writing: bool = False) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.scandir(self._directory):
             pass
+        if by_writing:
+            with tempfile.TemporaryFile(dir=self._directory):
+                pass
 
     def _path(self, path: str) -> Path:
         """Return where a key or a folder is.

@@ -99,6 +99,24 @@ def test_sound_data_is_0_with_counts(run: Run, data: Path) -> None:
     assert kept["artifacts"] == sum(p.stat().st_size for p in (data / "artifacts").rglob("*") if p.is_file())
 
 
+def test_files_that_no_record_names_are_counted_and_harm_nothing(run: Run, data: Path) -> None:
+    for name in ("artifacts/job-7/1/old", "reports/job-7/1/old", "artifacts/job-7/1/young"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).write_bytes(b"12345")
+        if name.endswith("old"):
+            os.utime(data / name, (0, 0))
+    ran = run("store", "check", "-o", "json")
+    assert (ran.code, ran.json()["dangling_files"], ran.json()["dangling_bytes"]) == (ExitCode.OK, 2, 10)
+    assert "2 files, 10 B" in run("store", "check").out
+
+
+def test_files_in_another_directory_are_looked_at_there(run: Run, data: Path, tmp_path: Path) -> None:
+    (data / "artifacts").replace(tmp_path / "artifacts")
+    ran = run("store", "check", "-o", "json")
+    assert (ran.code, ran.json()["problems"][0].partition(" of ")[0].split()[0]) == (ExitCode.ERROR, "artifact")
+    assert run("store", "check", "--files", str(tmp_path)).code == ExitCode.OK
+
+
 def test_a_check_changes_nothing(run: Run, data: Path) -> None:
     before = files_of(data)
     assert run("store", "check").code == ExitCode.OK

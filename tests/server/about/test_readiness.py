@@ -22,7 +22,7 @@ def failing(server: RunningServer) -> dict[str, str]:
 def test_a_server_that_works_is_ready(server: RunningServer) -> None:
     assert failing(server) == {}
     names = [check["name"] for check in server.get("/readyz").json["checks"]]
-    assert names == ["serving", "store", "disk", "maintenance", "secrets"]
+    assert names == ["serving", "store", "disk", "maintenance", "secrets", "files"]
 
 
 def test_a_store_that_refuses_changes_is_named(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,17 @@ DataDir = Annotated[
     ),
 ]
 
+Files = Annotated[
+    str,
+    typer.Option(
+        "--files",
+        envvar="CICTL_FILES",
+        metavar="DIR|URL",
+        help="Where the server keeps artifacts and reports, if elsewhere: as for `cictl serve`.",
+        show_default="the data directory",
+    ),
+]
+
 KeyFile = Annotated[
     Path | None,
     typer.Option(
@@ -57,6 +68,7 @@ class StoreReport(Message):
         records: Counts by table.
         jobs: Counts by status.
         kept_bytes: What logs and artifacts take.
+        dangling_files: How many files no record names; the server removes them once they are a day old. `dangling_bytes` is what they take.
     """
 
     sound: bool
@@ -72,6 +84,8 @@ class StoreReport(Message):
     records: dict[str, int] = msgspec.field(default_factory=dict)
     jobs: dict[str, int] = msgspec.field(default_factory=dict)
     kept_bytes: dict[str, int] = msgspec.field(default_factory=dict)
+    dangling_files: int = 0
+    dangling_bytes: int = 0
 
 
 class StoreCopy(Message):
@@ -107,11 +121,11 @@ class StoreExport(Message):
 
 
 @app.command("check", cls=LocalCommand, epilog="cictl store check\ncictl store check --data-dir /var/lib/cictl -o json")
-def check_store(context: typer.Context, data_dir: DataDir = None) -> None:
+def check_store(context: typer.Context, data_dir: DataDir = None, files: Files = "") -> None:
     """Prove that the data is sound, or say what is not.
 
     Reads every record on a copy, so it changes nothing and works while the server runs. Of a stopped server it also finds
-    logs and artifacts that are not there whole. Exit codes: 0 sound, 1 not sound, 5 no data.
+    logs and artifacts that are not there whole, and tells what dangles: files that no record names. Exit codes: 0 sound, 1 not sound, 5 no data.
     """
     from cictl_server import data_directory
     from cictl_server.errors import StoreError
@@ -120,7 +134,7 @@ def check_store(context: typer.Context, data_dir: DataDir = None) -> None:
     directory = _directory(data_dir)
     with _failures():
         try:
-            report = _report(directory, data_directory.examine(directory))
+            report = _report(directory, data_directory.examine(directory, files=files))
         except StoreError as error:
             report = StoreReport(sound=False, data_dir=str(directory), problems=[str(error)])
     session.show(_report_result(report))
@@ -272,6 +286,8 @@ def _report(directory: Path, found: Examined) -> StoreReport:
         records=found.records,
         jobs=found.jobs,
         kept_bytes=found.kept_bytes,
+        dangling_files=len(found.dangling),
+        dangling_bytes=sum(found.dangling),
     )
 
 
@@ -289,6 +305,7 @@ def _report_result(report: StoreReport) -> Result[StoreReport]:
             Column("Records", lambda r: _counts(r.records)),
             Column("Jobs", lambda r: _counts(r.jobs)),
             Column("Kept", lambda r: ", ".join(f"{what} {size_text(size)}" for what, size in r.kept_bytes.items())),
+            Column("Dangling", lambda r: f"{r.dangling_files} files, {size_text(r.dangling_bytes)}"),
             Column("Files", lambda r: "not looked at: a server has them" if r.in_use else "looked at"),
         ),
         name=lambda r: "sound" if r.sound else "unsound",

@@ -22,7 +22,12 @@ class About:
     @classmethod
     def build(cls, core: Core, fleet: Fleet, logs: Logs, secrets: Secrets) -> About:
         readiness = ReadinessService(
-            store=core.store, pulse=core.pulse, hub=core.hub, disk=core.disk, key_holders=secrets.own.holders
+            store=core.store,
+            pulse=core.pulse,
+            hub=core.hub,
+            disk=core.disk,
+            file_watch=core.file_watch,
+            key_holders=secrets.own.holders,
         )
         return cls(
             readiness=readiness,
@@ -32,6 +37,7 @@ class About:
                 members=core.signals.members,
                 disk=core.disk,
                 store_kind=core.store.kind,
+                blobs=core.blobs,
             ),
             scrape=ScrapeService(
                 metrics=core.metrics,

@@ -8,6 +8,7 @@ from datetime import timedelta
 from cictl.wire.server import Readiness, ReadinessCheck
 from cictl_server.errors import ROOM_HINT, StoreError
 from cictl_server.services.core.disk import Disk
+from cictl_server.services.core.file_watch import FileWatch
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.pulse import INTERVAL_SECONDS, Pulse
 from cictl_server.services.secrets.own.key_holders import KeyHolders
@@ -23,12 +24,16 @@ class ReadinessService:
     pulse: Pulse
     hub: Hub
     disk: Disk
+    file_watch: FileWatch
     key_holders: KeyHolders
 
     def examine(self) -> Readiness:
-        """Return the result of every check. None of them waits, or touches the disk unless that was full."""
+        """Return the result of every check. None of them waits, or touches the disk unless that was full.
+
+        A server whose files can't be reached stays ready: jobs go on, and no other server on the same files could do more.
+        """
         checks = [self._stopping(), self._writable(), self._roomy(), self._maintained(), self._opens_secrets()]
-        return Readiness(ready=all(check.ok for check in checks), checks=checks)
+        return Readiness(ready=all(check.ok for check in checks), checks=[*checks, self._files()])
 
     def _stopping(self) -> ReadinessCheck:
         is_stopping = self.hub.is_closed
@@ -50,6 +55,10 @@ class ReadinessService:
     def _roomy(self) -> ReadinessCheck:
         is_full = self.disk.is_full()
         return ReadinessCheck(name="disk", ok=not is_full, detail=f"it is full: {ROOM_HINT}" if is_full else "")
+
+    def _files(self) -> ReadinessCheck:
+        trouble = self.file_watch.trouble
+        return ReadinessCheck(name="files", ok=not trouble, detail=trouble)
 
     def _maintained(self) -> ReadinessCheck:
         silent = self.pulse.age

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cictl.base.clock import Clock
 from cictl.wire.server import API_VERSION, NEVER, RuntimeState, ServerInfo, ServerInstance, ServerList
 from cictl.wire.words import Feature
+from cictl_server.blobs.contract import Blobs
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.fleet.presence import ONLINE, STALE, PresenceBook
 from cictl_server.services.projects import git
@@ -20,6 +21,7 @@ class RuntimeService:
     members: Members
     disk: Disk
     store_kind: str
+    blobs: Blobs
 
     @property
     def instance_id(self) -> str:
@@ -34,6 +36,7 @@ class RuntimeService:
             version=own.version,
             hostname=own.name,
             instance_id=own.instance_id,
+            files=self.blobs.name,
             features=[feature.value for feature in Feature],
             store=self.store_kind,
         )

@@ -10,6 +10,7 @@ from cictl_server.blobs.contract import Blobs
 from cictl_server.services.core.clock_watch import ClockWatch, Steady
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.events import EventLog
+from cictl_server.services.core.file_watch import FileWatch
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.idempotency import IdempotencyService
 from cictl_server.services.core.ids import NumberSource
@@ -25,6 +26,7 @@ from cictl_server.store.contract import Store
 class Core:
     store: Store
     blobs: Blobs
+    file_watch: FileWatch
     signals: Signals
     clock: Clock
     version: str
@@ -59,6 +61,7 @@ class Core:
         return cls(
             store=store,
             blobs=blobs,
+            file_watch=FileWatch(blobs),
             signals=signals,
             clock=clock,
             version=version,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import groupby, islice
 
 from cictl.base.clock import Clock
-from cictl_server.blobs.contract import Blob, Blobs
+from cictl_server.blobs.contract import Blob, Blobs, BlobsAway
 from cictl_server.services.artifacts.places import ARTIFACTS, REPORTS, artifacts_of, reports_of
 from cictl_server.services.projects.icons import ICONS, icon_of
 from cictl_server.store.contract import Store, View
@@ -42,7 +42,14 @@ class Sweep:
         now = self._clock()
         if self._next is not None and now < self._next:
             return
-        self._next = now + _PAUSE
+        try:
+            self._run(now, stopping)
+        except BlobsAway as error:
+            logger.warning("sweep: put off: %s", error)
+        else:
+            self._next = now + _PAUSE
+
+    def _run(self, now: datetime, stopping: threading.Event) -> None:
         self._blobs.remove_unfinished(now - _KEPT_ANYWAY)
         count = size = 0
         unnamed = self.unnamed()
