@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -10,12 +10,12 @@ import pytest
 from cictl_testing.files import make_repository
 from cictl_testing.processes import Process, Workplace, eventually
 from cictl_testing.servers.openbao import SECRET_ID, VARIABLE, OpenBao, own_openbao
-from cictl_testing.servers.postgres import Postgres, database_url, postgres
+from cictl_testing.servers.postgres import Postgres, database_url, own_postgres, postgres
 
 from cictl.wire.jobs import JobExecution, JobStatus, LeaseRequest, StatusRequest
 from cictl_client import Client, LogGap, Unavailable
 
-__all__ = ["database_url", "own_openbao", "postgres"]
+__all__ = ["database_url", "own_openbao", "own_postgres", "postgres"]
 
 VALUE = "s3cr3t-of-two-servers"
 HIDDEN = "*" * len(VALUE)
@@ -163,3 +163,53 @@ def is_taken(client: Client, job: JobExecution, text: str, *, offset: int) -> bo
     except LogGap as gap:
         return is_taken(client, job, whole[gap.log_size :], offset=gap.log_size)
     return True
+
+
+@pytest.mark.slow
+def test_a_log_is_whole_after_crashes_of_database_and_server(tmp_path: Path, own_postgres: Postgres) -> None:
+    """What PostgreSQL had not written when it crashed, the agent sends again."""
+    place = Workplace(tmp_path, environment={"CICTL_STORE": own_postgres.url})
+
+    def crash_database() -> None:
+        own_postgres.stop()
+        own_postgres.start()
+
+    def crash_server() -> None:
+        place.server.kill()
+        place.start_server()
+
+    crashes: list[Callable[[], object]] = [own_postgres.terminate_backends, crash_database, crash_server]
+    try:
+        define_counting(place, rounds=len(crashes) + 1)
+        place.start_agent()
+        run = place.background("run", "shop/count", "--wait")
+        [job_id] = eventually(lambda: place.cictl("jobs", "list", "-o", "name").stdout.split(), what="the job")
+        for number, crash in enumerate(crashes, start=1):
+            wait_for_line(place, job_id, f"round {number}")
+            crash()
+            (place.directory / f"gate-{number}").touch()
+        assert run.wait() == 0, run.output
+        expected = [f"line {line}" for line in range(1, 100 * (len(crashes) + 1) + 1)]
+        assert [line for line in log(place, job_id).splitlines() if line.startswith("line ")] == expected
+    finally:
+        place.close()
+
+
+def define_counting(place: Workplace, *, rounds: int) -> None:
+    """Import a project whose job counts to a hundred in each round, and then waits for that round's gate."""
+    steps = [
+        f"for i in $(seq {100 * number - 99} {100 * number}); do echo line $i; done; echo round {number}; "
+        + (f"while [ ! -e {place.directory}/gate-{number} ]; do sleep 0.05; done" if number < rounds else "true")
+        for number in range(1, rounds + 1)
+    ]
+    jobs = f"[{{id: j, steps: [{{run: '{'; '.join(steps)}'}}]}}]"
+    text = f"version: 1\nproject: {{name: shop}}\npipelines: [{{id: count, jobs: {jobs}}}]\n"
+    place.ok("projects", "import", str(make_repository(place.directory / "repository", {"cictl.yaml": text})))
+
+
+def wait_for_line(place: Workplace, job_id: str, line: str) -> None:
+    eventually(lambda: line in log(place, job_id).splitlines(), what=line)
+
+
+def log(place: Workplace, job_id: str) -> str:
+    return place.cictl("jobs", "logs", job_id, "--raw").stdout
