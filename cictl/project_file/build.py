@@ -106,6 +106,8 @@ def _job(job: schema.JobShape, defaults: schema.DefaultsShape) -> definition.Job
         outputs={name: file_of_output(source) for name, source in job.outputs.items()},
         caches=effective_caches(declared, go_cache=job.go_cache is not None and job.go_cache.enabled),
         matrix=rows_of(job.matrix),
+        fail_fast=job.matrix.fail_fast,
+        max_parallel=job.matrix.max_parallel or 0,
         steps=[_step(step) for step in job.steps],
     )
 

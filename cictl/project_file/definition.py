@@ -94,6 +94,8 @@ class Job(Definition, frozen=True, kw_only=True):
             `$CICTL_OUTPUT`.
         caches: The declared ones, then those that `go_cache` adds.
         matrix: The variables of each row; empty for a job without matrix.
+        fail_fast: Whether the rows that wait are cancelled when one fails.
+        max_parallel: How many rows run at once; 0 for all.
     """
 
     id: str
@@ -113,6 +115,8 @@ class Job(Definition, frozen=True, kw_only=True):
     outputs: dict[str, str] = {}
     caches: list[CacheSpec] = []
     matrix: list[dict[str, str]] = []
+    fail_fast: bool = False
+    max_parallel: int = 0
     steps: list[Step] = []
 
 

@@ -37,6 +37,8 @@ class MatrixShape(Shape, frozen=True, kw_only=True):
     axes: dict[str, list[str]] = {}
     exclude: list[TextMap] = []
     include: list[TextMap] = []
+    fail_fast: bool = False
+    max_parallel: int | None = None
 
 
 class ServiceShape(Shape, frozen=True, kw_only=True):

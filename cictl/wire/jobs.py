@@ -206,6 +206,8 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         open_condition: What is left of it to decide when all needs are over; empty for `success()` (ours).
         skipped: The condition is false: it is over without having run, and counts as a success (ours).
         allow_failure: What needs it runs also if it fails, and its run succeeds with a warning (ours).
+        fail_fast: When it fails, the rows of its matrix that have not begun are cancelled (ours).
+        max_parallel: How many rows of its matrix run at once; 0 for all (ours).
         declared_outputs: The path below the checkout of the file that holds the text of an output, by the output's name;
             empty for one that a step writes to `$CICTL_OUTPUT` (ours).
     """
@@ -229,6 +231,8 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     open_condition: str = ""
     skipped: bool = False
     allow_failure: bool = False
+    fail_fast: bool = False
+    max_parallel: int = 0
 
     @property
     def facts(self) -> JobMetadata:
@@ -259,7 +263,7 @@ class JobExecution(Message):
         started_by: The name of the token with which it was started or run again; absent if nobody was authenticated (ours).
         cancelled_by: The name of the token with which it was cancelled (ours).
         working_directory, shell, services, artifacts, declared_outputs, inputs: As in `JobSpec` (ours).
-        if, open_condition, skipped, allow_failure: As in `JobSpec` (ours).
+        if, open_condition, skipped, allow_failure, fail_fast, max_parallel: As in `JobSpec` (ours).
         failed_step: The position in the plan of the step that failed it (ours). 0 if none did, or if its agent does not tell.
         outputs: The text of each declared output, by name, once the execution has succeeded (ours).
     """
@@ -313,6 +317,8 @@ class JobExecution(Message):
     open_condition: str = ""
     skipped: bool = False
     allow_failure: bool = False
+    fail_fast: bool = False
+    max_parallel: int = 0
 
     @property
     def facts(self) -> JobMetadata:

@@ -121,6 +121,8 @@ class JobMetadata:
     needs_job_ids = _names("needs_job_ids")
     needs_blocked = _flag("needs_blocked")
     """It waits for its needs. The key is removed when all have succeeded, or when one has failed."""
+    row_blocked = _flag("row_blocked")
+    """It waits for other rows of its matrix, of which only some run at once. The key is removed when it may run (ours)."""
     missing_needs_job_ids = _names("missing_needs_job_ids")
     """Needs that the selection of a preview leaves out."""
 

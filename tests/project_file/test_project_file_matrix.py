@@ -64,6 +64,11 @@ def test_rows_without_axes_stay_as_they_are_written(wrap: Wrap) -> None:
 @pytest.mark.parametrize(
     ("matrix", "message"),
     [
+        pytest.param(
+            "axes: {a: [b]}, max_parallel: §0",
+            f"{M}.max_parallel must be >= 1; without it all rows may run at once",
+            id="no-row-at-once",
+        ),
         pytest.param("axes: {a: §[]}", f"{M}.axes.a must contain at least one value", id="empty"),
         pytest.param("axes: {§a: }", f"{M}.axes.a must contain at least one value", id="null"),
         pytest.param("axes: {a: [b, §b]}", f'{M}.axes.a[1] duplicate "b"', id="twice"),

@@ -9,6 +9,8 @@ from cictl.project_file.source.structure import join_key
 
 def check_matrix(matrix: MatrixShape, path: str, collector: Collector) -> None:
     """Check the matrix at *path*."""
+    if matrix.max_parallel is not None and matrix.max_parallel < 1:
+        collector.add(f"{path}.max_parallel", "must be >= 1; without it all rows may run at once")
     for axis, values in matrix.axes.items():
         _check_axis(axis, values, join_key(f"{path}.axes", axis), collector)
     for index, exclusion in enumerate(matrix.exclude):

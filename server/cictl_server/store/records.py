@@ -176,7 +176,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     @property
     def is_blocked(self) -> bool:
         """Whether it waits for another execution; a blocked one is never leased."""
-        return self.facts.needs_blocked or self.facts.chain_blocked
+        return self.facts.needs_blocked or self.facts.chain_blocked or self.facts.row_blocked
 
 
 class AgentRecord(Record, frozen=True, kw_only=True):

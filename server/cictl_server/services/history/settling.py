@@ -21,6 +21,7 @@ from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.history.chain_waits import settled_by_chain
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.needs import settled_by_needs
+from cictl_server.services.history.rows import ended_by_rows, released_rows
 from cictl_server.signals.topics import QUEUE, job_topic
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import JobRecord
@@ -70,6 +71,12 @@ class Settler:
                 _grouped(changed, JobMetadata.pipeline_run_id),
                 _grouped(changed, JobMetadata.chain_run_id),
             )
+            rows = [job for run, jobs in by_run for job in ended_by_rows(tx, run, jobs, now=now)]
+            for job in rows:
+                self.put(tx, job)
+            # A released row settles nothing, so it is only stored.
+            for job in (job for run, jobs in by_run for job in released_rows(tx, run, jobs)):
+                self.put(tx, job)
             # What ends here may block others in turn, so go on with it until a round changes nothing. Needs are stored
             # before chains are evaluated: the chain must see the executions that this round has just ended.
             changed = [job for run, jobs in by_run for job in settled_by_needs(tx, run, jobs, now=now)]
@@ -78,7 +85,7 @@ class Settler:
             released = [job for run, jobs in by_chain_run for job in settled_by_chain(tx, run, jobs, now=now)]
             for job in released:
                 self.put(tx, job)
-            changed += released
+            changed += [*rows, *released]
 
     def settle_all(self, tx: Transaction, *, now: datetime) -> None:
         """Settle every run that has something blocked; once at start-up."""

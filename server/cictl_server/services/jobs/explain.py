@@ -12,7 +12,7 @@ import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.explain import COUNTED_JOBS, AgentFit, Blocker, Explanation, Fix, Reason
-from cictl.wire.jobs import Cause, JobStatus
+from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobStatus
 from cictl.wire.requirements import meets_all
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
@@ -200,11 +200,20 @@ def _blockers(job: JobRecord, view: View) -> list[Blocker]:
         siblings = deciding(view.jobs.of_run(job.facts.pipeline_run_id))
         for need in job.facts.needs_job_ids:
             blockers += _unfinished(need, [j for j in siblings if j.facts.pipeline_job_id == need])
+    if job.facts.row_blocked:
+        rows = [row for row in deciding(view.jobs.of_run(job.facts.pipeline_run_id)) if _runs_before(row, job)]
+        blockers += [_blocker(row.facts.matrix_name or row.facts.matrix_index, row) for row in rows]
     if job.facts.chain_blocked:
         members = deciding(view.jobs.of_chain_run(job.facts.chain_run_id))
         for pipeline in job.facts.chain_depends_on_pipelines:
             blockers += _unfinished(pipeline, [j for j in members if j.facts.pipeline_id == pipeline])
     return blockers
+
+
+def _runs_before(row: JobRecord, job: JobRecord) -> bool:
+    """Tell whether *row* has a place among those of the matrix of *job* that run at once."""
+    is_sibling = row.facts.pipeline_job_id == job.facts.pipeline_job_id
+    return is_sibling and not row.status.is_terminal and not row.facts.row_blocked
 
 
 def _unfinished(need: str, executions: list[JobRecord]) -> Iterator[Blocker]:
@@ -255,6 +264,8 @@ def _blocker_fixes(blockers: list[Blocker]) -> Iterator[Fix]:
 
 def _failure(job: JobRecord, place: str) -> str:
     match job.cause:
+        case Cause.CANCELLED if job.error != CANCELLED_BY_USER:
+            return f"it was {job.error}"
         case Cause.CANCELLED:
             return "it was cancelled by a user" + (f" while agent {job.agent_id} had it" if job.agent_id else "")
         case Cause.DEPENDENCY_FAILED:

@@ -92,7 +92,10 @@ def _job(job: Job) -> _Node:
             outputs={name: f"{FROM_FILE} {path}" if path else "" for name, path in job.outputs.items()},
             caches=[_part(cache) for cache in job.caches],
         ),
-        "matrix": {"include": [dict(row) for row in job.matrix]},
+        "matrix": {
+            "include": [dict(row) for row in job.matrix],
+            **_present(fail_fast=job.fail_fast, max_parallel=job.max_parallel),
+        },
         "steps": [_step(step) for step in job.steps],
     }
 

@@ -130,7 +130,7 @@ def _pending(job: JobSpec, candidates: list[Candidate]) -> PendingJob:
         step_count=len(job.step_plan),
         step_plan=[_step(step) for step in job.step_plan],
         artifact_globs=[*job.artifact_globs, *(pattern for kept in job.artifacts for pattern in kept.paths)],
-        dependency_blocked=facts.needs_blocked or facts.chain_blocked,
+        dependency_blocked=facts.needs_blocked or facts.chain_blocked or facts.row_blocked,
         missing_needs=facts.missing_needs_job_ids,
         eligible_agent_ids=[agent.agent_id for agent in candidates if meets_all(required, agent.capabilities)],
         unmet_requirements=[] if job.skipped else unmet_by_all(required, candidates),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from msgspec.structs import replace
@@ -57,6 +58,7 @@ def plan(
         plan_job(pipeline, job, row, request=request, inputs=inputs, source=source, identity=identity)
         for job, row in selected
     ]
+    planned = _in_turn(planned)
     if missing:
         planned = [_with_missing(one, missing.get(one.facts.pipeline_job_id, [])) for one in planned]
     if not dependencies:
@@ -65,6 +67,20 @@ def plan(
         replace(one, env={**one.env, **artifact_environment(dependencies, job.id, matrix_variables(job, row))})
         for one, (job, row) in zip(planned, selected, strict=True)
     ]
+
+
+def _in_turn(planned: list[JobSpec]) -> list[JobSpec]:
+    """Return *planned* with the rows blocked that are beyond what their matrix runs at once."""
+    begun: Counter[str] = Counter()
+    marked = []
+    for job in planned:
+        is_late = False
+        if job.max_parallel and not job.skipped:
+            begun[job.facts.pipeline_job_id] += 1
+            is_late = begun[job.facts.pipeline_job_id] > job.max_parallel
+        late = JobMetadata.entries(JobMetadata.row_blocked(is_late))
+        marked.append(replace(job, metadata=job.metadata | late) if late else job)
+    return marked
 
 
 def selects(request: RunRequest, pipeline: Pipeline) -> bool:

@@ -73,6 +73,8 @@ def plan_job(
         open_condition="" if left == NEVER else left,
         skipped=left == NEVER,
         allow_failure=job.allow_failure,
+        fail_fast=job.fail_fast,
+        max_parallel=job.max_parallel,
     )
     return replace(spec, required_capabilities=requirements(job, spec, agent_id=request.agent_id.strip()))
 
