@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from cictl.wire.jobs import JobStatus, Source, Step
-from cictl_server.store.contract import Transaction
+from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
-from cictl_server.store.tiny import TinyStore
 
 CREATED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 BASE = 1_772_366_400_000_000_000
@@ -45,13 +44,13 @@ def make_job(index: int, status: JobStatus = JobStatus.SUCCEEDED) -> JobRecord:
     )
 
 
-def fill(store: TinyStore, start: int, stop: int, status: JobStatus) -> None:
+def fill(store: Store, start: int, stop: int, status: JobStatus) -> None:
     for first in range(start, stop, 1000):
         jobs = [make_job(index, status) for index in range(first, min(first + 1000, stop))]
         put_jobs(store, jobs)
 
 
-def put_jobs(store: TinyStore, jobs: Iterable[JobRecord]) -> None:
+def put_jobs(store: Store, jobs: Iterable[JobRecord]) -> None:
     def put(tx: Transaction) -> None:
         for job in jobs:
             tx.jobs.put(job)

@@ -133,6 +133,20 @@ def serve_cictl(pipe: Any, directory: str, queued: int, finished: int) -> None:
     _serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0)))
 
 
+def serve_database(pipe: Any, directory: str, url: str, queued: int) -> None:
+    """Serve a store in PostgreSQL with so many executions that wait."""
+    from executions import fill
+
+    from cictl.wire.jobs import JobStatus
+    from cictl_server.serve import Server, ServerConfig
+    from cictl_server.storage import open_storage
+
+    store = open_storage(url, Path(directory)).store
+    fill(store, 0, queued, JobStatus.QUEUED)
+    store.close()
+    _serve(pipe, Server(ServerConfig(data_dir=Path(directory), store=url, port=0)))
+
+
 def serve_guarded(pipe: Any, directory: str, agents: int) -> None:
     """Serve an empty store that wants tokens; those of the agents `agent-0`, `agent-1` and so on are in the file `TOKENS`."""
     from cictl.wire.access import TokenRequest

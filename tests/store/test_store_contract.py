@@ -21,6 +21,14 @@ def test_a_committed_record_is_found(store: Store) -> None:
         assert view.jobs.find(1) == job
 
 
+def test_a_look_finds_what_is_committed_and_raises_what_its_question_raises(store: Store) -> None:
+    store.write(lambda tx: tx.jobs.put(make_job(1)))
+    assert store.look(lambda view: view.jobs.find(1)) == make_job(1)
+    assert store.look(lambda view: view.jobs.find(2)) is None
+    with pytest.raises(ZeroDivisionError):
+        store.look(lambda view: view.jobs.count() / 0)
+
+
 def test_a_field_is_kept_whose_name_is_another_in_json(store: Store) -> None:
     job = make_job(1, condition="success()", allow_failure=True)
     store.write(lambda tx: tx.jobs.put(job))

@@ -134,24 +134,36 @@ class Database:
         return Database(self.address, schema=self.schema, wait_seconds=self._wait_seconds)
 
     @contextmanager
-    def connection(self, first: LiteralString = "") -> Iterator[Connection]:
+    def connection(self, first: LiteralString | None = "") -> Iterator[Connection]:
         """Lend a connection in autocommit mode; a transaction that the block leaves open is rolled back.
 
         Args:
             first: Runs before the block. A connection that turns out to be lost is replaced by another one, so that a restart of
-                the database costs no request.
+                the database costs no request. None leaves that to the block, and spares a round trip.
 
         Raises:
             StoreAway: No connection came in time, or it was lost in the block.
             DatabaseFull: PostgreSQL has no space for the block's changes.
         """
         with self._telling_errors():
-            connection, _ = self._first_result(lambda connection: connection.execute(first))
+            connection, _ = self._first_result(lambda found: None if first is None else found.execute(first))
             try:
                 yield connection
             finally:
                 self._give_back(connection)
         self._note(None)
+
+    def ask(self, question: Callable[[Connection], T]) -> T:
+        """Return what *question* returns for a connection in autocommit mode; it runs again if the connection is lost.
+
+        Raises:
+            StoreAway: As for `connection`.
+        """
+        with self._telling_errors():
+            connection, answer = self._first_result(question)
+            self._give_back(connection)
+        self._note(None)
+        return answer
 
     def fetch(
         self, statement: LiteralString, parameters: Params = (), *, is_binary: bool = False
@@ -167,13 +179,7 @@ class Database:
             StoreAway: No connection came in time.
             DatabaseFull: PostgreSQL has no space for its change.
         """
-        with self._telling_errors():
-            connection, rows = self._first_result(
-                lambda connection: connection.execute(statement, parameters, binary=is_binary).fetchall()
-            )
-            self._give_back(connection)
-        self._note(None)
-        return rows
+        return self.ask(lambda connection: connection.execute(statement, parameters, binary=is_binary).fetchall())
 
     def connect(self) -> Connection:
         """Return a connection of its own in autocommit mode, for what a pool can't lend, as LISTEN. Its holder closes it.

@@ -327,6 +327,13 @@ class Store(ABC):
     def read(self) -> AbstractContextManager[View]: ...
 
     @abstractmethod
+    def look(self, question: Callable[[View], T]) -> T:
+        """Return the result of *question*, which looks one thing up, at the least cost there is.
+
+        Further look-ups in it may find a later state than the first, so ask those with `read`. *question* may be run again.
+        """
+
+    @abstractmethod
     def write(self, change: Callable[[Transaction], T]) -> T:
         """Run *change*, make what it changed durable, and return its result.
 

@@ -407,6 +407,10 @@ class TinyStore(Store):
         with self._engine.lock:
             yield self._transaction
 
+    def look(self, question: Callable[[View], T]) -> T:
+        with self.read() as view:
+            return question(view)
+
     def write(self, change: Callable[[Transaction], T]) -> T:
         """Run *change* once: the lock of the engine keeps everybody else away, so nothing can undo a run but its own error."""
         # The list is kept here too: the lock is released before the wait for the disk, and by then another thread may

@@ -55,8 +55,7 @@ class AuthenticationService:
     def is_on(self) -> bool:
         """Whether callers must have a token. Revoked and expired tokens turn it on too, and no token is ever removed."""
         if self._may_go_on and not self._is_on:
-            with self._store.read() as view:
-                self._is_on = view.tokens.count() > 0
+            self._is_on = self._store.look(lambda view: view.tokens.count() > 0)
         return self._is_on
 
     def find(self, secret: str) -> Principal | None:
@@ -115,8 +114,7 @@ class AuthenticationService:
         session = self._sessions.find(session_id, now)
         if session is None:
             return None
-        with self._store.read() as view:
-            token = view.tokens.find(session.token_id)
+        token = self._store.look(lambda view: view.tokens.find(session.token_id))
         if token is None or token.digest != session.token_digest or not token.counts(now):
             return None
         self._note_use(token, now)
@@ -146,15 +144,13 @@ class AuthenticationService:
 
     def _find(self, secret: str) -> TokenRecord | None:
         digest = digest_of(secret)
-        with self._store.read() as view:
-            token = view.tokens.with_digest(digest)
+        token = self._store.look(lambda view: view.tokens.with_digest(digest))
         # Found by its digest, which a caller can't steer byte by byte; compared anew so that no look-up decides.
         return token if token is not None and hmac.compare_digest(token.digest, digest) else None
 
     def _find_job(self, secret: str) -> Principal | None:
         digest = digest_of(secret)
-        with self._store.read() as view:
-            job = view.jobs.with_job_token(digest)
+        job = self._store.look(lambda view: view.jobs.with_job_token(digest))
         return Principal.of_job(job) if job and hmac.compare_digest(job.job_token_hash, digest) else None
 
     def _refuse(self, why: str, address: str) -> NoReturn:

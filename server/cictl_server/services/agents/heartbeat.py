@@ -124,8 +124,7 @@ class AgentService:
             LimitReached: No more agents may be known.
         """
         now = self.clock()
-        with self.store.read() as view:
-            known = view.agents.find(request.agent_id)
+        known = self.store.look(lambda view: view.agents.find(request.agent_id))
         if known is not None and _described(known, request) == known and now - known.seen < _SEEN_STEP:
             return None
         former = self.store.write(lambda tx: self._admit(tx, request, now))

@@ -110,8 +110,7 @@ class LeasingService:
 
     def _until_due(self) -> float:
         """Return the seconds until a postponed execution can be claimed; `WAIT_LIMIT_SECONDS` when there is none."""
-        with self.store.read() as view:
-            due = view.jobs.next_due()
+        due = self.store.look(lambda view: view.jobs.next_due())
         return WAIT_LIMIT_SECONDS if due is None else max(0.01, (due - self.clock()).total_seconds())
 
     def _try(self, request: LeaseRequest, *, is_waiting: bool = False) -> LeaseResponse:

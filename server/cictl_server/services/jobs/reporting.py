@@ -117,8 +117,7 @@ class ReportingService:
             NotFound: No such execution.
             Conflict: Another agent, or another attempt, holds it.
         """
-        with self._store.read() as view:
-            job = get_job(view, job_id)
+        job = self._store.look(lambda view: get_job(view, job_id))
         if job.agent_id and not job.status.is_terminal and not sender.holds(job):
             raise held_by_another()
 
@@ -183,9 +182,13 @@ class ReportingService:
 
     def _find(self, job_id: str, request: StatusRequest, status: JobStatus, sender: Sender) -> tuple[JobRecord, bool]:
         """Return the execution, and whether it is over."""
-        with self._store.read() as view:
+
+        def find(view: View) -> tuple[JobRecord, bool]:
             job = get_job(view, job_id)
-            is_settled = _check_sender(view, job, sender, status)
+            return job, _check_sender(view, job, sender, status)
+
+        # Whoever changes it by this report looks at all of it again.
+        job, is_settled = self._store.look(find)
         self._presence.touch(request.agent_id)
         return job, is_settled
 

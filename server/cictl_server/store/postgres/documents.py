@@ -77,7 +77,8 @@ class Documents(Table[K, R], Generic[K, R]):
         self._key: Callable[[R], K] = key
         self._statements = Statements.of(name, *columns, key=key_column)
         self._known: dict[K, bytes] = {}
-        """Documents as this transaction has found or put them: putting one again as it is changes nothing."""
+        """Documents as this transaction has found or put them. They need not be read again, and put as they are they change
+        nothing."""
 
     def find(self, key: K) -> R | None:
         document = self._document(key)
@@ -106,6 +107,8 @@ class Documents(Table[K, R], Generic[K, R]):
         return key
 
     def _document(self, key: K) -> bytes | None:
+        if key in self._known:
+            return self._known[key]
         document: bytes | None = self._session.value(self._statements.find, self._indexed(key))
         if document is not None:
             self._known[key] = document

@@ -105,9 +105,11 @@ class PostgresJobs(Jobs):
         self._tools = tools
         self._changes = JobChanges(session)
         self._known: dict[int, JobDocuments] = {}
-        """What this transaction has found or put, so that a change need not read it again."""
+        """What a changing transaction has found or put, and need not read again: nobody else can have changed it."""
 
     def find(self, key: int) -> JobRecord | None:
+        if key in self._known:
+            return self._known[key].record()
         found = self._records(self._session.rows(_FIND, key)) if is_number(key) else []
         return found[0] if found else None
 

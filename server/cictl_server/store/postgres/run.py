@@ -14,6 +14,7 @@ from cictl_server.store.postgres.transaction import KeptSets, PostgresTransactio
 
 T = TypeVar("T")
 
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _LOCK = "SELECT pg_advisory_xact_lock(%s)"
 
 
@@ -45,11 +46,12 @@ class Run(Generic[T]):
         self.xid = ""
 
     def execute(self, connection: Connection) -> None:
-        """Run the change in the transaction that was begun on *connection*, and commit it."""
+        """Run the change in a transaction of *connection*, and commit it. Begin and lock go along with its first look-up."""
         session = Session(connection, can_change=True)
         transaction = PostgresTransaction(session, self._kept)
         try:
             with connection.pipeline():
+                connection.execute(_BEGIN)
                 connection.execute(_LOCK, (self._lock_key,))
                 self.result = self._change(transaction)
                 if session.has_changes:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import psycopg
+from psycopg import Connection
 
 from cictl_server.errors import StoreAway
 from cictl_server.postgres.database import WAIT_SECONDS, Database
@@ -20,7 +21,6 @@ from cictl_server.store.postgres.transaction import KeptSets, PostgresTransactio
 T = TypeVar("T")
 
 _BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_BEGIN_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _OUTCOME = "SELECT pg_xact_status(%s::xid8)"
 _ASK_SECONDS = 0.1
 
@@ -56,6 +56,15 @@ class PostgresStore(Store):
         with self._alone(), self._database.connection(_BEGIN_READ) as connection:
             yield PostgresTransaction(Session(connection, can_change=False), self._kept)
             connection.execute("COMMIT")
+
+    def look(self, question: Callable[[View], T]) -> T:
+        """Run *question* outside of any transaction, which costs one round trip instead of three."""
+
+        def ask(connection: Connection) -> T:
+            return question(PostgresTransaction(Session(connection, can_change=False), self._kept))
+
+        with self._alone():
+            return self._database.ask(ask)
 
     def write(self, change: Callable[[Transaction], T]) -> T:
         """Run *change* until one run is committed, for `WAIT_SECONDS` if the database is away."""
@@ -109,7 +118,7 @@ class PostgresStore(Store):
         while True:
             run = Run(change, last_steps=self._last_steps, kept=self._kept, lock_key=self._lock_key)
             try:
-                with self._database.connection(_BEGIN_WRITE) as connection:
+                with self._database.connection(None) as connection:
                     run.execute(connection)
             except _UNDONE:
                 pass

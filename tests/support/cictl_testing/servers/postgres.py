@@ -33,10 +33,10 @@ _SETTINGS = {
     "shared_buffers": "32MB",
     # Nothing in memory outside of the folder outlives a kill.
     "dynamic_shared_memory_type": "mmap",
-    # A crash of the machine is nothing that these tests try, and waiting for the disk is dear.
-    "fsync": "off",
-    "full_page_writes": "off",
 }
+_HURRIED = {"fsync": "off", "full_page_writes": "off"}
+"""A crash of the machine is nothing that tests try, and waiting for the disk is dear."""
+
 _HBA = f"host all {GUARDED_USER} 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
 _AS_NOBODY = ("--reuid=nobody", "--regid=nogroup", "--clear-groups")
 
@@ -49,7 +49,13 @@ class Postgres:
         url: The database that all tests share; each takes a schema of its own, see `schema`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_durable: bool = False) -> None:
+        """Make its data, and start it.
+
+        Args:
+            is_durable: Commits wait for the disk, as they do in use.
+        """
+        self._settings = _SETTINGS if is_durable else {**_SETTINGS, **_HURRIED}
         self._home = Path(tempfile.mkdtemp(prefix="cictl-postgres-"))
         self._home.chmod(0o755)  # nobody passes through it
         self._data = self._home / "data"
@@ -65,7 +71,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start, on the same port as before, and wait until it answers."""
-        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        settings = [f"--{name}={value}" for name, value in self._settings.items()]
         command = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port), *settings]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
