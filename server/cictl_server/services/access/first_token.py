@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import filelock
+
 from cictl.base.files import write_private
 from cictl.wire.access import Role
 from cictl.wire.audit.records import AuditAction, TargetKind
 from cictl_server.services.access.token_format import new_secret
 from cictl_server.services.access.tokens import TokenService
 from cictl_server.services.core.deeds import deed_of_system
-from cictl_server.store.contract import Transaction
+from cictl_server.store.contract import Store, Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -27,20 +29,32 @@ def make_first_token(tokens: TokenService, directory: Path, *, host: str) -> Pat
     Args:
         host: The name of this machine. The token tells it, so that it is known where the file is.
     """
-    with tokens.store.read() as view:
-        if view.tokens.count():
-            return None
+    if _has_tokens(tokens.store):
+        return None
+    lock = directory / f"{FILE}.lock"
+    with filelock.FileLock(lock):  # servers on one machine may share the directory, and would replace each other's file
+        made = _make(tokens, directory, host=host)
+    lock.unlink(missing_ok=True)  # whoever waits for it finds the token
+    return made
+
+
+def _has_tokens(store: Store) -> bool:
+    with store.read() as view:
+        return view.tokens.count() > 0
+
+
+def _make(tokens: TokenService, directory: Path, *, host: str) -> Path | None:
+    if _has_tokens(tokens.store):
+        return None
     secret, path = new_secret(Role.ADMIN), directory / FILE
-    content = f"{secret}\n".encode()
     # First the file: if the server dies in between, the next start writes another one. The other way round nobody could log in.
-    write_private(path, content)
+    write_private(path, f"{secret}\n".encode())
     with deed_of_system(AuditAction.TOKEN_CREATED, awaits=TargetKind.TOKEN, name="first start"):
         maker = tokens.store.write(lambda tx: _add_unless_there(tx, tokens, secret=secret, host=host))
     if not maker:
         return path
     logger.warning("another server made the token of an admin first: %s; it has the file %s", maker, FILE)
-    if path.read_bytes() == content:
-        path.unlink()
+    path.unlink()
     return None
 
 
