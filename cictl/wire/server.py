@@ -59,6 +59,7 @@ class ServerInstance(Message):
         instance_id: As in its `server-info`.
         name: The host that it runs on.
         leads: The duties that it has for all servers; `background` is to expire leases, give up lost agents, apply retention.
+        differs: The options of `cictl serve` that are set otherwise than at the server that answers.
     """
 
     instance_id: str
@@ -67,6 +68,7 @@ class ServerInstance(Message):
     started_utc: datetime
     seen_utc: datetime
     leads: list[str] = msgspec.field(default_factory=list)
+    differs: list[str] = msgspec.field(default_factory=list)
 
 
 class ServerList(Message):

@@ -194,6 +194,7 @@ class Server:
             max_log_bytes=config.max_log_bytes,
             policy=_policy(config),
             audit_kept=config.audit_kept,
+            shared_settings=_shared_settings(config),
             process=self._process(config, port),
         )
         self.first_token_file: Path | None = None
@@ -202,6 +203,7 @@ class Server:
             self.first_token_file = make_first_token(self.services.access.tokens, config.data_dir, host=host)
         self.services.jobs.expiry.start_up()
         self.services.updates.update.adopt()
+        self.services.about.agreement.follow()
         self._httpd = Httpd(
             create_app(self.services, origin_rule=rule, cookie=SessionCookie(public_url=config.public_url)),
             listener,
@@ -277,6 +279,7 @@ class Server:
                 if self._leads():
                     self.services.agents.removal.forget_silent()
                 self.services.updates.update.settle()
+                self.services.about.agreement.follow()
             except StoreAway:
                 continue  # the log has it once, not at each pass
             except Exception:  # the next pass tries again; dying silently would be worse
@@ -329,6 +332,38 @@ def _policy(config: ServerConfig) -> Policy:
     if config.no_auth:
         return Policy.NEVER
     return Policy.OPEN_AT_FIRST if is_loopback_name(config.host) else Policy.ALWAYS
+
+
+_AUTHENTICATION = {
+    Policy.NEVER: "off",
+    Policy.OPEN_AT_FIRST: "on from the first token",
+    Policy.ALWAYS: "on",
+}
+
+
+def _shared_settings(config: ServerConfig) -> dict[str, str]:
+    """Return what several servers on the same data should have alike, by option."""
+    values: dict[str, object] = {
+        "authentication": _AUTHENTICATION[_policy(config)],
+        "--public-url": config.public_url,
+        "--vault-url": ", ".join(sorted(config.vault_urls)),
+        "--agent-timeout": _seconds(config.agent_timeout),
+        "--default-timeout": f"{config.default_timeout_seconds} s",
+        "--max-artifact-files": config.artifact_limits.files,
+        "--max-artifacts": config.artifact_limits.total_bytes,
+        "--max-project-artifacts": config.artifact_limits.project_bytes,
+        "--max-run-jobs": config.run_limits.jobs,
+        "--max-queued-runs": config.run_limits.queued_runs,
+        "--max-agents": config.fleet_limits.agents,
+        "--forget-agents-after": _seconds(config.fleet_limits.forget_after),
+        "--max-log": config.max_log_bytes,
+        "--keep-audit": _seconds(config.audit_kept),
+    }
+    return {option: str(value) for option, value in values.items()}
+
+
+def _seconds(duration: timedelta) -> str:
+    return f"{duration.total_seconds():.0f} s"
 
 
 def _tools(config: ServerConfig) -> UpdateTools:

@@ -65,7 +65,8 @@ def _agents_text(state: RuntimeState) -> str:
 def _server_text(server: ServerInstance) -> str:
     """Return a server in a few words; those of one host are told apart by the beginnings of their ids."""
     leads = f", leads {' and '.join(server.leads)}" if server.leads else ""
-    return f"{server.name} {server.version} ({server.instance_id[:8]}{leads})"
+    differs = f", differs in {', '.join(server.differs)}" if server.differs else ""
+    return f"{server.name} {server.version} ({server.instance_id[:8]}{leads}{differs})"
 
 
 def _seen(state: RuntimeState) -> datetime | None:

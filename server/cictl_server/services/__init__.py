@@ -7,7 +7,7 @@ Each folder is a room, and its `__init__` says what the room offers. An attribut
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -97,6 +97,7 @@ class Services:
         run_limits: RunLimits | None = None,
         policy: Policy = Policy.OPEN_AT_FIRST,
         audit_kept: timedelta = DEFAULT_KEPT,
+        shared_settings: Mapping[str, str] | None = None,
     ) -> Services:
         """Wire the services to *store*, to *blobs*, and to the files below *directory*: logs, and temporary ones.
 
@@ -115,6 +116,7 @@ class Services:
             process: By default one that can be neither ended nor restarted.
             policy: When callers must have a token.
             audit_kept: How long the records of the audit are kept; 0 for ever.
+            shared_settings: What all servers on the same data should have alike, by option.
         """
         tools = update_tools or UpdateTools.from_environment({}, version=version, data_dir=directory)
         # level 1
@@ -151,7 +153,7 @@ class Services:
             agent_timeout=agent_timeout,
             default_timeout_seconds=default_timeout_seconds,
         )
-        about = About.build(core, fleet, logs, secrets)
+        about = About.build(core, fleet, logs, secrets, shared_settings=shared_settings or {})
         # level 5
         pipelines = Pipelines.build(core, history, fleet, secrets, projects, about)
         updates = Updates.build(core, fleet, projects, jobs, tools=tools, process=process or ServerProcess())

@@ -78,6 +78,19 @@ def test_servers_that_start_together_make_one_admin(machines: tuple[Machine, Mac
             assert [token.name for token in client.list_tokens()] == ["admin"]
 
 
+def test_a_server_that_is_set_differently_says_so(machines: tuple[Machine, Machine]) -> None:
+    one, two = machines
+    one.start()
+    one.wait()
+    two.start("--agent-timeout", "30")
+    two.processes[-1].wait_for_line("servers are set differently: --agent-timeout is 30 s here, and 60 s at ")
+    with Client(two.wait()) as client:
+        assert [server.differs for server in client.servers().servers] == [["--agent-timeout"], []]
+    shown = Process("info", environment={"CICTL_SERVER_URL": two.url}, directory=two.data)
+    two.processes.append(shown)
+    shown.wait_for_line(", leads background, differs in --agent-timeout)")
+
+
 def lease(url: str, answers: list[LeaseResponse]) -> LeaseResponse | None:
     """Ask for work as an agent that repeats its request; None if it is told to come again, or the server died."""
     with Client(url, retries=0) as client:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cictl_server.services.about.agreement import Agreement
 from cictl_server.services.about.readiness import ReadinessService
 from cictl_server.services.about.runtime import RuntimeService
 from cictl_server.services.about.scrape import ScrapeService
@@ -18,9 +20,13 @@ class About:
     readiness: ReadinessService
     runtime: RuntimeService
     scrape: ScrapeService
+    agreement: Agreement
 
     @classmethod
-    def build(cls, core: Core, fleet: Fleet, logs: Logs, secrets: Secrets) -> About:
+    def build(
+        cls, core: Core, fleet: Fleet, logs: Logs, secrets: Secrets, *, shared_settings: Mapping[str, str]
+    ) -> About:
+        agreement = Agreement(core.signals, shared_settings)
         readiness = ReadinessService(
             store=core.store,
             pulse=core.pulse,
@@ -38,7 +44,9 @@ class About:
                 disk=core.disk,
                 store_kind=core.store.kind,
                 blobs=core.blobs,
+                agreement=agreement,
             ),
+            agreement=agreement,
             scrape=ScrapeService(
                 metrics=core.metrics,
                 store=core.store,

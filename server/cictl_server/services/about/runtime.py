@@ -8,6 +8,7 @@ from cictl.base.clock import Clock
 from cictl.wire.server import API_VERSION, NEVER, RuntimeState, ServerInfo, ServerInstance, ServerList
 from cictl.wire.words import Feature
 from cictl_server.blobs.contract import Blobs
+from cictl_server.services.about.agreement import Agreement
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.fleet.presence import ONLINE, STALE, PresenceBook
 from cictl_server.services.projects import git
@@ -22,6 +23,7 @@ class RuntimeService:
     disk: Disk
     store_kind: str
     blobs: Blobs
+    agreement: Agreement
 
     @property
     def instance_id(self) -> str:
@@ -47,7 +49,10 @@ class RuntimeService:
 
     def servers(self) -> ServerList:
         """Return this server and the others on the same data."""
-        return ServerList(servers=[_instance(member) for member in self.members.all()])
+        differing = self.agreement.differing()
+        return ServerList(
+            servers=[_instance(one, differs=differing.get(one.instance_id, [])) for one in self.members.all()]
+        )
 
     def state(self) -> RuntimeState:
         """Return the condition. Only agents that sent a heartbeat since the server's start are counted."""
@@ -76,7 +81,7 @@ class RuntimeService:
         )
 
 
-def _instance(member: Member) -> ServerInstance:
+def _instance(member: Member, *, differs: list[str]) -> ServerInstance:
     return ServerInstance(
         instance_id=member.instance_id,
         name=member.name,
@@ -84,4 +89,5 @@ def _instance(member: Member) -> ServerInstance:
         started_utc=member.started,
         seen_utc=member.seen,
         leads=list(member.leads),
+        differs=differs,
     )
