@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cictl_testing.agents.thread import AgentThread
 from cictl_testing.processes import eventually
-from cictl_testing.servers.scripted_server import ScriptedServer
+from cictl_testing.servers.scripted_server import ScriptedServer, nth_job_id
 
 from cictl.wire.agents import AGENT_DEACTIVATED, HeartbeatResponse
 from cictl.wire.jobs import JobStatus, LeaseResponse
@@ -193,7 +193,13 @@ def test_only_the_agents_account_can_read_its_work_directory(server: ScriptedSer
     finally:
         agent.stop()
     modes = {Path(line[4:]).name: line[:3] for line in job.text.splitlines() if line[:3].isdecimal()}
-    assert {name: mode for name, mode in modes.items() if mode != "600"} == {"work": "700", "spool": "700"}
+    # The user of a container writes into the last one, and the agent reads it; `spool` keeps everybody else out.
+    of_the_job = f"{nth_job_id(1)}.files"
+    assert {name: mode for name, mode in modes.items() if mode != "600"} == {
+        "work": "700",
+        "spool": "700",
+        of_the_job: "755",
+    }
     assert {"agent.lock", "work-dir.id", f"{job.execution.id}.log"} <= modes.keys()
 
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from cictl.base.clock import Clock
-from cictl.redaction import Redactor, masked_message, url_secrets
+from cictl.redaction import Redactor, url_secrets
 from cictl.wire.jobs import Cause, JobExecution, JobStatus, StatusRequest
-from cictl.wire.reports import REPORT_WORDS, TestReportUpload
 from cictl.wire.words import CONTROL, Feature
 from cictl_agent.config import AgentConfig
 from cictl_agent.job import requirements
-from cictl_agent.job.artifacts.collection import REFERENCE_LIMITS, Found, collect
-from cictl_agent.job.artifacts.groups import keep
-from cictl_agent.job.artifacts.upload import upload
 from cictl_agent.job.caches import directories as caches
 from cictl_agent.job.caches.saved import SavedCaches, saved_caches
 from cictl_agent.job.checkout import Checkout
@@ -29,7 +24,7 @@ from cictl_agent.job.containers.services import running_services
 from cictl_agent.job.dependencies import dependency_ids, restore_dependencies
 from cictl_agent.job.environment import inherited_environment, job_environment
 from cictl_agent.job.failures import JobFailed
-from cictl_agent.job.reports import combine
+from cictl_agent.job.results import Outcome, Results
 from cictl_agent.job.steps.files import StepFiles
 from cictl_agent.job.steps.outputs import collect_outputs
 from cictl_agent.job.steps.shells import IN_CONTAINERS, ContainerShell, LocalShell, Shell
@@ -39,31 +34,20 @@ from cictl_agent.job.workspace import prepare_workspace
 from cictl_agent.log.reporter import Reporter
 from cictl_agent.log.spool import JobLog
 from cictl_agent.log.state_watch import Watch
-from cictl_agent.retries import persist
 from cictl_agent.system.household import Household
 from cictl_agent.system.interruption import Interrupted, Interruption, StopReason
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.processes import JOB_VARIABLE, Processes
 from cictl_agent.system.trees import remove_tree
-from cictl_client import Client, ClientError
+from cictl_client import Client
 
 logger = logging.getLogger(__name__)
 
 PREPARING = "Preparing execution"
 CHECKING_OUT = "Checking out source"
 
-_KEEPING_SECONDS = 600
 _MOST_NAMED = 10
 """How many of the processes that a job leaves behind its log names."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a job ended. It succeeded if `error` is empty."""
-
-    error: str = ""
-    exit_code: int | None = 0
-    cause: Cause | None = None
 
 
 @dataclass(kw_only=True)
@@ -176,7 +160,7 @@ class JobRun:
             outcome = self._execute()
             # Before the artifacts are collected: a process left behind could still write to them, or to the log.
             self._end_processes()
-            outcome = self._keep_results(outcome)
+            outcome = self._results.keep(outcome, self._steps)
             self.log.finish()
         except Exception as error:  # whatever breaks, the server must learn that the job is over
             logger.exception("job broke the agent job=%s", self.job.id)
@@ -185,6 +169,22 @@ class JobRun:
             self.processes.kill_all()
             self.processes.leftovers.close()
         return outcome
+
+    @property
+    def _results(self) -> Results:
+        return Results(
+            job=self.job,
+            lease_token=self.lease_token,
+            config=self.config,
+            platform=self.platform,
+            client=self.client,
+            features=self.features,
+            directory=self.directory,
+            caches=self._saved_caches,
+            log=self.log,
+            warnings=self.warnings,
+            interruption=self.aftermath,
+        )
 
     def _end_processes(self) -> None:
         """End what the steps left running, and say what that was."""
@@ -221,6 +221,7 @@ class JobRun:
         try:
             prepare_workspace(self.workspace)
             prepare_workspace(self._files.directory)
+            self._files.directory.chmod(0o755)  # other users of containers are let in, whatever the agent's umask says
         except OSError as error:
             raise JobFailed(f"prepare workdir: {error}") from error
 
@@ -355,103 +356,6 @@ class JobRun:
             case _:
                 self.log.line(f"{CONTROL}{self.interruption.detail}")
                 return Outcome(error=self.interruption.detail, exit_code=interrupted.exit_code)
-
-    def _keep_results(self, outcome: Outcome) -> Outcome:
-        """Upload artifacts and reports, also those of a failed job. The job's own error wins over one of the upload.
-
-        A job with a time limit gets that much time again for it, and at least `_KEEPING_SECONDS`.
-        """
-        if not self.job.timeout_seconds:
-            return self._upload_results(outcome)
-        seconds = max(self.job.timeout_seconds, _KEEPING_SECONDS)
-        limit = threading.Timer(min(seconds, threading.TIMEOUT_MAX), self.aftermath.give, [StopReason.TIMED_OUT])
-        limit.daemon = True
-        limit.start()
-        try:
-            return self._upload_results(outcome)
-        finally:
-            limit.cancel()
-
-    def _upload_results(self, outcome: Outcome) -> Outcome:
-        if self.aftermath.is_given:
-            return outcome
-        try:
-            self._upload_artifacts(has_failed=bool(outcome.error))
-        except Interrupted:
-            broken_off = self._broken_off()
-            self.log.line(f"{CONTROL}{broken_off.error}, and its artifacts are not kept")
-            return outcome if outcome.error else broken_off
-        except JobFailed as failure:
-            self.log.line(f"[artifacts] {failure}")
-            if not outcome.error:
-                outcome = Outcome(error=failure.error, exit_code=None)
-        self._upload_tests()
-        if not outcome.error:
-            self._save_caches()
-        return outcome
-
-    def _save_caches(self) -> None:
-        """Save the caches of a job that succeeded. That it did stands, also if there is no time for this."""
-        try:
-            self._saved_caches.save(self.aftermath)
-        except Interrupted:
-            self.warnings.add("cache", "not all caches are saved: there was no time left")
-
-    def _broken_off(self) -> Outcome:
-        if self.aftermath.reason is StopReason.TIMED_OUT:
-            return Outcome(error="job timed out", exit_code=None, cause=Cause.TIMED_OUT)
-        return Outcome(error="agent stopped", exit_code=None)
-
-    def _upload_artifacts(self, *, has_failed: bool) -> None:
-        """Upload what the job keeps.
-
-        Raises:
-            JobFailed: The upload failed, or files are missing that the job requires.
-            Interrupted: The job was stopped, or this took too long.
-        """
-        kept = keep(self.job, partial(self._collect, has_failed=has_failed), has_failed=has_failed)
-        if kept.files:
-            upload(
-                kept.files,
-                client=self.client,
-                job_id=self.job.id,
-                agent_id=self.config.agent_id,
-                lease_token=self.lease_token,
-                scratch_dir=self.config.work_dir,
-                log=self.log,
-                interruption=self.aftermath,
-                listing=self.config.artifact_listing,
-            )
-        if kept.missing:
-            raise JobFailed(f"required artifacts are missing, no file matches: {'; '.join(kept.missing)}")
-
-    def _collect(self, patterns: Iterable[str], *, has_failed: bool) -> list[Found]:
-        if not self.directory.is_dir():
-            return []
-        return collect(
-            patterns,
-            self.directory,
-            self.warnings,
-            limits=None if Feature.ARTIFACT_LIMITS in self.features else REFERENCE_LIMITS,
-            with_links=Feature.ARTIFACT_LINKS in self.features and self.platform.makes_links,
-            has_failed=has_failed,
-        )
-
-    def _upload_tests(self) -> None:
-        """Upload the report of all test steps; a failed upload is only logged."""
-        steps = self._steps
-        if steps is None:
-            return
-        report = masked_message(combine(steps.suites, steps.coverage), self.log.redact, words=REPORT_WORDS)
-        if report.total or report.coverage:
-            request = TestReportUpload(agent_id=self.config.agent_id, report=report)
-            try:
-                persist(
-                    lambda: self.client.upload_tests(self.job.id, request, lease_token=self.lease_token),
-                    self.aftermath,
-                )
-            except (ClientError, Interrupted) as error:
-                self.log.line(f"[tests] report upload failed: {error}")
 
     def _report(self, outcome: Outcome) -> StatusRequest:
         return StatusRequest(

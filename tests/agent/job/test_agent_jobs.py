@@ -15,7 +15,7 @@ from cictl_testing.servers.scripted_server import ScriptedServer, ServedJob
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import Cause, JobStatus, Source, Step
-from cictl_agent.job import run as run_module
+from cictl_agent.job import results
 from cictl_agent.job.failures import script_failure
 from cictl_agent.log.file_listing import Level, Listing
 from cictl_agent.system.commands import Exit
@@ -242,7 +242,7 @@ def test_artifacts_survive_a_passing_outage(server: ScriptedServer, run: RunJob)
 def test_an_upload_that_takes_too_long_ends(
     server: ScriptedServer, run: RunJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_module, "_KEEPING_SECONDS", 0)
+    monkeypatch.setattr(results, "_KEEPING_SECONDS", 0)
     server.fail_next("upload-zip", status=503, times=99)
     job = run(script="echo x > f", artifact_globs=["f"], timeout_seconds=1)
     assert (job.last.error, job.last.cause) == ("job timed out", Cause.TIMED_OUT)

@@ -41,9 +41,14 @@ def test_a_service_that_is_not_ready_in_time_fails_the_job(run: RunJob, engine: 
     assert engine.containers == []
 
 
-def test_readiness_is_asked_after_pauses_that_grow(run: RunJob, engine: StandInEngine) -> None:
-    run(ServiceSpec(name="db", image="db:1", ready="exit 1"))
-    assert 2 <= len(engine.called("exec")) <= 6
+def test_a_service_is_asked_until_it_is_ready_and_no_longer(
+    engine: StandInEngine, server: ScriptedServer, agent: AgentThread, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked"
+    service = ServiceSpec(name="db", image="db:1", ready=f"echo x >> {asked}; [ $(wc -l < {asked}) = 3 ]")
+    job = server.finished(server.enqueue(script="echo step", services=[service]))
+    assert job.text.endswith("[service db] is ready\nstep\n")
+    assert len(engine.called("exec")) == 3
 
 
 def test_variables_of_a_service_are_on_no_command_line(run: RunJob, engine: StandInEngine) -> None:

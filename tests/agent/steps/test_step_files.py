@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from cictl_testing.agents.thread import AgentThread
+from cictl_testing.processes import eventually
 from cictl_testing.servers.scripted_server import ServedJob
 
 from cictl.wire.jobs import Cause, JobStatus, Step
@@ -77,7 +78,7 @@ def test_what_can_not_be_read_fails_the_step_that_left_it(run: RunSteps, script:
 
 def test_files_of_steps_are_gone_after_the_job(run: RunSteps, agent: AgentThread) -> None:
     run('echo "A=1" >> "$CICTL_ENV"; git init -q .; git status --porcelain')
-    assert list(agent.config.spool_dir.iterdir()) == []
+    assert eventually(lambda: not list(agent.config.spool_dir.iterdir()), what="the end of the job's files")
 
 
 # Outputs
