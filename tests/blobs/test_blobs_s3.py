@@ -155,6 +155,7 @@ def test_a_bucket_is_not_made(seaweed: Seaweed) -> None:
         assert caught.value.is_missing
 
 
+@pytest.mark.slow
 def test_while_it_is_away_all_fail_soon_and_then_go_on(own_seaweed: Seaweed) -> None:
     blobs = own_seaweed.blobs(patience=timedelta(seconds=1))
     blobs.put(KEY, io.BytesIO(bytes(9 * MIB)))
