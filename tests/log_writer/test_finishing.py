@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.servers.postgres import Postgres
+from cictl_testing.servers.seaweed import Seaweed, seaweed
 
 from cictl_server.blobs.contract import Readable
 from cictl_server.blobs.directory import DirectoryBlobs
@@ -20,6 +21,8 @@ from cictl_server.log_writer.postgres.pieces import READ_BYTES, READ_STATE, READ
 from cictl_server.log_writer.postgres.writer import PostgresLogs
 from cictl_server.postgres.address import DatabaseAddress
 from cictl_server.postgres.database import Database
+
+__all__ = ["seaweed"]
 
 JOB = "job-7"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -193,3 +196,17 @@ def test_nothing_reads_a_table_from_its_beginning(database: Database) -> None:
             plan = connection.execute("EXPLAIN " + statement, wanted).fetchall()
             assert "Seq Scan" not in str(plan)
             assert "Index" in str(plan)
+
+
+def test_a_finished_log_may_be_in_a_bucket(database: Database, seaweed: Seaweed) -> None:
+    """Its key begins with that of its project; ranges are read from there; and it goes with the log."""
+    blobs = seaweed.blobs()
+    logs = PostgresLogs(database, blobs)
+    content = CONTENT * 400  # more than one part of an upload
+    assert logs.append(JOB, content, at=0, now=NOW)
+    logs.finish(JOB, size=len(content), project="7")
+    assert count(database, "log_chunks") == 0
+    assert [blob.key for blob in blobs.iter_below("projects/7/")] == [f"projects/7/logs/{JOB}.log"]
+    assert (logs.read(JOB, offset=len(content) - 9, limit=99), whole(logs) == content) == (content[-9:], True)
+    logs.delete(JOB)
+    assert (list(blobs.iter_below("projects/7/")), whole(logs)) == ([], b"")
