@@ -69,9 +69,17 @@ class VersioningDetail(Message):
 
 
 class StepDetail(Message):
-    """A step of a definition. `type` is run or test."""
+    """A step of a definition.
+
+    Attributes:
+        type: run or test.
+        name: What its author calls it (ours).
+        if: The condition on which it runs; in Python `condition` (ours).
+    """
 
     type: str
+    name: str = ""
+    condition: str = msgspec.field(default="", name="if")
     run: str = ""
     test_name: str = ""
     test_command: str = ""
@@ -90,6 +98,13 @@ class MatrixInclude(Message):
 
 
 class JobDetail(Message):
+    """A job of a definition.
+
+    Attributes:
+        if: The condition on which it runs; in Python `condition` (ours).
+        allow_failure: What needs it runs also if it fails (ours).
+    """
+
     id: str
     timeout_seconds: int
     needs: list[str] = msgspec.field(default_factory=list)
@@ -99,6 +114,8 @@ class JobDetail(Message):
     caches: list[CacheSpec] = msgspec.field(default_factory=list)
     steps: list[StepDetail] = msgspec.field(default_factory=list)
     matrix_includes: list[MatrixInclude] = msgspec.field(default_factory=list)
+    condition: str = msgspec.field(default="", name="if")
+    allow_failure: bool = False
 
 
 class InputDetail(Message):

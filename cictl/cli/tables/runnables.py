@@ -14,6 +14,7 @@ from cictl.wire.projects import (
     JobDetail,
     PipelineDetail,
     PipelineSummary,
+    StepDetail,
 )
 
 
@@ -177,12 +178,20 @@ def _input_text(declared: InputDetail) -> str:
     return f"{declared.name}: {'; '.join(filter(None, facts))}"
 
 
+def _step_text(step: StepDetail) -> str:
+    """Return the name that people gave the step or its test, else the first line of its command; and its condition."""
+    text = step.name or step.test_name or (step.run or step.test_command).strip().partition("\n")[0]
+    return f"{text}; if {step.condition}" if step.condition else text
+
+
 def _job_lines(job: JobDetail) -> list[str]:
     facts = [
         f"needs {', '.join(job.needs)}" if job.needs else "",
+        f"if {job.condition}" if job.condition else "",
+        "may fail" if job.allow_failure else "",
         f"timeout {job.timeout_seconds} s" if job.timeout_seconds else "",
         f"matrix {', '.join(m.name or str(m.index) for m in job.matrix_includes)}" if job.matrix_includes else "",
     ]
     head = job.id + "".join(f"; {fact}" for fact in facts if fact)
-    steps = [step.test_name or (step.run or step.test_command).strip().partition("\n")[0] for step in job.steps]
+    steps = [_step_text(step) for step in job.steps]
     return [head, *(f"  {number}. {text}" for number, text in enumerate(steps, start=1))]

@@ -40,7 +40,7 @@ pipelines:
     jobs: [{id: lint, steps: [{run: "ruff {{input.level}} {{input.paths}}"}]}]
   - id: care
     jobs:
-      - {id: try, allow_failure: true, steps: [{run: x}]}
+      - {id: try, allow_failure: true, steps: [{name: Try it, run: x, if: event}]}
       - {id: publish, if: tag, steps: [{run: x}]}
 pipeline_chains: [{id: release, pipelines: [build, deploy]}]
 """
@@ -344,3 +344,13 @@ def test_a_failure_that_is_allowed_fails_no_run(server: RunningServer, run: Run)
     ran = run("jobs", "watch", "--run", "1")
     assert ran.code == ExitCode.OK
     assert "try: warning: it failed, which it may" in ran.err
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_pipeline_shows_its_conditions_and_the_names_of_its_steps(run: Run) -> None:
+    lines = run("pipelines", "show", "shop/care").out.splitlines()
+    assert [line.strip() for line in lines if "try" in line.lower() or "publish" in line] == [
+        "try; may fail",
+        "1. Try it; if event",
+        "publish; if tag",
+    ]

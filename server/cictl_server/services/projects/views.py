@@ -123,14 +123,25 @@ def _job_detail(job: Job) -> JobDetail:
         matrix_includes=[
             MatrixInclude(index=index, name=row.get("name", ""), vars=row) for index, row in enumerate(job.matrix)
         ],
+        condition=job.condition,
+        allow_failure=job.allow_failure,
     )
 
 
 def _step_detail(step: Step) -> StepDetail:
     if step.test is None:
-        return StepDetail(type="run", run=step.run, skip_dry_run=step.skip_dry_run, env=step.env)
+        return StepDetail(
+            type="run",
+            name=step.name,
+            condition=step.condition,
+            run=step.run,
+            skip_dry_run=step.skip_dry_run,
+            env=step.env,
+        )
     return StepDetail(
         type="test",
+        name=step.name,
+        condition=step.condition,
         test_name=step.test.name,
         test_command=step.test.command,
         test_format=step.test.format,
