@@ -30,6 +30,10 @@ PIPELINES = (
         {id: ship, needs: [test], steps: [{run: "true"}]}]""",
     """[{id: a, timeout_seconds: 20, steps: [{run: "true"}]}, {id: g, runs_on: {gpu: "yes"}, steps: [{run: "true"}]},
         {id: z, needs: [a, g], steps: [{run: "true"}]}]""",
+    """[{id: row, matrix: {axes: {v: [x, y, z]}, max_parallel: 1, fail_fast: true}, steps: [{run: "true"}]},
+        {id: may, allow_failure: true, if: event, steps: [{run: "true"}]}, {id: never, if: tag, steps: [{run: "true"}]},
+        {id: mourn, needs: [row], if: failure(), steps: [{run: "true"}]},
+        {id: end, needs: [row, may, never], if: always(), steps: [{run: "true"}]}]""",
 )
 
 CHAIN = """pipelines:
