@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from cictl.cli.app.failures import usage
+
 if TYPE_CHECKING:
     # typer vendors click since 0.26, under a private name; only type checkers look at it here.
     from typer._click import Command as ClickCommand
@@ -119,6 +121,19 @@ class PlainCommand(LocalCommand):
     @staticmethod
     def shared() -> list[TyperOption]:
         return [_debug_option()]
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run the command. A server that was named before the command's name counts as if it stood behind it."""
+        given = ctx.find_root().obj.options
+        own = {param.name: param for param in self.params}
+        for option in _server_options():
+            name = str(option.name)
+            if not (value := given.get(name)):
+                continue
+            if name not in own:
+                raise usage(f"{self.name} takes no {option.opts[0]}", hint=f"`{ctx.command_path} --help`")
+            ctx.params[name] = ctx.params[name] or own[name].type_cast_value(ctx, value)
+        return super().invoke(ctx)
 
 
 class Command(LocalCommand):

@@ -36,3 +36,13 @@ def test_a_token_of_a_context_goes_to_its_server_only(prod: Path) -> None:
 def test_an_unknown_context_is_told(prod: Path) -> None:
     with pytest.raises(ConfigError, match="no context 'test'"):
         of_context("test", os.environ, server="", token_file=None)
+
+
+def test_a_server_before_the_command_is_its_server(run: Run, tmp_path: Path) -> None:
+    ended = run("--server", "ftp://nowhere", "run-agent", "--work-dir", str(tmp_path / "work"))
+    assert (ended.code, ended.err) == (1, "error: not an http or https URL: 'ftp://nowhere'\n")
+
+
+def test_a_command_that_takes_no_server_refuses_one(run: Run) -> None:
+    ended = run("--server", "http://127.0.0.1:1", "serve")
+    assert (ended.code, ended.err.splitlines()[0]) == (2, "error: serve takes no --server")
