@@ -92,9 +92,7 @@ def test_no_secret_is_on_the_disk(server: RunningServer, admin: str) -> None:
     _, made = make(server, admin, name="anna", role="viewer")
     rotated = server.ask("POST", f"/api/v1/tokens/{made['id']}/rotate", admin).json["token"]
     server.ask("POST", "/api/v1/tokens", admin, json={"name": "b", "role": "viewer"}, headers={"Idempotency-Key": "k"})
-    server.close()
-    stored = b"".join(path.read_bytes() for path in server.directory.rglob("*") if path.is_file())
-    server.start()
+    stored = server.stored()
     assert b"anna" in stored
     for secret in (admin, made["token"], rotated):
         assert str(secret).encode() not in stored
