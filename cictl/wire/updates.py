@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from cictl.wire.codec import Message
 
 UPDATE_STILL_RUNNING = "update still running; see /api/v1/update/status"
@@ -54,10 +56,23 @@ class UpdateTags(Message):
     current_version: str
 
 
+class ServerUpdates(Message):
+    """The updates of another server on the same data (ours)."""
+
+    instance_id: str
+    name: str
+    status: dict[str, str]
+
+
 class UpdateStatus(Message):
-    """`GET update/status`: a map of texts. Its keys are `update_…` and `agent_update_target`."""
+    """`GET update/status`: a map of texts. Its keys are `update_…` and `agent_update_target`.
+
+    Attributes:
+        servers: The other servers on the same data, as far as is known (ours).
+    """
 
     status: dict[str, str]
+    servers: list[ServerUpdates] = msgspec.field(default_factory=list)
 
 
 class Restarting(Message):

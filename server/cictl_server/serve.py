@@ -204,6 +204,7 @@ class Server:
         self.services.jobs.expiry.start_up()
         self.services.updates.update.adopt()
         self.services.about.agreement.follow()
+        self.services.updates.fellows.follow()
         self._httpd = Httpd(
             create_app(self.services, origin_rule=rule, cookie=SessionCookie(public_url=config.public_url)),
             listener,
@@ -280,6 +281,7 @@ class Server:
                     self.services.agents.removal.forget_silent()
                 self.services.updates.update.settle()
                 self.services.about.agreement.follow()
+                self.services.updates.fellows.follow()
             except StoreAway:
                 continue  # the log has it once, not at each pass
             except Exception:  # the next pass tries again; dying silently would be worse
@@ -309,10 +311,15 @@ class Server:
                 logger.exception("logs not finished")
 
     def _reload_projects(self) -> None:
-        try:
-            self.services.updates.reload.run_if_pending()
-        except Exception:  # the next start tries again
-            logger.exception("projects not reloaded")
+        while not self._stopping.is_set():
+            try:
+                if self._leads():
+                    self.services.updates.reload.run_if_pending()
+            except StoreAway:
+                pass  # the next look finds it
+            except Exception:  # the next look tries again
+                logger.exception("projects not reloaded")
+            self._stopping.wait(MAINTENANCE_SECONDS)
 
     def _process(self, config: ServerConfig, port: int) -> ServerProcess:
         """Return this process as the services may see and end it."""

@@ -73,7 +73,15 @@ from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.retention import RetentionChange, RetentionCounts, RetentionPolicies, RetentionPolicy, RunPin
 from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret, SecretList, SecretRequest, SecretResponse
 from cictl.wire.server import Health, RuntimeState, ServerInfo, ServerInstance, ServerList
-from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
+from cictl.wire.updates import (
+    Restarting,
+    ServerUpdates,
+    UpdateAnswer,
+    UpdateCheck,
+    UpdateRequest,
+    UpdateStatus,
+    UpdateTags,
+)
 from cictl.wire.vault import (
     DeletedVaultConnection,
     VaultConnection,
@@ -215,6 +223,13 @@ CASES = [
         UpdateStatus(status={"update_phase": "idle"}),
         Client.get_update_status,
         {"update_phase": "idle"},
+    ),
+    case(
+        "get_server_updates",
+        "GET /api/v1/update/status",
+        UpdateStatus(status={}, servers=[ServerUpdates(instance_id="i", name="n", status={"update_phase": "idle"})]),
+        Client.get_server_updates,
+        UpdateStatus(status={}, servers=[ServerUpdates(instance_id="i", name="n", status={"update_phase": "idle"})]),
     ),
     case("list_agents", "GET /api/v1/agents", AgentList(agents=[AGENT]), Client.list_agents, [AGENT]),
     case("get_agent", "GET /api/v1/agents/a/1", AgentResponse(agent=AGENT), lambda c: c.get_agent("a/1"), AGENT),

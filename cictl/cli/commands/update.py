@@ -11,7 +11,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
 from cictl.cli.output.table import Column, Result
-from cictl.wire.updates import UpdateCheck, UpdateKey, UpdateStatus, UpdateTags
+from cictl.wire.updates import ServerUpdates, UpdateCheck, UpdateKey, UpdateTags
 
 app = new_group("cictl update check\ncictl update apply\ncictl update rollback v1.2.2\ncictl update status")
 
@@ -67,11 +67,15 @@ def tags(context: typer.Context) -> None:
 
 @app.command("status", cls=Command, epilog="cictl update status\ncictl update status --query status.update_phase")
 def status(context: typer.Context) -> None:
-    """Show how updates of the server stand, and what to do about one that failed."""
+    """Show how updates of the server stand, and what to do about one that failed.
+
+    Each of several servers on the same data is updated by itself: ask it at its own address.
+    """
     from cictl.cli.server.update import next_step, outcome_of
 
     session = Session.of(context)
-    found = session.client.get_update_status()
+    answer = session.client.get_server_updates()
+    found = answer.status
     columns: tuple[Column[dict[str, str]], ...] = (
         _line("Runs", UpdateKey.CURRENT),
         _line("Latest", UpdateKey.LATEST),
@@ -89,10 +93,11 @@ def status(context: typer.Context) -> None:
         _line("Can go back to", UpdateKey.ROLLBACK_VERSIONS),
         _line("Agents are to run", UpdateKey.AGENT_TARGET),
         _line("Agents that can't update", UpdateKey.UNABLE_AGENTS),
+        Column("Other servers", lambda _: [_server_text(server) for server in answer.servers]),
     )
     session.show(
         Result(
-            message=UpdateStatus(status=found),
+            message=answer,
             rows=[found],
             columns=columns,
             name=lambda s: s.get(UpdateKey.CURRENT, ""),
@@ -162,6 +167,12 @@ def _place(tag: str, found: UpdateTags, installed: list[str]) -> str:
     if tag == found.current_version:
         return "runs"
     return "installed" if tag in installed else ""
+
+
+def _server_text(server: ServerUpdates) -> str:
+    """Return how the updates of another server stand, in a few words."""
+    outcome = f", {known}" if (known := server.status.get(UpdateKey.REASON, "")) else ""
+    return f"{server.name} runs {server.status.get(UpdateKey.CURRENT, '')} ({server.instance_id[:8]}{outcome})"
 
 
 def _line(title: str, key: str, words: dict[str, str] | None = None) -> Column[dict[str, str]]:

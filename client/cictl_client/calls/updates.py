@@ -43,4 +43,8 @@ class UpdateCalls(Calls):
 
     def get_update_status(self) -> dict[str, str]:
         """Return the state of the server's updates, by the names that the API's reference lists."""
-        return self._transport.get(UpdateStatus, "/api/v1/update/status").status
+        return self.get_server_updates().status
+
+    def get_server_updates(self) -> UpdateStatus:
+        """Return the same with what is known of the updates of other servers on the same data."""
+        return self._transport.get(UpdateStatus, "/api/v1/update/status")

@@ -89,8 +89,11 @@ class UpdateStatusResource:
 
     @api(answers={200: UpdateStatus})
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """Return the running, the latest and the requested version, and how far an update is."""
-        media.write(resp, UpdateStatus(status=self._updates.status()))
+        """Return the running, the latest and the requested version, and how far an update is.
+
+        An update is that of the server that is asked. What is known of others on the same data is in `servers`.
+        """
+        media.write(resp, self._updates.status())
 
 
 class RestartResource:

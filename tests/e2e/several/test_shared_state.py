@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
 import pytest
 from cictl_testing.files import make_repository
 from cictl_testing.processes import Process, eventually
 from cictl_testing.servers.openbao import SECRET_ID, VARIABLE, OpenBao, own_openbao
 from cictl_testing.servers.postgres import database_url, postgres
 
+from cictl.wire.audit.records import AuditFilter
 from cictl.wire.jobs import LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.projects import ImportRequest, RunRequest
 from cictl_client import Client, ClientError
@@ -76,6 +78,25 @@ def test_servers_that_start_together_make_one_admin(machines: tuple[Machine, Mac
         port = machine.url.rpartition(":")[2]
         with Client(f"http://127.0.0.1:{port}", token=files[0].read_text().strip()) as client:
             assert [token.name for token in client.list_tokens()] == ["admin"]
+
+
+def test_projects_are_reloaded_once_after_an_update(
+    machines: tuple[Machine, Machine], database_url: str, tmp_path: Path
+) -> None:
+    repository = make_repository(tmp_path / "repository", {"cictl.yaml": PROJECT})
+    for machine in machines:
+        machine.start()
+        machine.wait()
+    with Client(machines[1].url) as client:
+        client.import_project(ImportRequest(repo_url=str(repository)))
+        pending = '{"key": "update_reload_projects_pending", "value": "1"}'
+        with psycopg.connect(database_url) as connection:
+            connection.execute("INSERT INTO settings VALUES ('update_reload_projects_pending', %s)", (pending,))
+        eventually(lambda: client.get_update_status()["update_reload_projects_pending"] == "0", what="the reload")
+        assert len(client.list_audit(AuditFilter(action="project.reloaded")).records) == 1
+        shown = Process("update", "status", environment={"CICTL_SERVER_URL": machines[1].url}, directory=tmp_path)
+        machines[1].processes.append(shown)
+        shown.wait_for_line("Other servers:")
 
 
 def test_a_server_that_is_set_differently_says_so(machines: tuple[Machine, Machine]) -> None:

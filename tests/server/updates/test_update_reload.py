@@ -63,6 +63,23 @@ def test_what_fails_is_tried_again_at_the_next_start(server: RunningServer, orig
     assert pipelines(server) == 1
     assert status["update_reload_projects_pending"] == "1"
     assert status["update_reload_message"] == "post-update project reload incomplete; retry on next restart"
+    origin.commit({"cictl.yaml": TWO})
+    server.services.updates.reload.run_if_pending()
+    assert pipelines(server) == 1, "not before the next start"
+    server.restart()
+    server.services.updates.reload.run_if_pending()
+    assert pipelines(server) == 2
+
+
+@pytest.mark.usefixtures("origin")
+def test_while_this_server_is_updated_nothing_is_fetched(server: RunningServer) -> None:
+    book = server.services.updates.reload.book
+    book.write({"update_last_apply_status": "staged", "update_message": "staged"})
+    assert reload_as_after_an_update(server)["update_reload_projects_pending"] == "1"
+    assert pipelines(server) == 1
+    book.write({"update_last_apply_status": "success", "update_message": "update successful: v1.2.3"})
+    server.services.updates.reload.run_if_pending()
+    assert pipelines(server) == 2
 
 
 def test_no_projects_are_no_failure(server: RunningServer) -> None:

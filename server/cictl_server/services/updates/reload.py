@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from cictl.wire.audit.records import AuditAction, TargetKind
 from cictl.wire.updates import UpdateKey
 from cictl_server.errors import CictlError
 from cictl_server.services.core.deeds import deed_of_system
 from cictl_server.services.projects.projects import ProjectService
-from cictl_server.services.updates.book import UpdateBook
+from cictl_server.services.updates.book import UNFINISHED, UpdateBook
 from cictl_server.store.contract import Store
 
 logger = logging.getLogger(__name__)
@@ -19,18 +18,24 @@ _COMPLETE = "post-update project reload complete"
 _INCOMPLETE = "post-update project reload incomplete; retry on next restart"
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReloadService:
-    store: Store
-    projects: ProjectService
-    book: UpdateBook
+    """Reloads for all servers on the same data, so the one that leads does it, whichever was updated."""
+
+    def __init__(self, *, store: Store, projects: ProjectService, book: UpdateBook) -> None:
+        self.store = store
+        self.projects = projects
+        self.book = book
+        self._has_failed = False
 
     def run_if_pending(self) -> None:
         """Reload the projects if they were not reloaded since the last update. May take minutes.
 
-        A project that can't be reloaded stays as it was. All are then tried again at the next start.
+        A project that can't be reloaded stays as it was. All are then tried again at the next start. While this server itself is
+        being updated, nothing is reloaded: the new version will read more.
         """
-        if self.book.find(UpdateKey.RELOAD_PENDING) != "1":
+        if self._has_failed or self.book.find(UpdateKey.RELOAD_PENDING) != "1":
+            return
+        if self.book.find(UpdateKey.STATUS) in UNFINISHED:
             return
         with self.store.read() as view:
             ids = [p.id for p in view.projects.iter_all() if p.repo_url and p.config_file and "/" not in p.config_file]
@@ -38,6 +43,7 @@ class ReloadService:
         if not failed:
             self.book.write({UpdateKey.RELOAD_PENDING: "0", **({UpdateKey.RELOAD_MESSAGE: _COMPLETE} if ids else {})})
         else:
+            self._has_failed = True
             self.book.write({UpdateKey.RELOAD_MESSAGE: _INCOMPLETE})
 
     def _reload(self, project_id: int) -> bool:

@@ -27,6 +27,7 @@ from cictl_server.errors import CictlError, InvalidRequest, StoreError, UpdateFa
 from cictl_server.services.fleet.targets import AGENT_UPDATE_TARGET
 from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.updates.book import UpdateBook
+from cictl_server.services.updates.fellows import UpdatingFellows
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.store.contract import Store
@@ -72,6 +73,7 @@ class UpdateRun:
         tools: UpdateTools,
         store: Store,
         book: UpdateBook,
+        fellows: UpdatingFellows,
         pause: LeasePause,
         process: ServerProcess,
         clock: Clock,
@@ -85,6 +87,7 @@ class UpdateRun:
         self._tools = tools
         self._store = store
         self._book = book
+        self._fellows = fellows
         self._pause = pause
         self._process = process
         self._clock = clock
@@ -197,8 +200,11 @@ class UpdateRun:
         )
 
     def _drain(self) -> None:
-        """Pause leases, and wait for active jobs to end, for at most the time in the settings."""
-        if not self._tools.drain:
+        """Pause leases, and wait for active jobs to end, for at most the time in the settings.
+
+        Where other servers go on, agents report to them meanwhile, and get new jobs: there is nothing to wait for.
+        """
+        if not self._tools.drain or self._fellows.any:
             return
         until = self._clock() + self._tools.drain
         self._pause.begin(until)

@@ -16,14 +16,23 @@ from cictl.installation.layout import Layout
 from cictl.installation.reconcile import reconcile
 from cictl.installation.releases.release import ReleaseError
 from cictl.installation.versions import find_tag
-from cictl.wire.updates import UPDATE_STILL_RUNNING, UpdateAnswer, UpdateCheck, UpdateKey, UpdateRequest, UpdateTags
+from cictl.wire.updates import (
+    UPDATE_STILL_RUNNING,
+    UpdateAnswer,
+    UpdateCheck,
+    UpdateKey,
+    UpdateRequest,
+    UpdateStatus,
+    UpdateTags,
+)
 from cictl.wire.words import NOT_A_SERVICE
 from cictl_server.errors import Conflict, InvalidRequest
 from cictl_server.services.core.deeds import note_details
 from cictl_server.services.fleet.rollout import Rollout
 from cictl_server.services.fleet.targets import AGENT_UPDATE_TARGET, installs_wheels
 from cictl_server.services.jobs.lease_pause import LeasePause
-from cictl_server.services.updates.book import ADOPTED, UpdateBook
+from cictl_server.services.updates.book import ADOPTED, UNFINISHED, UpdateBook
+from cictl_server.services.updates.fellows import UpdatingFellows
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.run import UpdateOrder, UpdateRun
 from cictl_server.services.updates.tools import UpdateTools
@@ -32,7 +41,6 @@ from cictl_server.store.records import AgentRecord
 
 logger = logging.getLogger(__name__)
 
-_UNFINISHED = ("running", "staged")
 _LOCK_SECONDS = 2.0
 """How long the last updater may hold the lock after it has written its result."""
 
@@ -45,6 +53,7 @@ class UpdateService:
         *,
         store: Store,
         book: UpdateBook,
+        fellows: UpdatingFellows,
         tools: UpdateTools,
         pause: LeasePause,
         process: ServerProcess,
@@ -55,6 +64,7 @@ class UpdateService:
         self.tools = tools
         self._store = store
         self._book = book
+        self._fellows = fellows
         self._pause = pause
         self._process = process
         self._rollout = rollout
@@ -156,8 +166,12 @@ class UpdateService:
         with self._lock:
             self._check_idle(self.tools.capability().layout)
 
-    def status(self) -> dict[str, str]:
-        """Return everything about updates that clients may know, as texts."""
+    def status(self) -> UpdateStatus:
+        """Return everything about updates that clients may know."""
+        return UpdateStatus(status=self._own_status(), servers=self._fellows.shown())
+
+    def _own_status(self) -> dict[str, str]:
+        """Return what is known of the updates of this server, as texts."""
         self.adopt()
         stored = self._book.shown()
         capability = self.tools.capability()
@@ -180,7 +194,10 @@ class UpdateService:
         }
 
     def adopt(self) -> None:
-        """Store the result of an updater, if it is a new one."""
+        """Store the result of an updater, if it is a new one.
+
+        The agents follow once all servers run the new version, so the last one that is updated lets them.
+        """
         layout = self.tools.capability().layout
         result = manifest.read_result(layout) if layout else None
         if result is None or _instant(result.updated_utc) == self._book.find(ADOPTED):
@@ -192,10 +209,10 @@ class UpdateService:
             UpdateKey.MESSAGE: result.message,
             UpdateKey.TARGET: result.target,
         }
-        if result.status == "success":
+        if result.status == "success" and self._fellows.run(result.target):
             changes[AGENT_UPDATE_TARGET] = result.target
         self._book.write(changes, latest=result.target if result.status == "success" else "")
-        if result.status not in _UNFINISHED:
+        if result.status not in UNFINISHED:
             self._pause.end()
         logger.info("update %s target=%s: %s", result.status, result.target, result.message)
 
@@ -205,7 +222,7 @@ class UpdateService:
         At the first quiet moment it also repairs what an interrupted updater left behind (`reconcile`).
         """
         self.adopt()
-        is_unfinished = self._book.find(UpdateKey.STATUS) in _UNFINISHED
+        is_unfinished = self._book.find(UpdateKey.STATUS) in UNFINISHED
         if self._is_running or (self._is_tidy and not is_unfinished):
             return
         layout = self.tools.capability().layout
@@ -258,6 +275,7 @@ class UpdateService:
                 tools=self.tools,
                 store=self._store,
                 book=self._book,
+                fellows=self._fellows,
                 pause=self._pause,
                 process=self._process,
                 clock=self._clock,
