@@ -351,22 +351,52 @@ _cictl_node() {
         arguments="jobs" repeated="jobs"
         ;;
     "cictl runs")
-        commands="pin unpin"
+        commands="list show watch cancel rerun pin unpin"
         options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
+        ;;
+    "cictl runs list")
+        commands=""
+        options="--status --project --pipeline --branch --since --limit -w --watch -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--status --project --pipeline --branch --since --limit -o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl runs show")
+        commands=""
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="runs" repeated=""
+        ;;
+    "cictl runs watch")
+        commands=""
+        options="-f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--timeout -o --output --query --server --context --ca-file"
+        arguments="runs" repeated=""
+        ;;
+    "cictl runs cancel")
+        commands=""
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="runs" repeated=""
+        ;;
+    "cictl runs rerun")
+        commands=""
+        options="--failed --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--timeout -o --output --query --server --context --ca-file"
+        arguments="runs" repeated=""
         ;;
     "cictl runs pin")
         commands=""
         options="-o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
-        arguments="-" repeated=""
+        arguments="runs" repeated=""
         ;;
     "cictl runs unpin")
         commands=""
         options="-o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
-        arguments="-" repeated=""
+        arguments="runs" repeated=""
         ;;
     "cictl retention")
         commands="show set preview run"
@@ -703,6 +733,7 @@ _cictl_kind() {
     --pipeline) kind=pipeline-names ;;
     --project) kind=projects ;;
     --run) kind=runs ;;
+    --status) kind=run-statuses ;;
     --status) kind=statuses ;;
     -o|--output) kind=formats ;;
     *) kind="" ;;
@@ -753,6 +784,7 @@ _cictl() {
     case "$kind" in
     formats) COMPREPLY=($(compgen -W "table wide json yaml name" -- "$current")) ;;
     statuses) COMPREPLY=($(compgen -W "queued leased running succeeded failed cancelled active finished" -- "$current")) ;;
+    run-statuses) COMPREPLY=($(compgen -W "queued running succeeded failed cancelled active finished" -- "$current")) ;;
     shells) COMPREPLY=($(compgen -W "bash zsh fish powershell" -- "$current")) ;;
     methods) COMPREPLY=($(compgen -W "GET POST DELETE" -- "$current")) ;;
     *)

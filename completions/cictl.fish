@@ -3,7 +3,7 @@
 function __cictl_node
     switch $argv[1]
         case 'cictl'
-            set -g __cictl_commands serve 'Run the server.' run-agent 'Run an agent that executes jobs.' demo 'Try everything: a server, an agent, a project.' healthcheck 'Check that the server is up and well.' info 'Show the server and its state.' lint 'Check a project file; needs no server.' run 'Run a pipeline, one of its jobs, or a chain.' agents 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec enroll.' projects 'Projects: list show import reload set delete icon.' pipelines 'Pipelines: list show run preview source-refs eligible-agents version.' chains 'Chains: list show run preview source-refs eligible-agents.' jobs 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' runs 'Runs: pin unpin.' retention 'How long runs, logs and artifacts are kept: show set preview run.' secrets 'Secrets that the server keeps for jobs: list set remove rotate-key.' login 'Log in to a server, and use it from now on.' logout 'Forget a server'\''s token.' whoami 'Show whom the server takes you for.' tokens 'Who may do what: list create revoke rotate.' audit 'Who did what on the server: list verify.' vault 'Vaults that jobs take secrets from: list add delete test.' update 'Versions of the server: check tags status apply rollback.' server 'The server itself: restart.' api 'Call the API itself, as it is.' store 'The server'\''s data: check backup restore compact export.' context 'Named servers: list use set delete show.' completion 'Completion in a shell: show install.' version 'Show the version of cictl.'
+            set -g __cictl_commands serve 'Run the server.' run-agent 'Run an agent that executes jobs.' demo 'Try everything: a server, an agent, a project.' healthcheck 'Check that the server is up and well.' info 'Show the server and its state.' lint 'Check a project file; needs no server.' run 'Run a pipeline, one of its jobs, or a chain.' agents 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec enroll.' projects 'Projects: list show import reload set delete icon.' pipelines 'Pipelines: list show run preview source-refs eligible-agents version.' chains 'Chains: list show run preview source-refs eligible-agents.' jobs 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' runs 'Runs: list show watch cancel rerun pin unpin.' retention 'How long runs, logs and artifacts are kept: show set preview run.' secrets 'Secrets that the server keeps for jobs: list set remove rotate-key.' login 'Log in to a server, and use it from now on.' logout 'Forget a server'\''s token.' whoami 'Show whom the server takes you for.' tokens 'Who may do what: list create revoke rotate.' audit 'Who did what on the server: list verify.' vault 'Vaults that jobs take secrets from: list add delete test.' update 'Versions of the server: check tags status apply rollback.' server 'The server itself: restart.' api 'Call the API itself, as it is.' store 'The server'\''s data: check backup restore compact export.' context 'Named servers: list use set delete show.' completion 'Completion in a shell: show install.' version 'Show the version of cictl.'
             set -g __cictl_options --version 'Show the version and exit.' -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
@@ -351,22 +351,52 @@ function __cictl_node
             set -g __cictl_arguments jobs
             set -g __cictl_repeated 'jobs'
         case 'cictl runs'
-            set -g __cictl_commands pin 'Keep a run whatever its age, with its logs and artifacts.' unpin 'Let a run go when its time has come: see `cictl retention show`.'
+            set -g __cictl_commands list 'List the newest runs.' show 'Show one run: what it built, how its jobs stand.' watch 'Follow a run until all its jobs are over.' cancel 'Cancel all jobs of a run that are not over, at once.' rerun 'Enqueue the jobs of a run again, each as a new job of the same run.' pin 'Keep a run whatever its age, with its logs and artifacts.' unpin 'Let a run go when its time has come: see `cictl retention show`.'
             set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued -o --output --query --server --context --ca-file
             set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl runs list'
+            set -g __cictl_commands
+            set -g __cictl_options --status 'Only these; may be repeated. queued, running, succeeded, failed, cancelled, active, finished.' --project 'Only this project'\''s.' --pipeline 'Only those of this pipeline or chain.' --branch 'Only those that built this branch.' --since 'Nothing earlier: 15m, 7d, or an ISO 8601 time.' --limit 'How many. [default: 50; 1<=x<=500]' -w 'Go on showing how they change, until Ctrl-C.' --watch 'Go on showing how they change, until Ctrl-C.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --status --project --pipeline --branch --since --limit -o --output --query --server --context --ca-file
+            set -g __cictl_arguments
+            set -g __cictl_repeated ''
+        case 'cictl runs show'
+            set -g __cictl_commands
+            set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
+            set -g __cictl_arguments runs
+            set -g __cictl_repeated ''
+        case 'cictl runs watch'
+            set -g __cictl_commands
+            set -g __cictl_options -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --timeout -o --output --query --server --context --ca-file
+            set -g __cictl_arguments runs
+            set -g __cictl_repeated ''
+        case 'cictl runs cancel'
+            set -g __cictl_commands
+            set -g __cictl_options -y 'Do not ask; go on.' --yes 'Do not ask; go on.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued -o --output --query --server --context --ca-file
+            set -g __cictl_arguments runs
+            set -g __cictl_repeated ''
+        case 'cictl runs rerun'
+            set -g __cictl_commands
+            set -g __cictl_options --failed 'Only the jobs that did not succeed.' --wait 'Wait for the end; the exit code is the result.' -f 'Wait, and show the logs as they grow.' --follow 'Wait, and show the logs as they grow.' --timeout 'Stop waiting; exit code 8. [x>=0]' --cancel-on-interrupt 'Let Ctrl-C cancel the jobs instead of leaving them.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --timeout -o --output --query --server --context --ca-file
+            set -g __cictl_arguments runs
             set -g __cictl_repeated ''
         case 'cictl runs pin'
             set -g __cictl_commands
             set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued -o --output --query --server --context --ca-file
-            set -g __cictl_arguments -
+            set -g __cictl_arguments runs
             set -g __cictl_repeated ''
         case 'cictl runs unpin'
             set -g __cictl_commands
             set -g __cictl_options -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
             set -g __cictl_valued -o --output --query --server --context --ca-file
-            set -g __cictl_arguments -
+            set -g __cictl_arguments runs
             set -g __cictl_repeated ''
         case 'cictl retention'
             set -g __cictl_commands show 'Show how long runs, their logs and their artifacts are kept.' set 'Change how long things are kept; what is not named stays as it is.' preview 'Show what would go now.' run 'Remove now what the limits say, instead of within the hour.'
@@ -710,6 +740,8 @@ function __cictl_kind
         case --run
             echo runs
         case --status
+            echo run-statuses
+        case --status
             echo statuses
         case -o --output
             echo formats
@@ -768,6 +800,8 @@ function __cictl_names
             printf '%s\n' table wide json yaml name
         case statuses
             printf '%s\n' queued leased running succeeded failed cancelled active finished
+        case run-statuses
+            printf '%s\n' queued running succeeded failed cancelled active finished
         case shells
             printf '%s\n' bash zsh fish powershell
         case methods

@@ -17,7 +17,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
                 , @('jobs', 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.');
-                , @('runs', 'Runs: pin unpin.');
+                , @('runs', 'Runs: list show watch cancel rerun pin unpin.');
                 , @('retention', 'How long runs, logs and artifacts are kept: show set preview run.');
                 , @('secrets', 'Secrets that the server keeps for jobs: list set remove rotate-key.');
                 , @('login', 'Log in to a server, and use it from now on.');
@@ -1179,6 +1179,11 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         }
         'cictl runs' = @{
             commands = @(
+                , @('list', 'List the newest runs.');
+                , @('show', 'Show one run: what it built, how its jobs stand.');
+                , @('watch', 'Follow a run until all its jobs are over.');
+                , @('cancel', 'Cancel all jobs of a run that are not over, at once.');
+                , @('rerun', 'Enqueue the jobs of a run again, each as a new job of the same run.');
                 , @('pin', 'Keep a run whatever its age, with its logs and artifacts.');
                 , @('unpin', 'Let a run go when its time has come: see `cictl retention show`.');)
             options = @(
@@ -1197,6 +1202,106 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             arguments = @()
             repeated = ''
         }
+        'cictl runs list' = @{
+            commands = @()
+            options = @(
+                , @('--status', 'Only these; may be repeated. queued, running, succeeded, failed, cancelled, active, finished.');
+                , @('--project', 'Only this project''s.');
+                , @('--pipeline', 'Only those of this pipeline or chain.');
+                , @('--branch', 'Only those that built this branch.');
+                , @('--since', 'Nothing earlier: 15m, 7d, or an ISO 8601 time.');
+                , @('--limit', 'How many. [default: 50; 1<=x<=500]');
+                , @('-w', 'Go on showing how they change, until Ctrl-C.');
+                , @('--watch', 'Go on showing how they change, until Ctrl-C.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--status', '--project', '--pipeline', '--branch', '--since', '--limit', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl runs show' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('runs')
+            repeated = ''
+        }
+        'cictl runs watch' = @{
+            commands = @()
+            options = @(
+                , @('-f', 'Wait, and show the logs as they grow.');
+                , @('--follow', 'Wait, and show the logs as they grow.');
+                , @('--timeout', 'Stop waiting; exit code 8. [x>=0]');
+                , @('--cancel-on-interrupt', 'Let Ctrl-C cancel the jobs instead of leaving them.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('runs')
+            repeated = ''
+        }
+        'cictl runs cancel' = @{
+            commands = @()
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('runs')
+            repeated = ''
+        }
+        'cictl runs rerun' = @{
+            commands = @()
+            options = @(
+                , @('--failed', 'Only the jobs that did not succeed.');
+                , @('--wait', 'Wait for the end; the exit code is the result.');
+                , @('-f', 'Wait, and show the logs as they grow.');
+                , @('--follow', 'Wait, and show the logs as they grow.');
+                , @('--timeout', 'Stop waiting; exit code 8. [x>=0]');
+                , @('--cancel-on-interrupt', 'Let Ctrl-C cancel the jobs instead of leaving them.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('runs')
+            repeated = ''
+        }
         'cictl runs pin' = @{
             commands = @()
             options = @(
@@ -1210,7 +1315,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
             valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
-            arguments = @('')
+            arguments = @('runs')
             repeated = ''
         }
         'cictl runs unpin' = @{
@@ -1226,7 +1331,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
             valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
-            arguments = @('')
+            arguments = @('runs')
             repeated = ''
         }
         'cictl retention' = @{
@@ -2202,6 +2307,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         '--pipeline' = 'pipeline-names'
         '--project' = 'projects'
         '--run' = 'runs'
+        '--status' = 'run-statuses'
         '--status' = 'statuses'
         '-o' = 'formats'
         '--output' = 'formats'
@@ -2209,6 +2315,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
     $static = @{
         'formats' = @('table', 'wide', 'json', 'yaml', 'name')
         'statuses' = @('queued', 'leased', 'running', 'succeeded', 'failed', 'cancelled', 'active', 'finished')
+        'run-statuses' = @('queued', 'running', 'succeeded', 'failed', 'cancelled', 'active', 'finished')
         'shells' = @('bash', 'zsh', 'fish', 'powershell')
         'methods' = @('GET', 'POST', 'DELETE')
     }

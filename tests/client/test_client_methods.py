@@ -71,6 +71,7 @@ from cictl.wire.projects import (
 )
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.retention import RetentionChange, RetentionCounts, RetentionPolicies, RetentionPolicy, RunPin
+from cictl.wire.runs import Run, RunAnswer, RunCounts, RunList, RunRerunResponse, RunStatus
 from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret, SecretList, SecretRequest, SecretResponse
 from cictl.wire.server import Health, RuntimeState, ServerInfo, ServerInstance, ServerList
 from cictl.wire.updates import (
@@ -158,6 +159,9 @@ REMOVED = DeletedVaultConnection(deleted=True, id=3, used_by=["s/b"])
 KEPT = RetentionPolicies(default=RetentionPolicy(keep_runs=9, keep_days=0, artifact_days=90, log_days=0))
 GOING = RetentionCounts(runs=1, jobs=2, logs=2, artifacts=0, bytes=20)
 PIN = RunPin(run="41", pinned=False, jobs=2)
+RUN = Run(id="run-1", number=41, status=RunStatus.FAILED, created_utc=NOW, counts=RunCounts(failed=1), project="shop")
+RUNS = RunList(runs=[RUN], next_cursor="41")
+RERUN_OF_RUN = RunRerunResponse(run=RUN, job_execution_ids=["job-2"])
 SECRET = Secret(id=3, name="deploy", created_utc=datetime.now(UTC), updated_utc=datetime.now(UTC))
 UNSET = DeletedSecret(deleted=True, id=3, name="deploy")
 ROTATED = RotatedKey(key_id="0a1b2c3d", secrets=2)
@@ -400,6 +404,17 @@ CASES = [
     ),
     case("preview_retention", "GET /api/v1/retention/preview", GOING, Client.preview_retention, GOING),
     case("run_retention", "POST /api/v1/retention/run", GOING, Client.run_retention, GOING, b"{}"),
+    case("list_runs", "GET /api/v1/runs", RUNS, Client.list_runs, RUNS),
+    case("get_run", "GET /api/v1/runs/41", RunAnswer(run=RUN), lambda c: c.get_run("41"), RUN),
+    case("cancel_run", "POST /api/v1/runs/41/cancel", RunAnswer(run=RUN), lambda c: c.cancel_run("41"), RUN, b"{}"),
+    case(
+        "rerun_run",
+        "POST /api/v1/runs/41/rerun",
+        RERUN_OF_RUN,
+        lambda c: c.rerun_run("41", only_failed=True),
+        RERUN_OF_RUN,
+        b'{"only_failed":true}\n',
+    ),
     case("pin_run", "POST /api/v1/runs/41/unpin", PIN, lambda c: c.pin_run("41", pinned=False), PIN, b"{}"),
     case("list_secrets", "GET /api/v1/secrets", SecretList(secrets=[SECRET]), Client.list_secrets, [SECRET]),
     case(
@@ -593,6 +608,14 @@ def test_only_filters_that_say_something_are_sent(client: Client, server: Answer
     client.list_jobs(status=("failed", "queued"), split_runs=True)
     several = {"max": "150", "status": "failed,queued", "split_runs": "true"}
     assert [seen.query for seen in server.seen] == [{"max": "150"}, {"max": "9", **filters}, several]
+
+
+def test_filters_of_runs(client: Client, server: AnsweringServer) -> None:
+    server.on("GET /api/v1/runs", reply(RUNS))
+    client.list_runs()
+    client.list_runs(status=["failed", "queued"], branch="main", since=NOW, limit=9, cursor="41")
+    wanted = {"limit": "9", "status": "failed,queued", "branch": "main", "since": NOW.isoformat(), "cursor": "41"}
+    assert [seen.query for seen in server.seen] == [{"limit": "50"}, wanted]
 
 
 @pytest.mark.parametrize(

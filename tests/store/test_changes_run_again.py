@@ -33,6 +33,8 @@ limits/test_run_limits.py
 pipelines/test_chain_runs.py
 pipelines/test_projects.py::test_a_project_without_a_ref_follows_the_default_branch
 retention/test_retention.py
+runs/test_run_changes.py
+runs/test_run_lists.py
 secrets/test_own_secrets.py
 secrets/test_vault_answers.py
 secrets/test_vault_connections.py

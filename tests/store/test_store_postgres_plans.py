@@ -14,7 +14,8 @@ from cictl_testing.stores.records import MOMENT, make_job
 from cictl_testing.stores.reopening import open_postgres_store
 
 from cictl.wire.jobs import JobStatus
-from cictl_server.store.contract import Transaction, View
+from cictl.wire.runs import RunStatus
+from cictl_server.store.contract import RunFilter, Transaction, View
 from cictl_server.store.postgres.session import Session
 from cictl_server.store.postgres.store import PostgresStore
 
@@ -36,7 +37,19 @@ _FINISHED_JOBS = (
     f" 'created', '2026-03-01T12:00:00Z', 'error', repeat('y', 100)) FROM {_NUMBERS}"
 )
 
+_RUNS = (
+    "INSERT INTO runs SELECT number, json_build_object('number', number, 'run_id', 'run-' || number, 'created',"
+    " '2026-03-01T12:00:00Z', 'parts', json_build_object('succeeded', 1), 'message', repeat('z', 300))"
+    f" FROM {_NUMBERS}"
+)
+_RUN_PLACES = (
+    "INSERT INTO run_places SELECT place, number, CASE WHEN number %% 1000 = 7 THEN 'failed' ELSE 'succeeded' END"
+    """ FROM unnest(ARRAY['["","",""]', '["shop","",""]', '["shop","build",""]', '["shop","","main"]']) AS place, """
+    f"{_NUMBERS}"
+)
+
 Look = Callable[[View], Any]
+FAILED_OR_ACTIVE = frozenset({RunStatus.FAILED, RunStatus.RUNNING, RunStatus.QUEUED})
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +60,8 @@ def filled(postgres: Postgres) -> Iterator[tuple[str, PostgresStore]]:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(_FINISHED_SPECS.encode(), (FINISHED,))
             connection.execute(_FINISHED_JOBS.encode(), (FINISHED,))
+            connection.execute(_RUNS.encode(), (FINISHED,))
+            connection.execute(_RUN_PLACES.encode(), (FINISHED,))
             connection.execute("INSERT INTO last_ids VALUES ('jobs', %s)", (FINISHED,))
         store.write(put_unfinished)
         with psycopg.connect(url, autocommit=True) as connection:
@@ -102,6 +117,18 @@ def put_unfinished(tx: Transaction) -> None:
         ),
         pytest.param(lambda view: next(view.jobs.of_pipeline("1", "p3")), id="a pipeline's newest"),
         pytest.param(lambda view: view.jobs.count_unfinished("project shop", "6009"), id="the size of a run"),
+        pytest.param(lambda view: next(view.runs.newest_first(RunFilter())), id="the newest run"),
+        pytest.param(lambda view: next(view.runs.newest_first(RunFilter(), before=900)), id="a late page of runs"),
+        pytest.param(
+            lambda view: next(view.runs.newest_first(RunFilter(project="shop", branch="main"))), id="runs of a branch"
+        ),
+        pytest.param(
+            lambda view: next(view.runs.newest_first(RunFilter(project="shop", statuses=FAILED_OR_ACTIVE))),
+            id="failed runs",
+        ),
+        pytest.param(
+            lambda view: next(view.runs.newest_first(RunFilter(project="new")), None), id="runs of a new project"
+        ),
         pytest.param(lambda view: view.tokens.with_digest("d"), id="a token"),
         pytest.param(lambda view: view.tokens.count(), id="whether there are tokens"),
         pytest.param(lambda view: view.settings.find("k"), id="a setting"),

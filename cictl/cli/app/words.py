@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cictl.cli.app.commands import FORMATS
 from cictl.wire.jobs import JobStatus
+from cictl.wire.runs import RunStatus
 
 SHELLS = {"bash": "bash", "zsh": "zsh", "fish": "fish", "powershell": "ps1"}
 """The suffix of each shell's script."""
@@ -12,9 +13,13 @@ SHELLS = {"bash": "bash", "zsh": "zsh", "fish": "fish", "powershell": "ps1"}
 STATUSES = (*JobStatus, "cancelled", "active", "finished")
 """What --status takes: what a job can be, and words for some of these."""
 
+RUN_STATUSES = (*RunStatus, "active", "finished")
+"""The same of a run."""
+
 WORDS: dict[str, tuple[str, ...]] = {
     "formats": FORMATS,
     "statuses": STATUSES,
+    "run-statuses": RUN_STATUSES,
     "shells": tuple(SHELLS),
     "methods": ("GET", "POST", "DELETE"),
 }

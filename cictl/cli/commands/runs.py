@@ -2,19 +2,159 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from cictl.cli.app.commands import Command, new_group
+from cictl.cli.app.commands import Command, DestructiveCommand, new_group
+from cictl.cli.app.confirmation import confirm_work
+from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
-from cictl.cli.job_names import find_jobs_of_run
+from cictl.cli.app.words import RUN_STATUSES
+from cictl.cli.commands.options import CancelOnInterrupt, Follow, Timeout, Wait
+from cictl.cli.job_names import LAST, find_run
+from cictl.cli.jobs.filters import find_filters
+from cictl.cli.jobs.wait import Follower, Waiting
+from cictl.cli.logs.part import instant_of
+from cictl.cli.names import find_target
 from cictl.cli.output.table import Result
-from cictl.cli.short_ids import run_ids
+from cictl.cli.tables.runs import run_result, runs_result
+from cictl_client import Client
 
-app = new_group("cictl runs pin 41\ncictl runs unpin @last")
+app = new_group(
+    "cictl runs list --branch main --status failed\ncictl runs show 41\ncictl runs watch @last\n"
+    "cictl runs rerun 41 --failed\ncictl runs cancel 41\ncictl runs pin 41"
+)
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Such as 41, @last, shop/build@last, or a long id.")]
+MOST = 500
+
+
+@app.command(
+    "list",
+    cls=Command,
+    epilog="cictl runs list\ncictl runs list --project shop --branch main --status failed\n"
+    "cictl runs list --since 7d -o json\ncictl runs list --status active --watch",
+)
+def list_runs(
+    context: typer.Context,
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", metavar="STATUS", help=f"Only these; may be repeated. {', '.join(RUN_STATUSES)}."),
+    ] = None,
+    project: Annotated[str, typer.Option("--project", metavar="PROJECT", help="Only this project's.")] = "",
+    pipeline: Annotated[
+        str, typer.Option("--pipeline", metavar="PIPELINE", help="Only those of this pipeline or chain.")
+    ] = "",
+    branch: Annotated[str, typer.Option("--branch", metavar="BRANCH", help="Only those that built this branch.")] = "",
+    since: Annotated[
+        str, typer.Option("--since", metavar="WHEN", help="Nothing earlier: 15m, 7d, or an ISO 8601 time.")
+    ] = "",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=MOST, help="How many.")] = 50,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on showing how they change, until Ctrl-C.")] = False,
+) -> None:
+    """List the newest runs.
+
+    In a pipe, --watch writes a line whenever a run is new or has changed, with `-o json` one object a line.
+    """
+    session = Session.of(context)
+    statuses = [word.strip() for words in status or () for word in words.split(",")]
+    for word in statuses:
+        if word not in RUN_STATUSES:
+            raise usage(f"no such status: {word}", hint=f"one of {', '.join(RUN_STATUSES)}")
+    if since:
+        session.client.health()  # tells the server's time, from which a duration counts back
+    look = partial(
+        session.client.list_runs,
+        status=statuses,
+        branch=branch,
+        since=instant_of(since, now=session.now()) if since else None,
+        limit=limit,
+        **_filters(session.client, project, pipeline),
+    )
+    if watch:
+        from cictl.cli.output.watch import watch as go_on
+
+        raise typer.Exit(go_on(session, lambda: runs_result(look().runs), quiet=("CREATED", "TIME")))
+    found = look()
+    session.show(runs_result(found.runs, next_cursor=found.next_cursor))
+    if found.next_cursor and not session.wants_data:
+        session.note(f"there are more; --limit {min(limit * 10, MOST)} shows them")
+
+
+@app.command("show", cls=Command, epilog="cictl runs show 41\ncictl runs show shop/build@last --query run.status")
+def show(context: typer.Context, run: RunName) -> None:
+    """Show one run: what it built, how its jobs stand."""
+    session = Session.of(context)
+    session.show(run_result(session.client.get_run(_named(session.client, run))))
+
+
+@app.command(
+    "watch",
+    cls=Command,
+    epilog="cictl runs watch\ncictl runs watch 41 --follow\ncictl runs watch shop/build@last --timeout 600",
+)
+def watch_run(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="[RUN]", help="Such as 41; without it, the newest run.")] = LAST,
+    follow: Follow = False,
+    timeout: Timeout = None,
+    cancel_on_interrupt: CancelOnInterrupt = False,
+) -> None:
+    """Follow a run until all its jobs are over.
+
+    The newest execution of each job counts. The exit code is the result: 0 succeeded, 3 failed, 4 cancelled, 8 timed out.
+    """
+    session = Session.of(context)
+    found = session.client.get_run(_named(session.client, run))
+    waiting = Waiting(follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
+    jobs = [job.id for job in found.jobs]
+    raise typer.Exit(Follower(session, jobs, waiting=waiting, run_id=str(found.number)).run())
+
+
+@app.command("cancel", cls=DestructiveCommand, epilog="cictl runs cancel 41\ncictl runs cancel shop/build@last")
+def cancel(context: typer.Context, run: RunName) -> None:
+    """Cancel all jobs of a run that are not over, at once.
+
+    On the server of a protected context it asks.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"cancel {run}")
+    confirm_work(session, f"cancel {run}?", is_lost=False)
+    cancelled = session.client.cancel_run(_named(session.client, run))
+    session.show_done(run_result(cancelled), f"run {cancelled.number}: cancelled")
+
+
+@app.command(
+    "rerun",
+    cls=Command,
+    epilog="cictl runs rerun 41 --failed\ncictl runs rerun @last --failed --wait\ncictl runs rerun 41 --follow",
+)
+def rerun(
+    context: typer.Context,
+    run: RunName,
+    failed: Annotated[bool, typer.Option("--failed", help="Only the jobs that did not succeed.")] = False,
+    wait: Wait = False,
+    follow: Follow = False,
+    timeout: Timeout = None,
+    cancel_on_interrupt: CancelOnInterrupt = False,
+) -> None:
+    """Enqueue the jobs of a run again, each as a new job of the same run.
+
+    With --failed those that failed, were cancelled, or ended because of what they needed; without it all of them, once the run is
+    over. What needs others waits for them as before. With --wait or --follow the exit code is the new jobs' result.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"rerun {run}")
+    answer = session.client.rerun_run(_named(session.client, run), only_failed=failed)
+    number, ids = str(answer.run.number), answer.job_execution_ids
+    session.note(f"enqueued {len(ids)} job{'' if len(ids) == 1 else 's'} of run {number}")
+    waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
+    if waiting.wanted:
+        raise typer.Exit(Follower(session, ids, waiting=waiting, run_id=number).run())
+    session.note(f"follow with: cictl runs watch {number}{session.server_options}")
+    session.show(run_result(answer.run, message=answer))
 
 
 @app.command("pin", cls=Command, epilog="cictl runs pin 41\ncictl runs pin shop/release@last")
@@ -31,7 +171,20 @@ def unpin(context: typer.Context, run: RunName) -> None:
 
 def _set(session: Session, run: str, *, pinned: bool) -> None:
     session.refuse_if_readonly(f"{'pin' if pinned else 'unpin'} {run}")
-    name, *_ = run_ids(find_jobs_of_run(session.client, run)[0])
+    name = _named(session.client, run)
     answer = session.client.pin_run(name, pinned=pinned)
     result = Result(message=answer, rows=[answer], columns=(), name=lambda a: a.run)
     session.show_done(result, f"run {name}: {'pinned' if pinned else 'no longer pinned'}")
+
+
+def _named(client: Client, run: str) -> str:
+    """Return the number or id of the run that *run* means; a number is the server's to find."""
+    return run if run.isdecimal() else find_run(client, run)
+
+
+def _filters(client: Client, project: str, pipeline: str) -> dict[str, str]:
+    """Return what narrows a list of runs to the project and the pipeline or chain that the user means."""
+    if pipeline:
+        target = find_target(client, f"{project}/{pipeline}" if project and "/" not in pipeline else pipeline)
+        return {"project": target.project_filter, "pipeline": target.name}
+    return {"project": find_filters(client, project=project, pipeline="", agent="", run="")["project"]}

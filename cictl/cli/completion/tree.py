@@ -27,6 +27,7 @@ _ARGUMENTS = {
     "CHAIN": "chains",
     "TARGET": "targets",
     "JOB": "jobs",
+    "RUN": "runs",
     "CONNECTION": "vault-connections",
     "CONTEXT": "contexts",
     "SHELL": "shells",
@@ -129,14 +130,19 @@ def _parameters(command: Any, context: Any) -> Iterator[Parameter]:
             help=" ".join(record[1].split()),
             takes_value=takes_value,
             is_option=is_option,
-            kind=_option_kind(words) if takes_value else "" if is_option else _argument_kind(words[0], context),
+            kind=_option_kind(words, context)
+            if takes_value
+            else ""
+            if is_option
+            else _argument_kind(words[0], context),
             repeats=not is_option and "..." in words[0],
             shared=is_option and not param.expose_value and "--yes" not in param.opts,
         )
 
 
-def _option_kind(words: tuple[str, ...]) -> str:
-    return next((_OPTIONS[word] for word in words if word in _OPTIONS), "")
+def _option_kind(words: tuple[str, ...], context: Any) -> str:
+    kind = next((_OPTIONS[word] for word in words if word in _OPTIONS), "")
+    return "run-statuses" if kind == "statuses" and context.parent.info_name == "runs" else kind
 
 
 def _argument_kind(metavar: str, context: Any) -> str:

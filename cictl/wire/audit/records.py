@@ -41,6 +41,8 @@ class AuditAction(StrEnum):
     RETENTION_RUN = "retention.run"
     """Finished runs, logs or artifacts were removed: at somebody's request, or by the server for their age."""
     RETENTION_SET = "retention.set"
+    RUN_CANCELLED = "run.cancelled"
+    RUN_RERUN = "run.rerun"
     RUN_PINNED = "run.pinned"
     RUN_UNPINNED = "run.unpinned"
     RUN_STARTED = "run.started"

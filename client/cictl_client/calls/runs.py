@@ -1,11 +1,13 @@
-"""Running what has a name, and waiting for it. The calls by database id are in `pipelines`, those of one execution in `jobs`."""
+"""Runs: started by name, waited for, listed, cancelled. The calls by database id are in `pipelines`, those of one execution in `jobs`."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from cictl.wire.codec import encode
 from cictl.wire.jobs import JobState
 from cictl.wire.projects import (
     OFFLINE_CACHED,
@@ -16,11 +18,15 @@ from cictl.wire.projects import (
     RunRequest,
     RunResponse,
 )
+from cictl.wire.runs import Run, RunAnswer, RunList, RunRerunRequest, RunRerunResponse
 from cictl_client.calls.jobs import JobCalls
+from cictl_client.calls.paths import segment
 from cictl_client.calls.pipelines import PipelineCalls
 from cictl_client.calls.projects import ProjectCalls
 from cictl_client.errors import AmbiguousName, NotFound
 from cictl_client.retry import OnReconnect
+
+_RUNS = "/api/v1/runs"
 
 
 class RunCalls(JobCalls, PipelineCalls, ProjectCalls):
@@ -100,6 +106,51 @@ class RunCalls(JobCalls, PipelineCalls, ProjectCalls):
         else:
             job_ids = [run] if isinstance(run, str) else run
         return self._wait_for_all(job_ids, timeout=timeout, on_state=on_state, on_reconnect=on_reconnect, poll=poll)
+
+    def list_runs(
+        self,
+        *,
+        status: str | Sequence[str] = (),
+        project: str = "",
+        pipeline: str = "",
+        branch: str = "",
+        since: datetime | None = None,
+        limit: int = 50,
+        cursor: str = "",
+    ) -> RunList:
+        """Return runs, newest first, without their jobs.
+
+        Args:
+            status: One or several of `queued`, `running`, `succeeded`, `failed`, `cancelled`, `active` and `finished`.
+            project: Name or id.
+            pipeline: Id of a pipeline or a chain of that project.
+            since: Leave out what began earlier.
+            limit: 1 to 500.
+            cursor: The `next_cursor` of the list before.
+        """
+        filters = {
+            "status": status if isinstance(status, str) else ",".join(status),
+            "project": project,
+            "pipeline": pipeline,
+            "branch": branch,
+            "since": since.isoformat() if since else "",
+            "cursor": cursor,
+        }
+        params = {"limit": limit, **{name: text for name, text in filters.items() if text}}
+        return self._transport.get(RunList, _RUNS, params=params)
+
+    def get_run(self, run: str) -> Run:
+        """Return a run with the newest execution of each job; *run* is a number, or the id of a run or a chain run."""
+        return self._transport.get(RunAnswer, f"{_RUNS}/{segment(run)}").run
+
+    def cancel_run(self, run: str) -> Run:
+        """Cancel all jobs of a run that are not over; `Conflict` if all are."""
+        return self._mutations.post(RunAnswer, f"{_RUNS}/{segment(run)}/cancel").run
+
+    def rerun_run(self, run: str, *, only_failed: bool = False) -> RunRerunResponse:
+        """Enqueue all jobs of a run again, or those that did not succeed; `Conflict` if there are none."""
+        request = RunRerunRequest(only_failed=only_failed)
+        return self._mutations.post(RunRerunResponse, f"{_RUNS}/{segment(run)}/rerun", encode(request))
 
     def _check_job(self, target: _Target) -> None:
         """Raise `NotFound` if the pipeline of *target* has no such job."""

@@ -48,6 +48,8 @@ DEEDS: Mapping[str, Audited] = {
     "POST /api/v1/pipeline-chains/{chain_id}/run": Audited(AuditAction.RUN_STARTED, TargetKind.RUN),
     "POST /api/v1/retention": Audited(AuditAction.RETENTION_SET),
     "POST /api/v1/retention/run": Audited(AuditAction.RETENTION_RUN, is_told_at_end=True),
+    "POST /api/v1/runs/{run}/cancel": Audited(AuditAction.RUN_CANCELLED),
+    "POST /api/v1/runs/{run}/rerun": Audited(AuditAction.RUN_RERUN),
     "POST /api/v1/runs/{run}/pin": Audited(AuditAction.RUN_PINNED),
     "POST /api/v1/runs/{run}/unpin": Audited(AuditAction.RUN_UNPINNED),
     "POST /api/v1/secrets": Audited(AuditAction.SECRET_SET, TargetKind.SECRET),

@@ -119,6 +119,8 @@ class Authentication:
             self._reach.check_pipeline(principal, media.path_id(params["pipeline_id"], noun="pipeline"))
         elif "chain_id" in params:
             self._reach.check_chain(principal, media.path_id(params["chain_id"], noun="pipeline chain"))
+        elif "run" in params:
+            self._reach.check_run(principal, params["run"])
         elif route not in ACROSS_PROJECTS:
             raise Forbidden(
                 f"the token {principal.name} is bound to projects, and this concerns others too",

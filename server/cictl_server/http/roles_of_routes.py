@@ -98,6 +98,10 @@ ROLES: Mapping[str, Access] = {
     "POST /api/v1/retention": ADMIN,
     "GET /api/v1/retention/preview": ADMIN,
     "POST /api/v1/retention/run": ADMIN,
+    "GET /api/v1/runs": VIEWER,
+    "GET /api/v1/runs/{run}": VIEWER,
+    "POST /api/v1/runs/{run}/cancel": OPERATOR,
+    "POST /api/v1/runs/{run}/rerun": OPERATOR,
     "POST /api/v1/runs/{run}/pin": OPERATOR,
     "POST /api/v1/runs/{run}/unpin": OPERATOR,
     "GET /api/v1/secrets": VIEWER,
@@ -142,7 +146,7 @@ SENT_BY_JOBS = frozenset(
 )
 """What a job may send to itself."""
 
-LISTED_FOR_JOBS = frozenset({"GET /api/v1/jobs", "GET /api/v1/projects", "GET /api/v1/events"})
+LISTED_FOR_JOBS = frozenset({"GET /api/v1/jobs", "GET /api/v1/runs", "GET /api/v1/projects", "GET /api/v1/events"})
 """Routes of no single job that a job may use: what they tell of other runs and projects is left out."""
 
 STARTED_BY_JOBS = frozenset(
@@ -164,6 +168,7 @@ ACROSS_PROJECTS = frozenset(
         "GET /api/v1/agents/{agent_id}",
         "GET /api/v1/jobs",
         "GET /api/v1/projects",
+        "GET /api/v1/runs",
     }
 )
 """Routes of no single project that a token bound to projects may use: what they tell of others is left out."""

@@ -36,6 +36,7 @@ from cictl_server.services.logs.book import DEFAULT_LOG_LIMIT
 from cictl_server.services.pipelines import Pipelines
 from cictl_server.services.projects import Projects
 from cictl_server.services.retention import Retention
+from cictl_server.services.runs import Runs
 from cictl_server.services.secrets import Secrets
 from cictl_server.services.updates import Updates
 from cictl_server.services.updates.process import ServerProcess
@@ -70,6 +71,7 @@ class Services:
     updates: Updates
     agents: Agents
     retention: Retention
+    runs: Runs
 
     @classmethod
     def build(
@@ -159,6 +161,7 @@ class Services:
         updates = Updates.build(core, fleet, projects, jobs, directory, tools=tools, process=process or ServerProcess())
         agents = Agents.build(core, history, fleet, jobs, releases=tools.releases)
         retention = Retention.build(core, audit, logs, artifacts, jobs)
+        runs = Runs.build(core, history, jobs)
         return cls(
             core=core,
             access=access,
@@ -175,4 +178,5 @@ class Services:
             updates=updates,
             agents=agents,
             retention=retention,
+            runs=runs,
         )

@@ -26,6 +26,7 @@ import msgspec
 from cictl.wire.audit.records import AuditRecord
 from cictl.wire.jobs import JobStatus
 from cictl.wire.problems import Code
+from cictl.wire.runs import RunStatus
 from cictl_server.errors import ROOM_HINT, StoreError
 from cictl_server.store.records import (
     AgentRecord,
@@ -40,6 +41,7 @@ from cictl_server.store.records import (
     TokenRecord,
     VaultConnectionRecord,
 )
+from cictl_server.store.run_records import RunRecord
 
 R = TypeVar("R", bound=msgspec.Struct)
 K = TypeVar("K", int, str)
@@ -245,6 +247,37 @@ class Jobs(Table[int, JobRecord]):
         """Return the earliest `not_before` of all queued, unblocked executions; None when none has one."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunFilter:
+    """Which runs are looked for; an empty field takes all.
+
+    Attributes:
+        project: Name of the project.
+        pipeline: Id of a pipeline or a chain of *project*, without which it says nothing.
+        branch: Name of the branch.
+        statuses: The wanted ones.
+    """
+
+    project: str = ""
+    pipeline: str = ""
+    branch: str = ""
+    statuses: frozenset[RunStatus] = frozenset()
+
+    def __post_init__(self) -> None:
+        assert self.project or not self.pipeline, "the id of a pipeline says nothing without its project"
+
+
+class Runs(Table[int, RunRecord]):
+    """Runs by their numbers, of which the greater ones are newer."""
+
+    @abstractmethod
+    def newest_first(self, where: RunFilter, *, before: int | None = None) -> Iterator[RunRecord]:
+        """Yield the runs that *where* takes by descending number, those below *before*; lazily.
+
+        The cost depends on what is taken from the iterator, whatever else is stored.
+        """
+
+
 class Tokens(NumberedTable[TokenRecord]):
     @abstractmethod
     def with_digest(self, digest: str) -> TokenRecord | None:
@@ -267,6 +300,7 @@ class View(ABC):
     """A consistent picture of all tables, as of the moment the transaction began."""
 
     jobs: Jobs
+    runs: Runs
     agents: Table[str, AgentRecord]
     projects: NumberedTable[ProjectRecord]
     pipelines: Pipelines

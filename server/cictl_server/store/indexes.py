@@ -1,4 +1,4 @@
-"""Indexes of job executions, in memory: built at the opening and updated with each change."""
+"""Indexes of job executions and of runs, in memory: built at the opening and updated with each change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from sortedcontainers import SortedList
 
 from cictl.wire.jobs import JobStatus
 from cictl.wire.requirements import required_tools
+from cictl.wire.runs import RunStatus
 from cictl_server.store.records import JobRecord
+from cictl_server.store.run_records import Place, RunRecord
 
 Signature = tuple[tuple[str, str], ...]
 """The sorted requirements of an execution."""
@@ -192,6 +194,33 @@ class JobIndex:
             yield self.blocked_by_run, run
         if chain_run := job.facts.chain_run_id:
             yield self.blocked_by_chain_run, chain_run
+
+
+class RunIndex:
+    """The runs of each place, and those of each place and status."""
+
+    def __init__(self) -> None:
+        self._of_place = NumberGroups()
+        self._of_status = NumberGroups()
+
+    def change(self, before: RunRecord | None, after: RunRecord | None) -> None:
+        """Update the indexes for one run that changes from *before* to *after*; None means absent."""
+        if before and after and (before.status, before.places) == (after.status, after.places):
+            return
+        if before is not None:
+            for place in before.places:
+                self._of_place.discard(place, before.number)
+                self._of_status.discard((place, before.status), before.number)
+        if after is not None:
+            for place in after.places:
+                self._of_place.add(place, after.number)
+                self._of_status.add((place, after.status), after.number)
+
+    def newest_first(self, place: Place, statuses: Iterable[RunStatus], *, before: int | None) -> Iterator[int]:
+        """Yield the numbers below *before* in *place* with one of *statuses*, of which none means all; descending, lazily."""
+        groups = [self._of_status.get((place, status)) for status in statuses] or [self._of_place.get(place)]
+        limit = None if before is None else before - 1
+        return merge(*(group.irange(maximum=limit, reverse=True) for group in groups), reverse=True)
 
 
 def _queued_tools(job: JobRecord | None) -> frozenset[str]:

@@ -63,6 +63,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         started_by_job: The id of the execution whose token started it; empty if none did.
         start_depth: How many starts by such tokens led to it; 0 if a person or a program started it.
         cancelled_by: The same of whoever cancelled it.
+        superseded: A newer execution of the same job and matrix row decides about its run.
     """
 
     number: int
@@ -107,6 +108,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     started_by_job: str = ""
     start_depth: int = 0
     cancelled_by: str = ""
+    superseded: bool = False
 
     @classmethod
     def queued(

@@ -23,6 +23,8 @@ from cictl_server.store.contract import (
     Jobs,
     NumberedTable,
     Pipelines,
+    RunFilter,
+    Runs,
     Store,
     StoreCorrupt,
     StoreFigures,
@@ -32,7 +34,7 @@ from cictl_server.store.contract import (
     View,
 )
 from cictl_server.store.engine import COMPACTION_BYTES, Change, Engine
-from cictl_server.store.indexes import JobIndex, NameCounts
+from cictl_server.store.indexes import JobIndex, NameCounts, RunIndex
 from cictl_server.store.records import (
     AgentRecord,
     AnswerRecord,
@@ -46,6 +48,7 @@ from cictl_server.store.records import (
     TokenRecord,
     VaultConnectionRecord,
 )
+from cictl_server.store.run_records import RunRecord
 from cictl_server.store.table import EngineDB
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -296,6 +299,19 @@ class _Jobs(_Checked[JobRecord], Jobs):
         self._index.change(before, after)
 
 
+class _Runs(_Checked[RunRecord], Runs):
+    def __init__(self, engine: Engine) -> None:
+        self._index = RunIndex()
+        super().__init__(engine, "runs", RunRecord, key=lambda run: run.number)
+
+    def newest_first(self, where: RunFilter, *, before: int | None = None) -> Iterator[RunRecord]:
+        place = (where.project, where.pipeline, where.branch)
+        return self.get_all(self._index.newest_first(place, where.statuses, before=before))
+
+    def _note(self, before: RunRecord | None, after: RunRecord | None) -> None:
+        self._index.change(before, after)
+
+
 class _Tokens(_Numbered[TokenRecord], Tokens):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine, "tokens", TokenRecord, key=lambda token: token.id)
@@ -343,6 +359,7 @@ class _Transaction(Transaction):
 
     def __init__(self, engine: Engine) -> None:
         self.jobs = _Jobs(engine)
+        self.runs = _Runs(engine)
         self.agents = _Named(engine, "agents", AgentRecord, key=lambda agent: agent.agent_id)
         self.projects = _Numbered(engine, "projects", ProjectRecord, key=lambda project: project.id)
         self.pipelines = _Pipelines(engine)

@@ -93,6 +93,7 @@ ROWS = [
     Row("jobs tests job-1", "jobs tests job-9"),
     Row("jobs explain job-2", "jobs explain job-9"),
     Row("jobs watch job-1", "jobs watch job-9"),
+    Row("runs list", "runs list --pipeline nothing"),
     Row("runs pin @last", "runs pin nothing", writes=True),
     Row("runs unpin @last", "runs unpin nothing", writes=True),
     Row("retention show"),
@@ -121,6 +122,9 @@ ROWS = [
 ]
 
 ELSEWHERE = {
+    **{
+        f"runs {verb}": "needs a run: tests/cli/nouns/test_cli_runs.py" for verb in ("show", "watch", "cancel", "rerun")
+    },
     "serve": "tests/server/about/test_serve.py, tests/e2e",
     "run-agent": "tests/e2e",
     "demo": "tests/cli/jobs/test_cli_run.py",

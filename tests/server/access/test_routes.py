@@ -107,8 +107,12 @@ GET    /api/v1/retention                                     admin     -    -   
 POST   /api/v1/retention                                     admin     -    -      -
 GET    /api/v1/retention/preview                             admin     -    -      -
 POST   /api/v1/retention/run                                 admin     -    -      -
-POST   /api/v1/runs/{run}/pin                                operator  -    -      -
-POST   /api/v1/runs/{run}/unpin                              operator  -    -      -
+GET    /api/v1/runs                                          viewer    -    any    any
+GET    /api/v1/runs/{run}                                    viewer    -    named  -
+POST   /api/v1/runs/{run}/cancel                             operator  -    named  -
+POST   /api/v1/runs/{run}/rerun                              operator  -    named  -
+POST   /api/v1/runs/{run}/pin                                operator  -    named  -
+POST   /api/v1/runs/{run}/unpin                              operator  -    named  -
 GET    /api/v1/secrets                                       viewer    -    -      -
 POST   /api/v1/secrets                                       admin     -    -      -
 POST   /api/v1/secrets/rotate-key                            admin     -    -      -

@@ -10,6 +10,7 @@ from cictl.wire.access import Role, WhoAmI
 from cictl.wire.short_ids import short_id_of
 from cictl_server.errors import Forbidden
 from cictl_server.store.records import JobRecord, TokenRecord
+from cictl_server.store.run_records import RunRecord
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +75,12 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
         if self.job:
             return _is_same_run(self.job, job) or job.started_by_job == self.job.id
         return self.reaches_project(job.facts.project)
+
+    def sees_run(self, run: RunRecord) -> bool:
+        """Tell whether it may read *run*; the rules are those of executions."""
+        if self.job:
+            return self.job.facts.run_number == str(run.number) or run.started_by_job == self.job.id
+        return self.reaches_project(run.project)
 
     def sees_project(self, project_id: int, name: str) -> bool:
         """Tell whether it may read the definition of the project: with the role job that of its own, whatever others are called so."""

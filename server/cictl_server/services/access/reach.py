@@ -10,6 +10,7 @@ from cictl.wire.words import DEPENDENCY_JOB_ID, DEPENDENCY_JOB_IDS
 from cictl_server.errors import Forbidden, NotFound
 from cictl_server.services.access.principal import Principal
 from cictl_server.services.core.ids import job_number
+from cictl_server.services.core.names import find_run_called
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord
 
@@ -71,6 +72,17 @@ class ReachService:
             job = _find_job(view, job_id)
         if job is None or not principal.sees_job(job):
             raise NotFound("job")
+
+    def check_run(self, principal: Principal, text: str) -> None:
+        """Return if *principal* sees the run with the number or id *text*.
+
+        Raises:
+            NotFound: It does not, or there is no such run.
+        """
+        with self.store.read() as view:
+            run = find_run_called(view, text)
+        if run is None or not principal.sees_run(run):
+            raise NotFound("run")
 
     def reaches_job(self, principal: Principal, job_id: str) -> bool:
         """Tell whether the execution is there, and *principal* sees it; one who is not bound sees all."""

@@ -16,6 +16,7 @@ from cictl_server.services.core.deeds import actor_name, note_made
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.fleet.lookup import get_agent_record
+from cictl_server.services.history.run_book import new_run
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.run_numbers import next_run_number, numbered
 from cictl_server.services.history.settling import Settler
@@ -67,7 +68,9 @@ class ScriptService:
             _check_ability(get_agent_record(tx, agent_id), shell)
             self.limits.check_room(tx, job)
             run_number = next_run_number(tx)
-            self.settler.put(tx, numbered(job, run_number))
+            enqueued = numbered(job, run_number)
+            self.settler.put(tx, enqueued)
+            tx.runs.put(new_run([enqueued]))
             note_made(TargetKind.JOB, job.id, shell=shell)
             return run_number
 

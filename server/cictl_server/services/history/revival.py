@@ -32,6 +32,20 @@ def blocked_again(job: JobRecord) -> JobRecord:
     return replace(job, metadata=JobMetadata.without(job.metadata, JobMetadata.chain_cancelled) | waits)
 
 
+def as_planned(job: JobRecord) -> JobRecord:
+    """Return *job* with all the waits that it was planned with, whether or not it has waited: what it needs may run again too.
+
+    Where few rows may run at once, each waits for its place.
+    """
+    facts = job.facts
+    waits = JobMetadata.entries(
+        JobMetadata.needs_blocked(bool(facts.needs_job_ids)),
+        JobMetadata.chain_blocked(bool(facts.chain_depends_on_pipelines)),
+        JobMetadata.row_blocked(bool(job.max_parallel)),
+    )
+    return replace(job, metadata=JobMetadata.without(job.metadata, JobMetadata.chain_cancelled) | waits)
+
+
 def members_of_run(view: View, job: JobRecord) -> list[JobRecord]:
     """Return the executions of the chain run that *job* belongs to, else of its run; only itself if it has neither."""
     if job.facts.chain_run_id:

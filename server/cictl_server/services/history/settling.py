@@ -22,6 +22,7 @@ from cictl_server.services.history.chain_waits import settled_by_chain
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.needs import settled_by_needs
 from cictl_server.services.history.rows import ended_by_rows, released_rows
+from cictl_server.services.history.run_book import note_change
 from cictl_server.signals.topics import QUEUE, job_topic
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import JobRecord
@@ -36,10 +37,13 @@ class Settler:
     metrics: Metrics
 
     def put(self, tx: Transaction, job: JobRecord) -> None:
-        """Store a changed execution, count it, and announce it."""
-        if job.status.is_terminal or (job.status is JobStatus.LEASED and _is_queued(tx, job)):
+        """Store a new or changed execution, count it, and announce it. Who makes new ones makes or recounts their run too."""
+        before = tx.jobs.find(job.number)
+        if job.status.is_terminal or (job.status is JobStatus.LEASED and before and before.status is JobStatus.QUEUED):
             tx.after_commit(lambda: self.metrics.note_job(job))
         tx.jobs.put(job)
+        if before is not None:
+            note_change(tx, before, job)
         tx.after_commit(lambda: self.events.add(EventKind.JOB, job.id))
         self.announce(tx, job)
 
@@ -90,11 +94,6 @@ class Settler:
     def settle_all(self, tx: Transaction, *, now: datetime) -> None:
         """Settle every run that has something blocked; once at start-up."""
         self.settle(tx, [job for job in tx.jobs.with_status(JobStatus.QUEUED) if job.is_blocked], now=now)
-
-
-def _is_queued(tx: Transaction, job: JobRecord) -> bool:
-    before = tx.jobs.find(job.number)
-    return before is not None and before.status is JobStatus.QUEUED
 
 
 def _grouped(jobs: Iterable[JobRecord], key: Key[str]) -> list[tuple[str, list[JobRecord]]]:

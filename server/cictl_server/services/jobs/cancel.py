@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cictl.base.clock import Clock
 from cictl.wire.jobs import CANCEL_LINE, CANCELLED_BY_USER, Cause, JobExecution
 from cictl_server.errors import Conflict
 from cictl_server.services.core.deeds import actor_name
-from cictl_server.services.history.lifecycle import Ending, Event
+from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.views import job_view
@@ -50,12 +51,22 @@ class CancelService:
             self._cancel(tx, job)
         return len(active)
 
+    def cancel_all(self, tx: Transaction, jobs: Sequence[JobRecord]) -> None:
+        """End *jobs*, none of which is over, and then settle what waited for them: at once, as they may be very many."""
+        now = self.clock()
+        ended = [advance(job, Event.FAIL, now=now, ending=self._ending(job)) for job in jobs]
+        for job in ended:
+            self.settler.put(tx, job)
+        self.settler.settle(tx, ended, now=now)
+
     def _cancel(self, tx: Transaction, job: JobRecord) -> JobRecord:
-        ending = Ending(
+        return self.settler.end(tx, job, Event.FAIL, self._ending(job), now=self.clock())
+
+    def _ending(self, job: JobRecord) -> Ending:
+        return Ending(
             log_size=self.logs.shown_size(job.log_name),
             error=CANCELLED_BY_USER,
             cause=Cause.CANCELLED,
             closing_line=CANCEL_LINE,
             cancelled_by=actor_name(),
         )
-        return self.settler.end(tx, job, Event.FAIL, ending, now=self.clock())

@@ -16,6 +16,7 @@ from cictl_server.services.fleet.clock_jumps import ClockJumps
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import UPLOADS_AFTER_END
 from cictl_server.services.history.lifecycle import Ending, Event, advance
+from cictl_server.services.history.run_book import record_old_runs
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.secrets.own.key_holders import KeyHolders
@@ -85,6 +86,7 @@ class MaintenanceService:
 
     def start_up(self) -> None:
         """Settle what an earlier server left unsettled, then make the first pass."""
+        record_old_runs(self._store)
         self._store.write(lambda tx: self._settler.settle_all(tx, now=self._clock()))
         self.run_once()
 

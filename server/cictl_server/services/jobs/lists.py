@@ -9,7 +9,7 @@ from itertools import islice
 from cictl.wire.jobs import JobExecution, JobGroup, JobList, JobPage, JobStatus, JobSummary, is_cancellation
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.ids import job_number
-from cictl_server.services.core.project_names import find_project_called
+from cictl_server.services.core.names import find_project_called
 from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.history.lookup import jobs_of_run
 from cictl_server.services.jobs.views import listed_view

@@ -15,6 +15,7 @@ from cictl_server.services.core.deeds import note_details
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.history.lookup import get_job
+from cictl_server.services.history.run_book import recount_runs_of
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.logs.book import LogBook
 from cictl_server.signals.topics import job_topic
@@ -87,6 +88,7 @@ class RemovalService:
         for number, _ in removed:
             tx.jobs.delete(number)
             tx.artifacts.delete(number)
+        recount_runs_of(tx, jobs)
         self.settler.settle(tx, jobs, now=self.clock())
         tx.after_commit(lambda: self._forget(removed, files))
 

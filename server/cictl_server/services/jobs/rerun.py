@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.past_runs import row_of
 from cictl_server.services.history.revival import blocked_again, failed_wait, members_of_run, revived, was_dragged_along
+from cictl_server.services.history.run_book import recount_runs_of
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.views import job_view
@@ -46,21 +48,45 @@ class RerunService:
             DiskLow: There is no room for new work.
             TooLarge, LimitReached: As `RunLimits`.
         """
-        self.disk.check_room("rerun")
+        self.check_room()
         return self.store.write(lambda tx: self._rerun(tx, job_id))
+
+    def check_room(self) -> None:
+        """Return if there is room for new work on the disk; else raise DiskLow."""
+        self.disk.check_room("rerun")
+
+    def check_limits(self, tx: Transaction, wanted: Sequence[JobRecord]) -> None:
+        """Return if *wanted*, executions of one run, may be enqueued again.
+
+        Raises:
+            TooLarge, LimitReached: As `RunLimits`.
+        """
+        first = wanted[0]
+        unfinished = tx.jobs.count_unfinished(first.queue_scope, first.run_key)
+        if not unfinished:
+            self.limits.check_room(tx, first)
+        self.limits.check_size(unfinished + len(wanted))
+
+    def enqueue_again(self, tx: Transaction, spec: JobRecord, *, attempt: int) -> JobRecord:
+        """Store a new execution of *spec*; the caller recounts the run and settles it."""
+        spec = replace(spec, metadata=dict([*spec.metadata.items(), JobMetadata.attempt(str(attempt))]))
+        again = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock(), started_by=actor_name())
+        self.settler.put(tx, again)
+        return again
 
     def _rerun(self, tx: Transaction, job_id: str) -> RerunResponse:
         job = get_job(tx, job_id)
         spec = self._rerunnable(tx, job)
         if not tx.jobs.count_unfinished(job.queue_scope, job.run_key):
             self.limits.check_room(tx, job)
-        again = self._enqueue(tx, spec, attempt=_attempts(tx, job) + 1)
+        again = self.enqueue_again(tx, spec, attempt=_attempts(tx, job) + 1)
         dependants = revived(
             members_of_run(tx, again),
             again,
-            enqueue=lambda old: self._enqueue(tx, old, attempt=_attempt(old) + 1),
+            enqueue=lambda old: self.enqueue_again(tx, old, attempt=attempt_of(old) + 1),
         )
         self.limits.check_size(tx.jobs.count_unfinished(again.queue_scope, again.run_key))
+        recount_runs_of(tx, [again])
         self.settler.settle(tx, [again, *dependants], now=again.created)
         again = get_job(tx, again.id)
         note_made(TargetKind.JOB, again.id, dependants=len(dependants))
@@ -78,19 +104,14 @@ class RerunService:
             raise Conflict("job has not started yet", hint=f"rerun {lost}, which it waits for; it runs after that")
         return blocked_again(job)
 
-    def _enqueue(self, tx: Transaction, spec: JobRecord, *, attempt: int) -> JobRecord:
-        spec = replace(spec, metadata=dict([*spec.metadata.items(), JobMetadata.attempt(str(attempt))]))
-        again = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock(), started_by=actor_name())
-        self.settler.put(tx, again)
-        return again
-
 
 def _attempts(view: View, job: JobRecord) -> int:
     """Return the greatest attempt of *job*'s job and matrix row in its run."""
     run_id = job.facts.pipeline_run_id
     same = [one for one in view.jobs.of_run(run_id) if row_of(one.facts) == row_of(job.facts)] if run_id else []
-    return max(map(_attempt, [job, *same]))
+    return max(map(attempt_of, [job, *same]))
 
 
-def _attempt(job: JobRecord) -> int:
+def attempt_of(job: JobRecord) -> int:
+    """Return which execution of its job in its run *job* is, from 1."""
     return int(job.facts.attempt or 1)

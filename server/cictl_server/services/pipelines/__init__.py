@@ -8,6 +8,7 @@ from cictl_server.services.about import About
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.history import History
+from cictl_server.services.pipelines.commits import CommitNotes
 from cictl_server.services.pipelines.definition_views import InspectService
 from cictl_server.services.pipelines.previews import PreviewService
 from cictl_server.services.pipelines.run_preparation import Preparer
@@ -32,7 +33,13 @@ class Pipelines:
         cls, core: Core, history: History, fleet: Fleet, secrets: Secrets, projects: Projects, about: About
     ) -> Pipelines:
         store, numbers, remotes = core.store, core.ids, projects.remotes
-        preparer = Preparer(store=store, remotes=remotes, stale_definitions=StaleDefinitions(remotes), numbers=numbers)
+        preparer = Preparer(
+            store=store,
+            remotes=remotes,
+            stale_definitions=StaleDefinitions(remotes),
+            commits=CommitNotes(remotes),
+            numbers=numbers,
+        )
         return cls(
             runs=RunService(
                 store=store,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -15,8 +16,10 @@ from cictl.wire.projects import OFFLINE_CACHED, RunRequest
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.fleet.limits import check_agent_id
+from cictl_server.services.history.run_book import new_run
 from cictl_server.services.pipelines.auto_bump import check_auto_bump, with_auto_bump
 from cictl_server.services.pipelines.chains import Member, chain_members
+from cictl_server.services.pipelines.commits import CommitNote, CommitNotes
 from cictl_server.services.pipelines.dependencies import Inherited, inherit
 from cictl_server.services.pipelines.offline import (
     CachedSource,
@@ -25,7 +28,7 @@ from cictl_server.services.pipelines.offline import (
     check_offline_jobs,
     check_offline_source,
 )
-from cictl_server.services.pipelines.planning import RunIdentity, SourceContext, check_inputs, plan, selects
+from cictl_server.services.pipelines.planning import MANUAL, RunIdentity, SourceContext, check_inputs, plan, selects
 from cictl_server.services.pipelines.sources import resolve_source, with_own_version
 from cictl_server.services.pipelines.staleness import StaleDefinitions
 from cictl_server.services.projects.git import check_ref
@@ -33,7 +36,8 @@ from cictl_server.services.projects.identity import follow
 from cictl_server.services.projects.lookup import get_chain, get_pipeline, get_project
 from cictl_server.services.projects.remotes import Remotes
 from cictl_server.store.contract import Store, View
-from cictl_server.store.records import ProjectRecord
+from cictl_server.store.records import JobRecord, ProjectRecord
+from cictl_server.store.run_records import RunRecord
 
 NO_MATCH = "selection matched no matrix entries"
 
@@ -71,6 +75,8 @@ class Prepared:
     Attributes:
         name: The id of the pipeline or the chain in its file.
         run_id: The id of the pipeline run or the chain run.
+        event: What starts it, such as `manual`.
+        commit: What the commit says of itself, for a run that asked its remote.
         cache_source: The `CachedSource.origin` of an offline run; else empty.
     """
 
@@ -78,8 +84,20 @@ class Prepared:
     name: str
     run_id: str
     planned: list[JobSpec]
+    event: str = ""
     cache_source: str = ""
+    commit: CommitNote = field(default_factory=CommitNote)
     warnings: list[str] = field(default_factory=list)
+
+    def run_of(self, jobs: Sequence[JobRecord]) -> RunRecord:
+        """Return the record of the run whose executions are *jobs*."""
+        return replace(
+            new_run(jobs),
+            event=self.event,
+            message=self.commit.message,
+            author=self.commit.author,
+            warnings=self.warnings,
+        )
 
 
 def run_mode(request: RunRequest) -> Mode:
@@ -105,6 +123,7 @@ class Preparer:
     store: Store
     remotes: Remotes
     stale_definitions: StaleDefinitions
+    commits: CommitNotes
     numbers: NumberSource
 
     def pipeline(self, pipeline_db_id: int, request: RunRequest, mode: Mode) -> Prepared:
@@ -139,7 +158,9 @@ class Preparer:
             tolerates_missing_inputs=mode.is_only_shown,
         )
         planned = _finished(pipeline, planned, source, request, mode)
-        return _prepared(project, pipeline.id, identity.pipeline_run_id, planned, cached, source.warnings, mode)
+        return self._prepared(
+            project, pipeline.id, identity.pipeline_run_id, planned, cached, source, source.warnings, mode
+        )
 
     def chain(self, chain_db_id: int, request: RunRequest, mode: Mode) -> Prepared:
         """Prepare a run of every pipeline of a chain. `chain_members` tells which of them wait for which.
@@ -182,7 +203,7 @@ class Preparer:
                 tolerates_missing_inputs=mode.is_only_shown,
             )
             planned += _finished(member.pipeline, jobs, own, request, mode)
-        return _prepared(project, chain.chain_id, run_id, planned, cached, tuple(warnings), mode)
+        return self._prepared(project, chain.chain_id, run_id, planned, cached, source, tuple(warnings), mode)
 
     def _identities(
         self,
@@ -216,6 +237,30 @@ class Preparer:
     ) -> RunIdentity:
         return RunIdentity(
             project=project.name, project_id=project.id, pipeline_run_id=pipeline_run_id, chain=chain or {}
+        )
+
+    def _prepared(
+        self,
+        project: ProjectRecord,
+        name: str,
+        run_id: str,
+        planned: list[JobSpec],
+        cached: CachedSource | None,
+        source: SourceContext,
+        warnings: tuple[str, ...],
+        mode: Mode,
+    ) -> Prepared:
+        if mode.is_run and not planned:
+            raise InvalidRequest(NO_MATCH)
+        return Prepared(
+            project=project,
+            name=name,
+            run_id=run_id,
+            planned=planned,
+            event=MANUAL,
+            cache_source=cached.origin if cached else "",
+            commit=self.commits.find(source.repo, source.commit) if mode is Mode.RUN else CommitNote(),
+            warnings=[*(cached.warnings if cached else ()), *warnings],
         )
 
     def _resolved(
@@ -296,27 +341,6 @@ def _finished(
 
 def _marked(job: JobSpec) -> JobSpec:
     return replace(job, metadata=job.metadata | JobMetadata.entries(JobMetadata.execution_mode(OFFLINE_CACHED)))
-
-
-def _prepared(
-    project: ProjectRecord,
-    name: str,
-    run_id: str,
-    planned: list[JobSpec],
-    cached: CachedSource | None,
-    warnings: tuple[str, ...],
-    mode: Mode,
-) -> Prepared:
-    if mode.is_run and not planned:
-        raise InvalidRequest(NO_MATCH)
-    return Prepared(
-        project=project,
-        name=name,
-        run_id=run_id,
-        planned=planned,
-        cache_source=cached.origin if cached else "",
-        warnings=[*(cached.warnings if cached else ()), *warnings],
-    )
 
 
 def as_dry_run(request: RunRequest) -> RunRequest:

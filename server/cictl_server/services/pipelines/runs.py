@@ -70,12 +70,11 @@ class RunService:
             if jobs:
                 self.limits.check_room(tx, jobs[0])
             run_number = next_run_number(tx)
-            skipped: list[JobRecord] = []
-            for job in (numbered(job, run_number) for job in jobs):
-                if job.skipped:
-                    skipped.append(left_out(job, now=job.created))
-                self.settler.put(tx, skipped[-1] if job.skipped else job)
-            self.settler.settle(tx, skipped, now=self.clock())
+            new = [_as_it_begins(numbered(job, run_number)) for job in jobs]
+            for job in new:
+                self.settler.put(tx, job)
+            tx.runs.put(prepared.run_of(new))
+            self.settler.settle(tx, [job for job in new if job.skipped], now=self.clock())
             note_made(
                 TargetKind.RUN,
                 prepared.run_id,
@@ -99,6 +98,11 @@ class RunService:
             run_number=run_number,
             skipped=[_skipped(job) for job in jobs if job.skipped],
         )
+
+
+def _as_it_begins(job: JobRecord) -> JobRecord:
+    """Return the new *job*, ended at once if its condition is false."""
+    return left_out(job, now=job.created) if job.skipped else job
 
 
 def _skipped(job: JobRecord) -> SkippedJob:

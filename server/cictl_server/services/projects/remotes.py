@@ -141,6 +141,14 @@ class Remotes:
                 _fetch(git, resolved.commit, leaves_out="tree:0", seconds=FETCH_SECONDS)  # only to see that it is there
             return resolved
 
+    def describe(self, repo: str, commit: str, *, seconds: float) -> tuple[str, str]:
+        """Return the name of the author and the first line of the message of a commit, as git has them."""
+        with self._repository(repo, None) as git:
+            _fetch(git, commit, leaves_out="tree:0", seconds=seconds)
+            told = git.run("log", "-1", "--format=%an%x00%s", commit, "--", seconds=_LOCAL_SECONDS)
+        author, _, subject = told.decode(errors="replace").partition("\0")
+        return author, subject
+
     @contextmanager
     def fetched(
         self,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
+from msgspec.structs import replace
 
 from cictl.wire.retention import RunPin
 from cictl_server.errors import NotFound
 from cictl_server.services.history.lookup import jobs_of_run
+from cictl_server.services.history.run_book import number_of
 from cictl_server.store.contract import Store, Transaction
 
 
@@ -28,7 +29,10 @@ class PinService:
             if not jobs:
                 raise NotFound("run")
             for job in jobs:
-                tx.jobs.put(msgspec.structs.replace(job, pinned=pinned))
+                tx.jobs.put(replace(job, pinned=pinned))
+            if (record := tx.runs.find(number_of(jobs[0]))) is not None:
+                all_pinned = all(job.pinned for job in tx.jobs.of_run_number(str(record.number)))
+                tx.runs.put(replace(record, pinned=all_pinned))
             return len(jobs)
 
         return RunPin(run=run, pinned=pinned, jobs=self.store.write(pin))

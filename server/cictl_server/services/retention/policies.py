@@ -11,7 +11,7 @@ from cictl.wire.codec import Message, decode, encode
 from cictl.wire.retention import Limit, ProjectRetention, RetentionChange, RetentionPolicies, RetentionPolicy
 from cictl_server.errors import NotFound
 from cictl_server.services.core.deeds import note_details
-from cictl_server.services.core.project_names import find_project_called
+from cictl_server.services.core.names import find_project_called
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import ProjectRecord, SettingRecord
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cictl_server.store.contract import Transaction
 from cictl_server.store.postgres.documents import NamedDocuments, NumberedDocuments
 from cictl_server.store.postgres.jobs import PostgresJobs
+from cictl_server.store.postgres.runs import PostgresRuns
 from cictl_server.store.postgres.session import Session
 from cictl_server.store.postgres.tables import (
     PostgresArtifacts,
@@ -43,6 +44,7 @@ class PostgresTransaction(Transaction):
 
     def __init__(self, session: Session, kept: KeptSets) -> None:
         self.jobs = PostgresJobs(session, kept.queued_tools)
+        self.runs = PostgresRuns(session)
         self.agents = NamedDocuments(session, "agents", AgentRecord, key=lambda agent: agent.agent_id)
         self.projects = NumberedDocuments(session, "projects", ProjectRecord, key=lambda project: project.id)
         self.pipelines = PostgresPipelines(session, kept.pipeline_tools)

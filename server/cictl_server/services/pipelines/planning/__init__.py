@@ -13,12 +13,12 @@ from cictl.wire.metadata import JobMetadata
 from cictl.wire.projects import RunRequest
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.history.past_runs import PastRun, artifact_environment, matrix_variables
-from cictl_server.services.pipelines.planning.context import RunIdentity, SourceContext
+from cictl_server.services.pipelines.planning.context import MANUAL, RunIdentity, SourceContext
 from cictl_server.services.pipelines.planning.inputs import check_inputs, input_values
 from cictl_server.services.pipelines.planning.job import plan_job
 from cictl_server.services.pipelines.planning.selection import missing_needs, select
 
-__all__ = ["RunIdentity", "SourceContext", "check_inputs", "plan", "selects"]
+__all__ = ["MANUAL", "RunIdentity", "SourceContext", "check_inputs", "plan", "selects"]
 
 
 def plan(

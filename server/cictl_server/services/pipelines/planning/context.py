@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+MANUAL = "manual"
+"""The event of a run that somebody started."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SourceContext:
@@ -34,11 +37,11 @@ class RunIdentity:
 
     Attributes:
         chain: The metadata of a member of a chain run.
-        event: What started the run, such as `manual`.
+        event: What started the run, such as `MANUAL`.
     """
 
     project: str
     project_id: int
     pipeline_run_id: str
-    event: str = "manual"
+    event: str = MANUAL
     chain: Mapping[str, str] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from cictl.wire.audit.records import TargetKind
 from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret, SecretRequest
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.deeds import note_made
-from cictl_server.services.core.project_names import find_project_called
+from cictl_server.services.core.names import find_project_called
 from cictl_server.services.secrets.own.key_holders import KeyHolders
 from cictl_server.services.secrets.own.sealing import CannotOpen, KeyRing, Sealed, SealingKey
 from cictl_server.store.contract import Store, Transaction, View

@@ -1,4 +1,4 @@
-"""Which project a caller means by a name or an id."""
+"""Which project or run a caller means by a name, a number or an id."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from cictl.base.urls import without_login
 from cictl_server.errors import Conflict
 from cictl_server.store.contract import View
 from cictl_server.store.records import ProjectRecord
+from cictl_server.store.run_records import RunRecord
+
+_LONGEST_NUMBER = 18
 
 
 def find_project_called(view: View, text: str) -> ProjectRecord | None:
@@ -20,3 +23,11 @@ def find_project_called(view: View, text: str) -> ProjectRecord | None:
         ids = ", ".join(f"{project.id} ({without_login(project.repo_url)})" for project in called)
         raise Conflict(f'several projects are called "{text}": {ids}', hint="name one of them by its id")
     return called[0] if called else None
+
+
+def find_run_called(view: View, text: str) -> RunRecord | None:
+    """Return the run whose number is *text*, or whose id, or the id of one of whose pipelines; None if there is none."""
+    if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER:
+        return view.runs.find(int(text))
+    jobs = (view.jobs.of_run(text) or view.jobs.of_chain_run(text)) if text else []
+    return view.runs.find(int(jobs[0].facts.run_number or 0)) if jobs else None

@@ -1,0 +1,30 @@
+"""Runs: listed, shown, cancelled, run again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cictl_server.services.core import Core
+from cictl_server.services.history import History
+from cictl_server.services.jobs import Jobs
+from cictl_server.services.runs.changes import RunChangeService
+from cictl_server.services.runs.runs import RunListService
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    runs: RunListService
+    changes: RunChangeService
+
+    @classmethod
+    def build(cls, core: Core, history: History, jobs: Jobs) -> Runs:
+        return cls(
+            runs=RunListService(store=core.store),
+            changes=RunChangeService(
+                store=core.store,
+                settler=history.settling,
+                cancelling=jobs.cancel,
+                reruns=jobs.rerun,
+                clock=core.clock,
+            ),
+        )

@@ -1,0 +1,85 @@
+"""Runs as the API shows them: from records to wire types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cictl.wire.jobs import JobStatus, is_cancellation
+from cictl.wire.runs import Run, RunCounts, RunJob
+from cictl_server.services.core.bounds import Bounds, bounded
+from cictl_server.services.history.lookup import short_id
+from cictl_server.services.history.past_runs import deciding
+from cictl_server.store.contract import View
+from cictl_server.store.records import JobRecord
+from cictl_server.store.run_records import RunPart, RunRecord
+
+_SHOWN = Bounds(text=500, items=100, fields={"jobs": Bounds(text=500, items=20_000)})
+_BAD = (RunPart.FAILED, RunPart.CANCELLED, RunPart.DRAGGED, RunPart.FORGIVEN)
+
+
+def run_view(run: RunRecord, jobs: Iterable[JobRecord] = ()) -> Run:
+    """Return the view of *run*, with the deciding ones among *jobs*; long texts are cut."""
+    parts = run.parts
+    view = Run(
+        id=run.run_id,
+        number=run.number,
+        status=run.status,
+        created_utc=run.created,
+        counts=RunCounts(
+            queued=parts.get(RunPart.QUEUED, 0),
+            running=parts.get(RunPart.RUNNING, 0),
+            succeeded=parts.get(RunPart.SUCCEEDED, 0),
+            failed=sum(parts.get(part, 0) for part in _BAD),
+            skipped=parts.get(RunPart.SKIPPED, 0),
+        ),
+        project=run.project,
+        pipeline=run.pipeline,
+        started_utc=run.started,
+        finished_utc=run.finished,
+        ref=run.ref,
+        branch=run.branch,
+        tag=run.tag,
+        sha=run.sha,
+        version=run.version,
+        message=run.message,
+        author=run.author,
+        event=run.event,
+        started_by=run.started_by,
+        inputs=run.inputs,
+        pinned=run.pinned,
+        warnings=[*run.warnings, *_forgiven(parts.get(RunPart.FORGIVEN, 0))],
+        jobs=[_job(job) for job in deciding(jobs)],
+    )
+    return bounded(view, _SHOWN)
+
+
+def whole_view(view: View, run: RunRecord) -> Run:
+    """Return the view of *run* with its jobs."""
+    return run_view(run, view.jobs.of_run_number(str(run.number)))
+
+
+def _forgiven(count: int) -> list[str]:
+    if not count:
+        return []
+    return ["1 job failed, which it may"] if count == 1 else [f"{count} jobs failed, which they may"]
+
+
+def _job(job: JobRecord) -> RunJob:
+    return RunJob(
+        id=job.id,
+        name=short_id(job),
+        status=_status(job),
+        pipeline=job.facts.pipeline_id,
+        started_utc=job.started,
+        finished_utc=job.finished,
+        error=job.error,
+        cause=job.cause,
+        allow_failure=job.allow_failure,
+    )
+
+
+def _status(job: JobRecord) -> str:
+    if job.skipped:
+        return "skipped"
+    is_cancelled = job.status is JobStatus.FAILED and is_cancellation(job.cause, job.error)
+    return "cancelled" if is_cancelled else job.status.value

@@ -1,0 +1,106 @@
+"""The record of a run: what started it, and how many of its jobs have which state."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from cictl.wire.jobs import Cause, JobStatus, is_cancellation
+from cictl.wire.runs import RunStatus
+from cictl_server.store.records import JobRecord, Record
+
+
+class RunPart(StrEnum):
+    """What one execution is to its run."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"
+    FORGIVEN = "forgiven"
+    """It failed, which it may."""
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DRAGGED = "dragged"
+    """It ended because of what it needed."""
+
+    @classmethod
+    def of(cls, job: JobRecord) -> RunPart:
+        match job.status:
+            case JobStatus.QUEUED:
+                return cls.QUEUED
+            case JobStatus.LEASED | JobStatus.RUNNING:
+                return cls.RUNNING
+            case JobStatus.SUCCEEDED:
+                return cls.SKIPPED if job.skipped else cls.SUCCEEDED
+        if job.is_good:
+            return cls.FORGIVEN
+        if is_cancellation(job.cause, job.error):
+            return cls.CANCELLED
+        return cls.DRAGGED if job.cause is Cause.DEPENDENCY_FAILED else cls.FAILED
+
+
+Place = tuple[str, str, str]
+"""A project, a pipeline of it and a branch, any of them empty: where runs are looked for."""
+
+_NEVER_BEGAN = frozenset({RunPart.QUEUED, RunPart.SKIPPED})
+
+
+class RunRecord(Record, frozen=True, kw_only=True):
+    """One run, with what of its executions is asked for in lists.
+
+    Attributes:
+        number: The key; larger than those of earlier runs.
+        run_id: The id of the chain run or the pipeline run, or of a script's execution.
+        pipeline: The id of the chain or the pipeline in its file; empty for a script.
+        parts: How many deciding executions are which part; none is 0.
+        started: When its first execution began; `finished` is when its last one ended, None while it is not over.
+        started_by_job: As in `JobRecord`.
+        pinned: All of its executions are.
+    """
+
+    number: int
+    run_id: str
+    created: datetime
+    parts: dict[RunPart, int]
+    project: str = ""
+    project_id: str = ""
+    pipeline: str = ""
+    started: datetime | None = None
+    finished: datetime | None = None
+    ref: str = ""
+    sha: str = ""
+    version: str = ""
+    message: str = ""
+    author: str = ""
+    event: str = ""
+    started_by: str = ""
+    started_by_job: str = ""
+    inputs: dict[str, str] = msgspec.field(default_factory=dict)
+    warnings: list[str] = msgspec.field(default_factory=list)
+    branch: str = ""
+    tag: str = ""
+    pinned: bool = False
+
+    @property
+    def status(self) -> RunStatus:
+        """A failure outweighs a cancel; what was dragged along counts only where nothing else explains it."""
+        parts = self.parts
+        if parts.get(RunPart.RUNNING) or (parts.get(RunPart.QUEUED) and parts.keys() - _NEVER_BEGAN):
+            return RunStatus.RUNNING
+        if parts.get(RunPart.QUEUED):
+            return RunStatus.QUEUED
+        if parts.get(RunPart.FAILED):
+            return RunStatus.FAILED
+        if parts.get(RunPart.CANCELLED):
+            return RunStatus.CANCELLED
+        return RunStatus.FAILED if parts.get(RunPart.DRAGGED) else RunStatus.SUCCEEDED
+
+    @property
+    def places(self) -> list[Place]:
+        """Where the run is found."""
+        branches = dict.fromkeys(["", self.branch])
+        scopes = dict.fromkeys([("", ""), (self.project, ""), (self.project, self.pipeline if self.project else "")])
+        return [(*scope, branch) for scope in scopes for branch in branches]

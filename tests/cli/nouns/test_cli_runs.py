@@ -1,0 +1,105 @@
+"""`cictl runs`: lists, single runs, waiting, cancelling, running again."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from cictl_testing.server import RunningServer
+
+from cictl.cli.app.exit_codes import ExitCode
+from tests.cli.conftest import Run
+
+JOBS = "[{id: make, steps: [{run: x}]}, {id: ship, needs: [make], steps: [{run: y}]}]"
+
+
+@pytest.fixture
+def runs(server: RunningServer) -> RunningServer:
+    """A run of shop/build that failed, and one that waits."""
+    pipeline = server.define(JOBS)
+    server.run(pipeline)
+    job = server.running()
+    server.report(job.id, "failed", error="exit status 2")
+    server.run(pipeline)
+    return server
+
+
+def test_a_list(run: Run, runs: RunningServer) -> None:
+    ran = run("runs", "list")
+    head, second, first = ran.out.splitlines()
+    assert head.split() == ["RUN", "STATUS", "PIPELINE", "REF", "JOBS", "CREATED", "TIME"]
+    assert (second.split()[:5], first.split()[:5]) == (
+        ["2", "queued", "shop/build", "-", "0/2"],
+        ["1", "failed", "shop/build", "-", "2/2"],
+    )
+    assert max(map(len, ran.out.splitlines())) <= 80
+    assert run("runs", "list", "--status", "failed", "-o", "name").out == "1\n"
+    assert [one["number"] for one in run("runs", "list", "--pipeline", "build", "-o", "json").json()["runs"]] == [2, 1]
+    assert run("runs", "list", "--limit", "1").err == "there are more; --limit 10 shows them\n"
+    assert run("runs", "list", "--branch", "dev").err == "no runs match\n"
+
+
+def test_what_a_list_refuses(run: Run, runs: RunningServer) -> None:
+    assert run("runs", "list", "--status", "leased").code == ExitCode.USAGE
+    assert run("runs", "list", "--project", "nothing").code == ExitCode.NOT_FOUND
+
+
+def test_a_run_is_shown_by_its_number_and_its_id(run: Run, runs: RunningServer) -> None:
+    long_id = run("runs", "show", "1", "--query", "run.id", "-o", "name").out.strip()
+    ran = run("runs", "show", "1")
+    assert "Status:    failed\n" in ran.out
+    assert "1/make failed after 0.0s: exit status 2" in ran.out
+    assert "1/ship failed" in ran.out
+    assert run("runs", "show", long_id, "-o", "json").json() == run("runs", "show", "1", "-o", "json").json()
+
+
+def test_the_newest_run_and_that_of_a_pipeline(run: Run, runs: RunningServer) -> None:
+    assert run("runs", "show", "@last", "-o", "name").out == "2\n"
+    assert run("runs", "show", "shop/build@last", "-o", "name").out == "2\n"
+    assert run("runs", "show", "7").code == ExitCode.NOT_FOUND
+
+
+def test_a_wait_ends_with_the_result(run: Run, runs: RunningServer) -> None:
+    assert run("runs", "watch", "1").code == ExitCode.FAILED
+    finishing = threading.Thread(target=lambda: [runs.finish("succeeded") for _ in range(2)])
+    finishing.start()
+    assert run("runs", "watch", "2").code == ExitCode.OK
+    finishing.join()
+
+
+def test_a_cancelled_run(run: Run, runs: RunningServer) -> None:
+    ran = run("runs", "cancel", "2")
+    assert (ran.code, ran.err) == (0, "run 2: cancelled\n")
+    assert run("runs", "watch", "2").code == ExitCode.CANCELLED
+    assert run("runs", "cancel", "2").code == ExitCode.CONFLICT
+    assert run("runs", "show", "2", "--query", "run.status", "-o", "name").out == "cancelled\n"
+
+
+def test_a_rerun_of_what_failed(run: Run, runs: RunningServer) -> None:
+    ran = run("runs", "rerun", "1", "--failed", "-o", "json")
+    assert ran.err.splitlines()[0] == "enqueued 2 jobs of run 1"
+    assert "follow with: cictl runs watch 1" in ran.err.splitlines()[1]
+    assert (ran.json()["run"]["status"], len(ran.json()["job_execution_ids"])) == ("queued", 2)
+    assert run("runs", "rerun", "1", "--failed").code == ExitCode.CONFLICT
+    assert run("runs", "rerun", "1").code == ExitCode.CONFLICT
+
+
+def test_a_rerun_that_waits_ends_with_the_result(run: Run, runs: RunningServer) -> None:
+    runs.post("/api/v1/runs/2/cancel")
+    finishing = threading.Thread(target=_finish_when_there, args=(runs,))
+    finishing.start()
+    assert run("runs", "rerun", "2", "--wait").code == ExitCode.FAILED
+    finishing.join()
+
+
+def _finish_when_there(server: RunningServer) -> None:
+    while (job := server.lease(wait_seconds=5).job_execution) is None:
+        pass
+    server.report(job.id, "failed")
+
+
+def test_read_only(run: Run, runs: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CICTL_READONLY", "1")
+    for command in (("cancel", "2"), ("rerun", "1", "--failed")):
+        assert run("runs", *command).code == ExitCode.NOT_ALLOWED
+    assert run("runs", "list").code == 0
