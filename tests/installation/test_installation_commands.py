@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -43,6 +45,22 @@ def test_self_check_tells_the_version(run: Run) -> None:
 
 def test_self_check_for_people(run: Run, tmp_path: Path) -> None:
     assert run("self-check", "--data-dir", tmp_path)[:2] == (0, f"ok: {running_tag()}, schema 1\n")
+
+
+@pytest.mark.parametrize(
+    ("missing", "code"),
+    [
+        pytest.param("psycopg psycopg_pool obstore", 0, id="the extras"),
+        pytest.param("tinydb", 1, id="what it needs"),
+    ],
+)
+def test_self_check_misses_what_is_no_extra(missing: str, code: int) -> None:
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({missing.split()!r}));"
+        "sys.argv = ['cictl', 'self-check']; from cictl.cli.entry import main; sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=150, check=False)
+    assert done.returncode == code, done.stderr
 
 
 def test_self_check_refuses_newer_data(run: Run, tmp_path: Path) -> None:

@@ -150,15 +150,24 @@ def self_check(
         session.stdout.write(f"ok: {report.version}, schema {report.schema}\n")
 
 
+_OF_EXTRAS = ("obstore", "psycopg", "psycopg_pool")
+"""What only `cictl[postgres]` and `cictl[s3]` bring."""
+
+
 def _load_everything() -> None:
-    """Import every module of every package, so that a missing dependency is noticed now."""
+    """Import every module of every package, so that a missing dependency is noticed now; not what an absent extra would bring."""
     import pkgutil
     from importlib import import_module
 
     for name in ("cictl", "cictl_client", "cictl_server", "cictl_agent"):
         for module in pkgutil.walk_packages(import_module(name).__path__, f"{name}."):
-            if not module.name.endswith(".__main__"):
+            if module.name.endswith(".__main__"):
+                continue
+            try:
                 import_module(module.name)
+            except ModuleNotFoundError as error:
+                if (error.name or "").partition(".")[0] not in _OF_EXTRAS:
+                    raise
 
 
 def _layout(session: Session, home: Path | None, data_dir: Path | None) -> Layout:
