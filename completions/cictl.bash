@@ -51,7 +51,7 @@ _cictl_node() {
         arguments="targets" repeated=""
         ;;
     "cictl agents")
-        commands="list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec enroll"
+        commands="list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll"
         options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -78,6 +78,12 @@ _cictl_node() {
         commands=""
         options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
+        arguments="agents" repeated=""
+        ;;
+    "cictl agents drain")
+        commands=""
+        options="--reason --wait --timeout -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--reason --timeout -o --output --query --server --context --ca-file"
         arguments="agents" repeated=""
         ;;
     "cictl agents refresh-tools")

@@ -12,7 +12,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('info', 'Show the server and its state.');
                 , @('lint', 'Check a project file; needs no server.');
                 , @('run', 'Run a pipeline, one of its jobs, or a chain.');
-                , @('agents', 'Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec enroll.');
+                , @('agents', 'Agents: list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll.');
                 , @('projects', 'Projects: list show import reload set delete icon.');
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
@@ -73,7 +73,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--max-run-jobs', 'How many jobs one run may have; 0 for any number. [env var: CICTL_MAX_RUN_JOBS; default: 10000; x>=0]');
                 , @('--max-queued-runs', 'How many runs of one project may wait or run at once; 0 for any number. [env var: CICTL_MAX_QUEUED_RUNS; default: 1000; x>=0]');
                 , @('--max-agents', 'How many agents may be known; further ones are refused. 0 for any number. [env var: CICTL_MAX_AGENTS; default: 1000; x>=0]');
-                , @('--forget-agents-after', 'Forget agents that were silent for this long, unless deactivated: 12h, 90d; 0 for never. [env var: CICTL_FORGET_AGENTS_AFTER; default: 30d]');
+                , @('--forget-agents-after', 'Forget agents that were silent for this long, unless deactivated or draining: 12h, 90d; 0 for never. [env var: CICTL_FORGET_AGENTS_AFTER; default: 30d]');
                 , @('--header-seconds', 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]');
                 , @('--stalled-seconds', 'Close the connection of a client that takes no byte of an answer for this long. [env var: CICTL_STALLED_SECONDS; default: 30.0; x>=1]');
                 , @('--peer-connections', 'Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]');
@@ -199,8 +199,9 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @(
                 , @('list', 'List the agents.');
                 , @('show', 'Show one agent, its capabilities and its recent log.');
-                , @('activate', 'Let a deactivated agent lease jobs again.');
+                , @('activate', 'Let an agent lease jobs again that was deactivated or drains.');
                 , @('deactivate', 'Stop an agent from leasing jobs; cancels its active job.');
+                , @('drain', 'Let an agent end the jobs that it has, and give it no others.');
                 , @('refresh-tools', 'Let an agent look again which tools it has, even while it works.');
                 , @('restart', 'Let an agent restart itself, once its jobs are over.');
                 , @('wipe-cache', 'Let an agent delete all its caches, once its job is over.');
@@ -290,6 +291,25 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
             valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('agents')
+            repeated = ''
+        }
+        'cictl agents drain' = @{
+            commands = @()
+            options = @(
+                , @('--reason', 'Why; lists and `jobs explain` show it. [required]');
+                , @('--wait', 'Wait until it has no job.');
+                , @('--timeout', 'Stop waiting; exit code 8. [x>=0]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--reason', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('agents')
             repeated = ''
         }

@@ -42,6 +42,7 @@ class Action(StrEnum):
 
     ACTIVATE = "activate", "activated"
     DEACTIVATE = "deactivate", "deactivated"
+    DRAIN = "drain", "drained"
     FLUSH_JOB_HISTORY = "flush-job-history", "history_flushed"
     REFRESH_TOOLS = "refresh-tools", "tools_refreshed"
     RESTART = "restart", "restarted"
@@ -197,6 +198,7 @@ class Agent(Message):
         rival: As in `HeartbeatResponse`.
         slots: How many executions it runs at once, if more than one (ours).
         slots_busy: How many of them are taken; absent with a single one (ours).
+        draining: It ends the jobs that it has, and gets no others; `drain_reason` says why (ours).
     """
 
     agent_id: str
@@ -222,6 +224,8 @@ class Agent(Message):
     rival: AgentProcess | None = None
     slots: int = 0
     slots_busy: int = 0
+    draining: bool = False
+    drain_reason: str = ""
 
 
 class AgentList(Message):
@@ -241,12 +245,17 @@ class RemovedAgent(Message):
 
 
 class AgentActionRequest(Message):
-    """`POST agents/{id}/actions`. Only `run-script` reads the last three fields."""
+    """`POST agents/{id}/actions`. Only `run-script` reads `script`, `shell` and `timeout_seconds`.
+
+    Attributes:
+        reason: Why the agent is to drain (ours). `drain` alone reads it, and wants it.
+    """
 
     action: str = ""
     script: str = ""
     shell: str = ""
     timeout_seconds: int = 0
+    reason: str = ""
 
 
 class AgentActionResponse(Message):

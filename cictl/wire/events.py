@@ -24,6 +24,6 @@ class JobChanged(Message):
 
 
 class AgentChanged(Message):
-    """An agent registered, came back, or was activated or deactivated."""
+    """An agent registered, came back, or was activated, deactivated or drained."""
 
     agent_id: str

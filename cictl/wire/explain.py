@@ -27,8 +27,9 @@ class Reason(StrEnum):
     """Every known agent lacks something."""
     AGENT_OFFLINE = "agent_offline"
     AGENT_DEACTIVATED = "agent_deactivated"
+    AGENT_DRAINING = "agent_draining"
     AGENT_BUSY = "agent_busy"
-    """Some agents have what it needs, but none can take it now. The nearest one is offline, deactivated or busy."""
+    """Some agents have what it needs, but none can take it now. The nearest one is offline, deactivated, draining or busy."""
     READY = "ready"
     """An agent that fits is free. It takes the execution with one of its next lease requests."""
     LEASED = "leased"
@@ -78,6 +79,7 @@ class AgentFit(Message):
 
     Attributes:
         last_seen_utc: Its last sign of life. An agent is offline when that is more than a minute ago.
+        draining: It takes no job until it is activated; `drain_reason` says why.
         busy_with: Id of the execution that it holds.
         busy_with_short_id: What people call that execution.
         fixed_tools: It never looks for tools that the server asks about, only for those that it knows by itself.
@@ -88,6 +90,8 @@ class AgentFit(Message):
     hostname: str = ""
     offline: bool = False
     deactivated: bool = False
+    draining: bool = False
+    drain_reason: str = ""
     busy_with: str = ""
     busy_with_short_id: str = ""
     fixed_tools: bool = False
@@ -114,8 +118,8 @@ class Explanation(Message):
         blocked_by: While it is queued, the executions that it waits for. If it failed without having run, those that
             ended it.
         agents: While it is queued, every known agent, the nearest first. An agent is nearer when it lacks less that
-            nobody can install (such as `os`), then when it lacks less in all, then when it is free, busy, deactivated,
-            offline, in this order. For a pinned execution, that agent alone.
+            nobody can install (such as `os`), then when it lacks less in all, then when it is free, busy, deactivated
+            or draining, offline, in this order. For a pinned execution, that agent alone.
         fixes: What to do so that the nearest agent can take it, all of it together; else what to do next.
     """
 

@@ -45,7 +45,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "agents": CommandEntry(
         "cictl.cli.commands.agents",
         "app",
-        "Agents: list show activate deactivate refresh-tools restart wipe-cache flush-history remove update exec enroll.",
+        "Agents: list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll.",
     ),
     "projects": CommandEntry(
         "cictl.cli.commands.projects", "app", "Projects: list show import reload set delete icon."

@@ -56,8 +56,14 @@ def show_agent(context: typer.Context, agent: AgentName) -> None:
 
 @app.command("activate", cls=Command, epilog="cictl agents activate build-1")
 def activate_agent(context: typer.Context, agent: AgentName) -> None:
-    """Let a deactivated agent lease jobs again."""
-    _set_deactivated(Session.of(context), agent, wanted=False)
+    """Let an agent lease jobs again that was deactivated or drains."""
+    session = Session.of(context)
+    session.refuse_if_readonly(f"activate agent {agent}")
+    found = find_agent(session.client, agent)
+    if not (found.deactivated or found.draining):
+        _say_already(session, found, "active")
+        return
+    _show(session, found, session.client.agent_action(found.agent_id, Action.ACTIVATE), done="activated")
 
 
 @app.command(
@@ -68,9 +74,46 @@ def activate_agent(context: typer.Context, agent: AgentName) -> None:
 def deactivate_agent(context: typer.Context, agent: AgentName) -> None:
     """Stop an agent from leasing jobs; cancels its active job.
 
-    Asks on a terminal when the agent has a job. The agent's process goes on. `cictl agents activate` reverses it.
+    Asks on a terminal when the agent has a job. The agent's process goes on. `cictl agents activate` reverses it;
+    `cictl agents drain` lets the job end.
     """
-    _set_deactivated(Session.of(context), agent, wanted=True)
+    session = Session.of(context)
+    session.refuse_if_readonly(f"deactivate agent {agent}")
+    found = find_agent(session.client, agent)
+    if found.deactivated:
+        _say_already(session, found, "deactivated")
+        return
+    _confirm_deactivation(session, found)
+    _show(session, found, session.client.agent_action(found.agent_id, Action.DEACTIVATE), done="deactivated")
+
+
+@app.command(
+    "drain",
+    cls=Command,
+    epilog="cictl agents drain build-1 --reason 'new kernel'\n"
+    "cictl agents drain build-1 --reason 'new kernel' --wait --timeout 3600",
+)
+def drain_agent(
+    context: typer.Context,
+    agent: AgentName,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; lists and `jobs explain` show it.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has no job.")] = False,
+    timeout: Timeout = None,
+) -> None:
+    """Let an agent end the jobs that it has, and give it no others.
+
+    `cictl agents activate` ends it. Draining again changes the reason. With --wait the exit code is 0 once the agent has
+    no job, and 8 when --timeout came first; it drains on.
+    """
+    from cictl.cli.draining import wait_until_idle
+
+    session = Session.of(context)
+    session.refuse_if_readonly(f"drain agent {agent}")
+    found = find_agent(session.client, agent)
+    answer = session.client.agent_action(found.agent_id, Action.DRAIN, reason=reason)
+    if wait:
+        wait_until_idle(session, found.agent_id, timeout=timeout)
+    _show(session, found, answer, done="drains")
 
 
 @app.command("refresh-tools", cls=Command, epilog="cictl agents refresh-tools build-1")
@@ -251,19 +294,10 @@ def _started_by_hand(agent: Agent) -> Failure:
     )
 
 
-def _set_deactivated(session: Session, text: str, *, wanted: bool) -> None:
-    action = Action.DEACTIVATE if wanted else Action.ACTIVATE
-    session.refuse_if_readonly(f"{action} agent {text}")
-    agent = find_agent(session.client, text)
-    if agent.deactivated is wanted:
-        answer = AgentActionResponse(
-            requested=False, agent_id=agent.agent_id, message=f"already {'deactivated' if wanted else 'active'}"
-        )
-    else:
-        if wanted:
-            _confirm_deactivation(session, agent)
-        answer = session.client.agent_action(agent.agent_id, action)
-    _show(session, agent, answer, done=action + "d")
+def _say_already(session: Session, agent: Agent, state: str) -> None:
+    """Say that an agent is in that state already, so nothing was sent."""
+    answer = AgentActionResponse(requested=False, agent_id=agent.agent_id, message=f"already {state}")
+    _show(session, agent, answer, done="")
 
 
 def _confirm_deactivation(session: Session, agent: Agent) -> None:

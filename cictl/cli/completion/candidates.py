@@ -113,7 +113,7 @@ def _option(words: Sequence[str], option: str) -> str:
 
 def _agents(source: Source, _begin: str) -> Iterator[Name]:
     for agent in source.items("agents", "agents"):
-        state = ", deactivated" if agent.get("deactivated") else ""
+        state = next((f", {word}" for word in ("deactivated", "draining") if agent.get(word)), "")
         yield _text(agent, "agent_id"), f"{_text(agent, 'os')}/{_text(agent, 'arch')}{state}"
 
 

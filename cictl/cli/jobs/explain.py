@@ -112,6 +112,8 @@ def _obstacles(agent: AgentFit, tell: Tell) -> Iterator[str]:
     yield from (unmet.text for unmet in agent.unmet)
     if agent.deactivated:
         yield "deactivated"
+    if agent.draining:
+        yield f"drains: {agent.drain_reason}"
     if agent.offline:
         yield f"offline, last heard of {tell(agent.last_seen_utc)}"
     if agent.busy_with:

@@ -43,10 +43,9 @@ def run_script(session: Session, name: str, script: Script, *, waiting: Waiting)
     )
     name = _short_id(queued)
     session.note(f"queued {name} for {queued.agent_id}")
-    if agent.deactivated:
-        session.note(
-            f"{agent.agent_id} is deactivated; `cictl agents activate {quoted([agent.agent_id])}` lets it begin"
-        )
+    if agent.deactivated or agent.draining:
+        state = "is deactivated" if agent.deactivated else f"drains: {agent.drain_reason}"
+        session.note(f"{agent.agent_id} {state}; `cictl agents activate {quoted([agent.agent_id])}` lets it begin")
     if waiting.wanted:
         show = partial(_result, queued)
         raise typer.Exit(Follower(session, [queued.job_execution_id], waiting=waiting, result=show).run())

@@ -20,6 +20,7 @@ _STYLES = {
     "stale": "yellow",
     "offline": "red",
     "deactivated": "magenta",
+    "draining": "magenta",
     "ok": "green",
     "normal": "green",
     "degraded_offline": "red",

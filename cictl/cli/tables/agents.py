@@ -16,9 +16,11 @@ STALE_FOR = timedelta(seconds=60)
 
 
 def agent_state(agent: Agent, now: datetime) -> str:
-    """Return online, stale or offline by the agent's last heartbeat; deactivated wins."""
+    """Return online, stale or offline by the agent's last heartbeat; deactivated wins, then draining."""
     if agent.deactivated:
         return "deactivated"
+    if agent.draining:
+        return "draining"
     age = now - agent.last_seen_utc
     if age <= ONLINE_FOR:
         return "online"
@@ -66,6 +68,7 @@ AGENT_COLUMNS: tuple[Column[Agent], ...] = (
     Column("SEEN", lambda a: a.last_seen_utc),
     Column("PLATFORM", lambda a: f"{a.os}/{a.arch}"),
     Column("VERSION", lambda a: a.version),
+    Column("REASON", lambda a: a.drain_reason, wide=True),
     Column("HOST", lambda a: a.hostname, wide=True),
     Column("EXECUTOR", lambda a: (a.capabilities or {}).get("executor", ""), wide=True),
     Column("SHELLS", lambda a: (a.capabilities or {}).get("shells", ""), wide=True),
@@ -76,6 +79,7 @@ AGENT_COLUMNS: tuple[Column[Agent], ...] = (
 AGENT_DETAILS: tuple[Column[Agent], ...] = (
     Column("Agent", lambda a: a.agent_id),
     Column("State", _state),
+    Column("Drains for", lambda a: a.drain_reason),
     Column("Busy", _busy_text),
     Column("Last seen", lambda a: a.last_seen_utc),
     Column("Host", lambda a: a.hostname),

@@ -27,13 +27,14 @@ class AgentCalls(Calls):
         """Return one agent; `NotFound` if the server does not know it."""
         return self._transport.get(AgentResponse, f"/api/v1/agents/{segment(agent_id)}").agent
 
-    def agent_action(self, agent_id: str, action: str) -> AgentActionResponse:
+    def agent_action(self, agent_id: str, action: str, *, reason: str = "") -> AgentActionResponse:
         """Give an order to an agent.
 
         Args:
             action: One of `cictl.wire.agents.Action` except `run-script`.
+            reason: Why; `drain` wants it.
         """
-        request = AgentActionRequest(action=action)
+        request = AgentActionRequest(action=action, reason=reason)
         return self._mutations.post(AgentActionResponse, actions_path(agent_id), encode(request))
 
     def remove_agent(self, agent_id: str, *, force: bool = False) -> None:

@@ -26,7 +26,7 @@ class ServerEvent:
     Attributes:
         id: The `last_id` with which to go on after this event; empty before the server has sent one.
         job: An execution that changed or was deleted.
-        agent: An agent that registered, came back, or was activated or deactivated.
+        agent: An agent that registered, came back, or was activated, deactivated or drained.
         missed: Whether events were lost for good, so that everything must be looked at anew.
     """
 

@@ -109,7 +109,7 @@ class AgentResource:
     def on_delete(self, req: falcon.Request, resp: falcon.Response, agent_id: str) -> None:
         """Forget an agent; if its process lives, it comes back with its next heartbeat.
 
-        A deactivated agent that comes back is still deactivated.
+        An agent that was deactivated or drained still is when it comes back.
         """
         media.write(resp, self._removal.remove(agent_id, force=req.get_param("force") == "true"))
 
@@ -134,8 +134,8 @@ class AgentActionsResource:
     def on_post(self, req: falcon.Request, resp: falcon.Response, agent_id: str) -> None:
         """Give an agent an order.
 
-        The actions are `activate`, `deactivate`, `refresh-tools`, `restart`, `wipe-cache`, `flush-job-history`, `update`
-        and `run-script`. Only the last one is answered with 201. The last two need the role admin.
+        The actions are `activate`, `deactivate`, `drain`, `refresh-tools`, `restart`, `wipe-cache`, `flush-job-history`,
+        `update` and `run-script`. Only the last one is answered with 201. The last two need the role admin.
         """
         self._actions.check_id(agent_id)
         request = media.read(req, AgentActionRequest)

@@ -187,6 +187,7 @@ class AgentRecord(Record, frozen=True, kw_only=True):
     Attributes:
         process: The process that has its id; None when the agent does not tell, or has ended in good order.
         slots: How many executions it runs at once.
+        drain_reason: Why it drains: it ends what it has, and gets no other work. Empty while it does not.
     """
 
     agent_id: str
@@ -199,6 +200,12 @@ class AgentRecord(Record, frozen=True, kw_only=True):
     seen: datetime
     process: AgentProcess | None = None
     slots: int = 1
+    drain_reason: str = ""
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether somebody said that it gets no work."""
+        return self.deactivated or bool(self.drain_reason)
 
 
 class ProjectRecord(Record, frozen=True, kw_only=True):

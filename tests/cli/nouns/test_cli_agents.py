@@ -299,3 +299,26 @@ def test_exec_on_a_deactivated_agent_says_so(cli: Run, shop: Shop) -> None:
 def test_exec_of_nothing_is_a_usage_error(shown: Run, showcase: Shop) -> None:
     assert shown("agents", "exec", "build-1", "--", " ").code == ExitCode.USAGE
     assert showcase.gate.requests == []
+
+
+def test_drain(cli: Run, shop: Shop) -> None:
+    ran = cli("agents", "drain", "build-1", "--reason", "new kernel")
+    assert (ran.code, ran.out, ran.err) == (0, "", "build-1: agent drains; active jobs=0\n")
+    assert (shop.agent("build-1").draining, shop.agent("build-1").drain_reason) == (True, "new kernel")
+    listed = cli("agents", "list", "-o", "wide").out.splitlines()[1]
+    assert "draining" in listed
+    assert "new kernel" in listed
+    assert cli("agents", "activate", "build-1").err == "build-1: agent activated\n"
+    assert not shop.agent("build-1").draining
+
+
+def test_drain_waits_until_its_job_is_over(cli: Run, shop: Shop) -> None:
+    cli("agents", "drain", "build-1", "--reason", "x")
+    assert cli("agents", "drain", "build-1", "--reason", "x", "--wait").code == 0
+
+
+def test_a_wait_for_an_agent_that_works_on_ends_with_8(cli: Run, shop: Shop) -> None:
+    shop.put(job("job-9", status=JobStatus.RUNNING, leased_by_agent_id="build-1"))
+    ran = cli("agents", "drain", "build-1", "--reason", "x", "--wait", "--timeout", "0")
+    assert ran.code == ExitCode.TIMED_OUT
+    assert "build-1 still has a job after 0 s; it drains on" in ran.err

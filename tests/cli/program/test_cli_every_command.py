@@ -54,6 +54,7 @@ ROWS = [
     Row("agents show build-1", "agents show nobody"),
     Row("agents activate build-1", "agents activate nobody", writes=True),
     Row("agents deactivate build-1", "agents deactivate nobody", writes=True),
+    Row("agents drain build-1 --reason x", "agents drain nobody --reason x", writes=True),
     Row("agents refresh-tools build-1", "agents refresh-tools nobody", writes=True),
     Row("agents restart build-1", "agents restart nobody", writes=True),
     Row("agents wipe-cache build-1 --yes", "agents wipe-cache nobody --yes", writes=True),

@@ -225,6 +225,14 @@ def test_a_deactivated_agent(server: RunningServer) -> None:
     assert explain(server, found.job_execution_id).reason is Reason.READY
 
 
+def test_an_agent_that_somebody_lets_drain(server: RunningServer) -> None:
+    server.heartbeat("a")
+    server.drain("a", "new kernel")
+    found = explain(server, server.enqueue())
+    assert (found.reason, found.summary) == (Reason.AGENT_DRAINING, "agent a fits, but drains: new kernel")
+    assert commands(found) == ["cictl agents activate a"]
+
+
 def test_an_idle_agent_that_is_switched_off_comes_before_waiting_for_a_busy_one(server: RunningServer) -> None:
     for agent_id in ("off", "busy"):
         server.heartbeat(agent_id)

@@ -220,6 +220,9 @@ class RunningServer:
     def act(self, action: str, agent_id: str = "a") -> falcon.testing.Result:
         return self.http.simulate_post(f"/api/v1/agents/{agent_id}/actions", body=b'{"action":"%s"}' % action.encode())
 
+    def drain(self, agent_id: str = "a", reason: str = "new kernel") -> falcon.testing.Result:
+        return self.post(f"/api/v1/agents/{agent_id}/actions", {"action": "drain", "reason": reason})
+
     def define(self, jobs: str) -> int:
         """Store a project with one pipeline that has these *jobs* (YAML, a flow sequence), and return its id."""
         return self.define_project(f"pipelines: [{{id: build, jobs: {jobs}}}]")["build"]

@@ -179,7 +179,7 @@ def serve(
         typer.Option(
             envvar="CICTL_FORGET_AGENTS_AFTER",
             metavar="TIME",
-            help="Forget agents that were silent for this long, unless deactivated: 12h, 90d; 0 for never.",
+            help="Forget agents that were silent for this long, unless deactivated or draining: 12h, 90d; 0 for never.",
         ),
     ] = "30d",
     header_seconds: Annotated[

@@ -73,16 +73,18 @@ class ScrapeService:
     def _look_at_agents(self, view: View) -> None:
         now = self.clock()
         states = {"online": 0, "stale": 0, "offline": 0}
-        busy = deactivated = 0
+        busy = deactivated = draining = 0
         for agent in view.agents.iter_all():
             age = now - (self.presence.seen_at(agent.agent_id) or agent.seen)
             states["online" if age <= ONLINE else "stale" if age <= STALE else "offline"] += 1
             busy += bool(view.jobs.active_of_agent(agent.agent_id))
             deactivated += agent.deactivated
+            draining += bool(agent.drain_reason)
         for state, count in states.items():
             self.metrics.agents.labels(state).set(count)
         self.metrics.agents_busy.set(busy)
         self.metrics.agents_deactivated.set(deactivated)
+        self.metrics.agents_draining.set(draining)
 
     def describe(self) -> list[Metric]:
         """Return nothing, so that the registry does not call `collect` when this is registered."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -24,6 +25,7 @@ from cictl_server.services.fleet.targets import installs_wheels, manual_target
 from cictl_server.services.fleet.versions import compare_versions, is_release
 from cictl_server.services.jobs.cancel import CancelService
 from cictl_server.services.jobs.removal import RemovalService
+from cictl_server.services.policies.reasons import checked_reason
 from cictl_server.signals.topics import QUEUE
 from cictl_server.store.contract import Store, Transaction
 
@@ -81,8 +83,12 @@ class AgentActionService:
         self, agent_id: str, action: Action, request: AgentActionRequest
     ) -> AgentActionResponse | QueuedScript:
         match action:
-            case Action.ACTIVATE | Action.DEACTIVATE:
-                return self._set_deactivated(agent_id, deactivated=action is Action.DEACTIVATE)
+            case Action.ACTIVATE:
+                return self._activate(agent_id)
+            case Action.DEACTIVATE:
+                return self._deactivate(agent_id)
+            case Action.DRAIN:
+                return self._drain(agent_id, checked_reason(request.reason))
             case Action.FLUSH_JOB_HISTORY:
                 return self._flush_history(agent_id)
             case Action.UPDATE:
@@ -101,25 +107,50 @@ class AgentActionService:
         self.presence.note(agent_id, order.asked)
         return AgentActionResponse(requested=True, agent_id=agent_id, message=order.answer + news)
 
-    def _set_deactivated(self, agent_id: str, *, deactivated: bool) -> AgentActionResponse:
-        """Change the flag. Deactivating also cancels what the agent holds, in the same transaction."""
+    def _activate(self, agent_id: str) -> AgentActionResponse:
+        """Let the agent get work, whether it was deactivated or drains."""
+        self.store.write(lambda tx: self._withdraw(tx, agent_id, deactivated=False, drain_reason=""))
+        return self._withdrawn(agent_id, "manual activation requested", "agent activated")
 
-        def set_flag(tx: Transaction) -> int:
-            record = get_agent_record(tx, agent_id)
-            if record.deactivated is not deactivated:
-                tx.agents.put(msgspec.structs.replace(record, deactivated=deactivated))
-                tx.after_commit(lambda: self.events.add(EventKind.AGENT, agent_id))
-            cancelled = self.cancel.cancel_active_of(tx, agent_id) if deactivated else 0
+    def _deactivate(self, agent_id: str) -> AgentActionResponse:
+        """Give the agent no work, and cancel what it holds in the same transaction."""
+
+        def deactivate(tx: Transaction) -> int:
+            self._withdraw(tx, agent_id, deactivated=True)
+            cancelled = self.cancel.cancel_active_of(tx, agent_id)
             note_details(cancelled_jobs=cancelled or "")
             return cancelled
 
-        cancelled = self.store.write(set_flag)
-        self.presence.note(agent_id, f"manual {'deactivation' if deactivated else 'activation'} requested")
+        cancelled = self.store.write(deactivate)
+        answer = self._withdrawn(agent_id, "manual deactivation requested", "agent deactivated")
+        if not cancelled:
+            return answer
+        self.presence.note(agent_id, f"deactivation cancelled active job count={cancelled}")
+        return msgspec.structs.replace(answer, message=f"{answer.message}; cancelled active jobs={cancelled}")
+
+    def _drain(self, agent_id: str, reason: str) -> AgentActionResponse:
+        """Let the agent end what it holds, and give it no other work."""
+
+        def drain(tx: Transaction) -> int:
+            self._withdraw(tx, agent_id, drain_reason=reason)
+            note_details(reason=reason)
+            return len(tx.jobs.active_of_agent(agent_id))
+
+        held = self.store.write(drain)
+        return self._withdrawn(agent_id, f"drain requested: {reason}", f"agent drains; active jobs={held}")
+
+    def _withdraw(self, tx: Transaction, agent_id: str, **changes: Any) -> None:
+        """Change in the agent's record whether it gets work."""
+        before = get_agent_record(tx, agent_id)
+        after = msgspec.structs.replace(before, **changes)
+        if after != before:
+            tx.agents.put(after)
+            tx.after_commit(lambda: self.events.add(EventKind.AGENT, agent_id))
+
+    def _withdrawn(self, agent_id: str, line: str, message: str) -> AgentActionResponse:
+        """Tell of the change in the agent's log, and to the leases that wait."""
+        self.presence.note(agent_id, line)
         self.hub.publish(QUEUE)
-        message = f"agent {'deactivated' if deactivated else 'activated'}"
-        if cancelled:
-            self.presence.note(agent_id, f"deactivation cancelled active job count={cancelled}")
-            message += f"; cancelled active jobs={cancelled}"
         return AgentActionResponse(requested=True, agent_id=agent_id, message=message)
 
     def _flush_history(self, agent_id: str) -> AgentActionResponse:

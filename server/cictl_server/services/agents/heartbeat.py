@@ -16,10 +16,10 @@ from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.ids import job_number
-from cictl_server.services.fleet.deactivation import take_flag
 from cictl_server.services.fleet.limits import FleetLimits, check_agent_id, kept_heartbeat
 from cictl_server.services.fleet.lookup import get_agent_record
 from cictl_server.services.fleet.orders import Handout, OrderBook
+from cictl_server.services.fleet.out_of_service import take_state
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.processes import ProcessGuard
 from cictl_server.services.fleet.rollout import Decision, Rollout
@@ -38,7 +38,7 @@ _SEEN_STEP = timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class AgentService:
-    """The registry of agents: identity, capabilities and the deactivated flag in the store, presence in memory."""
+    """The registry of agents: identity, capabilities and whether it gets work in the store, presence in memory."""
 
     store: Store
     losses: LostWork
@@ -136,7 +136,7 @@ class AgentService:
         known = tx.agents.find(request.agent_id)
         if known is None:
             self.limits.check_count(tx.agents.count())
-            known = take_flag(tx, AgentRecord(agent_id=request.agent_id, seen=now))
+            known = take_state(tx, AgentRecord(agent_id=request.agent_id, seen=now))
         self.processes.admit(known, request.process)
         tx.agents.put(msgspec.structs.replace(_described(known, request), seen=now))
         tx.after_commit(lambda: self.events.add(EventKind.AGENT, request.agent_id))
@@ -206,6 +206,8 @@ class AgentService:
             capabilities=record.capabilities or None,
             last_seen_utc=self.presence.seen_at(record.agent_id) or record.seen,
             deactivated=record.deactivated,
+            draining=bool(record.drain_reason),
+            drain_reason=record.drain_reason,
             job_in_progress=active > 0,
             recent_log=self.presence.lines(record.agent_id),
             needs_update=is_newer(self.server_version, than=record.version),

@@ -13,10 +13,10 @@ from cictl.wire.events import EventKind
 from cictl_server.errors import Conflict
 from cictl_server.services.core.deeds import deed_of_system, note_details, note_made
 from cictl_server.services.core.events import EventLog
-from cictl_server.services.fleet.deactivation import keep_flag
 from cictl_server.services.fleet.limits import FleetLimits
 from cictl_server.services.fleet.lookup import get_agent_record
 from cictl_server.services.fleet.orders import OrderBook
+from cictl_server.services.fleet.out_of_service import keep_state
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.rollout import Rollout
 from cictl_server.services.jobs.cancel import CancelService
@@ -54,7 +54,7 @@ class AgentRemoval:
     def remove(self, agent_id: str, *, force: bool) -> RemovedAgent:
         """Forget an agent. If its process lives, its next heartbeat makes it known again, as a new one.
 
-        A deactivated one is still deactivated then.
+        One that is deactivated or drains still is then.
 
         Args:
             force: Remove it although it is online, and cancel what it holds.
@@ -78,7 +78,7 @@ class AgentRemoval:
         return RemovedAgent(removed=True, agent_id=agent_id, cancelled_jobs=cancelled)
 
     def forget_silent(self) -> None:
-        """Forget the agents that were silent for too long. Those that hold an execution stay, and deactivated ones.
+        """Forget the agents that were silent for too long. Those that hold an execution stay, and those that are deactivated or drain.
 
         An agent whose id no agent may have any more, from an earlier version, can't report again, so it goes whatever it is.
         """
@@ -112,7 +112,7 @@ class AgentRemoval:
             return False
         if not is_agent_id(record.agent_id):
             return True
-        return not record.deactivated and self._is_silent(record.seen, self._presence.seen_at(record.agent_id))
+        return not record.is_withdrawn and self._is_silent(record.seen, self._presence.seen_at(record.agent_id))
 
     def _is_silent(self, stored: datetime, heard: datetime | None) -> bool:
         after = self._limits.forget_after
@@ -122,7 +122,7 @@ class AgentRemoval:
         agent_id = record.agent_id
         tx.agents.delete(agent_id)
         if is_agent_id(agent_id):
-            keep_flag(tx, record)
+            keep_state(tx, record)
 
         def forget() -> None:
             for book in (self._presence, self._orders, self._rollout):

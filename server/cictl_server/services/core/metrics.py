@@ -81,6 +81,9 @@ class Metrics:
         self.agents_deactivated = Gauge(
             "cictl_agents_deactivated", "Agents that get no work by order.", registry=registry
         )
+        self.agents_draining = Gauge(
+            "cictl_agents_draining", "Agents that end what they have and get no other work.", registry=registry
+        )
         self.requests = Counter(
             "cictl_http_requests_total",
             "Answered requests; `route` is the path's template, empty for paths that do not exist.",

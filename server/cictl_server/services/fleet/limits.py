@@ -39,7 +39,7 @@ class FleetLimits:
 
     Attributes:
         agents: How many are known at once; a further one is refused.
-        forget_after: After this silence an agent is forgotten, unless it is deactivated or has a job.
+        forget_after: After this silence an agent is forgotten, unless it is deactivated, drains or has a job.
     """
 
     agents: int = 1000

@@ -21,13 +21,13 @@ class Matching:
     presence: PresenceBook
 
     def candidates(self) -> list[Candidate]:
-        """Return the agents that are not deactivated and were heard of within the last minute, by id."""
+        """Return the agents that are neither deactivated nor drain, and were heard of within the last minute, by id."""
         with self.store.read() as view:
             records = list(view.agents.iter_all())
         return [
             Candidate(agent_id=r.agent_id, capabilities=effective_capabilities(r, agent_id=r.agent_id))
             for r in records
-            if not r.deactivated and self.presence.is_available(r.agent_id)
+            if not r.is_withdrawn and self.presence.is_available(r.agent_id)
         ]
 
 

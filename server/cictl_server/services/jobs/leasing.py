@@ -17,9 +17,9 @@ from cictl.wire.requirements import for_older_agents, meets_all
 from cictl.wire.updates import SERVER_IS_UPDATING
 from cictl_server.errors import NoCapacity, no_agent_id
 from cictl_server.services.core.hub import Hub
-from cictl_server.services.fleet.deactivation import is_deactivated
 from cictl_server.services.fleet.limits import check_agent_id, kept_lease
 from cictl_server.services.fleet.matching import effective_capabilities
+from cictl_server.services.fleet.out_of_service import drain_reason, is_deactivated
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.processes import ProcessGuard, process_key
 from cictl_server.services.history.lease_tokens import LeaseTokens
@@ -159,6 +159,9 @@ class LeasingService:
                 return LeaseResponse(assigned=False, message=_ACTIVE)
         if len(others) >= max(1, request.slots):
             return LeaseResponse(assigned=False, message=_ACTIVE)
+        # Only now: what the agent has already is given to it again, since it may end that.
+        if reason := drain_reason(tx, request.agent_id):
+            return LeaseResponse(assigned=False, message=f"agent drains: {reason}")
         capabilities = effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities)
         job = self._claim(tx, request, capabilities)
         return job or LeaseResponse(assigned=False, message=_NOTHING)

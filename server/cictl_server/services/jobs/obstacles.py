@@ -23,8 +23,12 @@ _MOST_OFFERS = 4
 _SENTENCES = {
     Reason.AGENT_OFFLINE: "is offline",
     Reason.AGENT_DEACTIVATED: "is deactivated",
+    Reason.AGENT_DRAINING: "drains: {drain_reason}",
     Reason.AGENT_BUSY: "is busy with {busy_with}",
 }
+
+
+_SWITCHED_OFF = (Reason.AGENT_DEACTIVATED, Reason.AGENT_DRAINING)
 
 
 def nearest_first(job: JobRecord, view: View, presence: PresenceBook, tools: ToolList) -> list[AgentFit]:
@@ -64,6 +68,8 @@ def obstacle(agent: AgentFit) -> Reason:
         return Reason.AGENT_OFFLINE
     if agent.deactivated:
         return Reason.AGENT_DEACTIVATED
+    if agent.draining:
+        return Reason.AGENT_DRAINING
     return Reason.AGENT_BUSY if agent.busy_with else Reason.READY
 
 
@@ -79,20 +85,24 @@ def sentence(agents: list[AgentFit]) -> str:
         return _lacking(agents)
     if reason is Reason.READY:
         return f"agent {nearest.agent_id} fits and is free: it takes the job with one of its next requests"
-    state = _SENTENCES[reason].format(busy_with=nearest.busy_with_short_id)
+    state = _state(nearest)
     fitting = sum(not agent.unmet for agent in agents)
     if fitting == 1:
         return f"agent {nearest.agent_id} fits, but {state}"
-    off = switched_off(agents)
-    idle = f"; {_listed(off[:_MOST_OFFERS])} {'is' if len(off) == 1 else 'are'} deactivated" if off else ""
+    idle = "".join(f"; {agent.agent_id} {_state(agent)}" for agent in switched_off(agents)[:_MOST_OFFERS])
     return f"{fitting} agents fit, but none is free: {nearest.agent_id} {state}{idle}"
 
 
-def switched_off(agents: list[AgentFit]) -> list[str]:
+def _state(agent: AgentFit) -> str:
+    """Return as words what keeps *agent*, which has what the execution needs, from taking it."""
+    return _SENTENCES[obstacle(agent)].format(busy_with=agent.busy_with_short_id, drain_reason=agent.drain_reason)
+
+
+def switched_off(agents: list[AgentFit]) -> list[AgentFit]:
     """Return the agents that could take the execution at once if they were activated, where the nearest is only busy."""
     if obstacle(agents[0]) is not Reason.AGENT_BUSY:
         return []
-    return [a.agent_id for a in agents if obstacle(a) is Reason.AGENT_DEACTIVATED and not a.busy_with]
+    return [agent for agent in agents if obstacle(agent) in _SWITCHED_OFF and not agent.busy_with]
 
 
 def fixes_for(agents: list[AgentFit], job: JobRecord) -> Iterator[Fix]:
@@ -102,8 +112,8 @@ def fixes_for(agents: list[AgentFit], job: JobRecord) -> Iterator[Fix]:
         agents: At least one, the nearest first.
     """
     off = switched_off(agents)
-    for agent_id in off[:_MOST_OFFERS]:
-        yield Fix(text=f"activate agent {agent_id}", command=command("agents", "activate", agent_id))
+    for agent in off[:_MOST_OFFERS]:
+        yield _activation(agent)
     if off:
         busy_with = agents[0].busy_with_short_id
         yield Fix(text=f"or wait for {busy_with}", command=command("jobs", "watch", busy_with))
@@ -134,11 +144,15 @@ def _nearest_fixes(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
         yield Fix(
             text=f"start agent {agent.agent_id} again{place}", command=command("run-agent", "--id", agent.agent_id)
         )
-    if agent.deactivated:
-        yield Fix(text=f"activate agent {agent.agent_id}", command=command("agents", "activate", agent.agent_id))
+    if agent.deactivated or agent.draining:
+        yield _activation(agent)
     if agent.busy_with:
         busy_with = agent.busy_with_short_id
         yield Fix(text=f"wait for {busy_with}, or add an agent", command=command("jobs", "watch", busy_with))
+
+
+def _activation(agent: AgentFit) -> Fix:
+    return Fix(text=f"activate agent {agent.agent_id}", command=command("agents", "activate", agent.agent_id))
 
 
 def _lacking(agents: list[AgentFit]) -> str:
@@ -187,6 +201,8 @@ def _fit(job: JobRecord, record: AgentRecord, view: View, presence: PresenceBook
         last_seen_utc=presence.seen_at(record.agent_id) or record.seen,
         offline=not presence.is_available(record.agent_id),
         deactivated=record.deactivated,
+        draining=bool(record.drain_reason),
+        drain_reason=record.drain_reason,
         busy_with=held[0].id if is_busy else "",
         busy_with_short_id=short_id(held[0]) if is_busy else "",
         fixed_tools=presence.has_fixed_tools(record.agent_id),
@@ -268,5 +284,5 @@ def _is_installable(unmet: UnmetRequirement) -> bool:
 
 def _distance(agent: AgentFit) -> tuple[int, int, int, str]:
     fixed = sum(not _is_installable(unmet) for unmet in agent.unmet)
-    away = bool(agent.busy_with) + 2 * agent.deactivated + 3 * agent.offline
+    away = bool(agent.busy_with) + 2 * (agent.deactivated or agent.draining) + 3 * agent.offline
     return fixed, sum(not unmet.asked for unmet in agent.unmet), away, agent.agent_id

@@ -29,9 +29,9 @@ from cictl.wire.jobs import (
 from cictl.wire.requirements import meets_all
 from cictl_server.errors import InvalidRequest, LogGap
 from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded
-from cictl_server.services.fleet.deactivation import is_deactivated
 from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.fleet.matching import effective_capabilities
+from cictl_server.services.fleet.out_of_service import drain_reason, is_deactivated
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import Sender, held_by_another, not_leased
 from cictl_server.services.history.lifecycle import Ending, Event, advance
@@ -348,6 +348,8 @@ def _may_begin(view: View, job: JobRecord, sender: Sender) -> bool:
         return False
     if job.lease_hash:
         return sender.has_lease(job)
+    if drain_reason(view, sender.agent_id):
+        return False
     is_reference = agent is None or agent.process is None
     capabilities = effective_capabilities(agent, agent_id=sender.agent_id)
     return is_reference and job.not_before is None and meets_all(job.required_capabilities, capabilities)

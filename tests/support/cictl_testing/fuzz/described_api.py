@@ -139,7 +139,7 @@ def _configuration(seeds: Seeds) -> str:
         "numbers": [1],
         "runs": ["1", "2"],
         "statuses": ["running", "succeeded", "failed", "queued"],
-        "actions": ["activate", "deactivate", "refresh-tools", "flush-job-history", "update", "run-script"],
+        "actions": ["activate", "deactivate", "drain", "refresh-tools", "flush-job-history", "update", "run-script"],
         "shells": ["posix"],
         "repositories": [seeds.repository],
         "paths": ["out/report.txt", "out", "test-report.json", "x/../out"],
