@@ -357,7 +357,7 @@ _cictl_node() {
         arguments="jobs" repeated="jobs"
         ;;
     "cictl runs")
-        commands="list show watch cancel rerun pin unpin"
+        commands="list show summary watch cancel rerun pin unpin"
         options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -372,6 +372,12 @@ _cictl_node() {
         commands=""
         options="-o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
+        arguments="runs" repeated=""
+        ;;
+    "cictl runs summary")
+        commands=""
+        options="--max-bytes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--max-bytes -o --output --query --server --context --ca-file"
         arguments="runs" repeated=""
         ;;
     "cictl runs watch")

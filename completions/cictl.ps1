@@ -17,7 +17,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
                 , @('jobs', 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.');
-                , @('runs', 'Runs: list show watch cancel rerun pin unpin.');
+                , @('runs', 'Runs: list show summary watch cancel rerun pin unpin.');
                 , @('retention', 'How long runs, logs and artifacts are kept: show set preview run.');
                 , @('secrets', 'Secrets that the server keeps for jobs: list set remove rotate-key.');
                 , @('login', 'Log in to a server, and use it from now on.');
@@ -1201,6 +1201,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @(
                 , @('list', 'List the newest runs.');
                 , @('show', 'Show one run: what it built, how its jobs stand.');
+                , @('summary', 'Show why a run failed, in few bytes: jobs with the ends of their logs, tests, what ran since the last success.');
                 , @('watch', 'Follow a run until all its jobs are over.');
                 , @('cancel', 'Cancel all jobs of a run that are not over, at once.');
                 , @('rerun', 'Enqueue the jobs of a run again, each as a new job of the same run.');
@@ -1259,6 +1260,23 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
             valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('runs')
+            repeated = ''
+        }
+        'cictl runs summary' = @{
+            commands = @()
+            options = @(
+                , @('--max-bytes', 'How long its JSON may be. [default: 4000; 2000<=x<=200000]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--max-bytes', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('runs')
             repeated = ''
         }

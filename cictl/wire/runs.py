@@ -105,12 +105,6 @@ class RunList(Message):
     next_cursor: str = ""
 
 
-class RunAnswer(Message):
-    """`GET runs/{run}`, and the answer to a cancel."""
-
-    run: Run
-
-
 class RunRerunRequest(Message):
     """`POST runs/{run}/rerun`.
 
@@ -121,14 +115,14 @@ class RunRerunRequest(Message):
     only_failed: bool = False
 
 
-class RunRerunResponse(RunAnswer):
+class RunRerunResponse(Run):
     """The run as it is then.
 
     Attributes:
-        job_execution_ids: The new executions; what waits for others of them comes after these.
+        job_execution_ids: The new executions, in the order of those that they replace.
     """
 
-    job_execution_ids: list[str]
+    job_execution_ids: list[str] = msgspec.field(default_factory=list)
 
 
 class FailedJob(Item):
@@ -154,15 +148,17 @@ class FailedTest(Item):
     text: str = ""
 
 
-class RunSummary(Message):
-    """`GET runs/{run}/summary`: what a person or a program needs to know of a run, in few bytes.
+class RunSummary(Run):
+    """`GET runs/{run}/summary`: what a person or a program needs to know of a run, in few bytes; without its `jobs`.
 
     Attributes:
-        since_last_success: What ran on the same branch since the last success, the newest first: `41 1234567890 message`.
-        truncated: Something was left out or cut.
+        failed_jobs: Those that failed and may not.
+        failed_tests: Of all its jobs.
+        since_last_success: The runs of the same pipeline and branch after the last success, this one included, the newest
+            first: `41 1234567890 Warm the pot`.
+        truncated: Something of these was left out or cut.
     """
 
-    run: Run
     failed_jobs: list[FailedJob] = msgspec.field(default_factory=list)
     failed_tests: list[FailedTest] = msgspec.field(default_factory=list)
     since_last_success: list[str] = msgspec.field(default_factory=list)

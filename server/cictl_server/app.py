@@ -108,6 +108,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/retention/run", retention.RetentionRunResource),
     Route("/api/v1/runs", runs.RunsResource),
     Route("/api/v1/runs/{run}", runs.RunResource),
+    Route("/api/v1/runs/{run}/summary", runs.RunSummaryResource),
     Route("/api/v1/runs/{run}/cancel", runs.RunCancelResource),
     Route("/api/v1/runs/{run}/rerun", runs.RunRerunResource),
     Route("/api/v1/runs/{run}/pin", retention.RunPinResource, "pin"),

@@ -71,7 +71,7 @@ from cictl.wire.projects import (
 )
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.retention import RetentionChange, RetentionCounts, RetentionPolicies, RetentionPolicy, RunPin
-from cictl.wire.runs import Run, RunAnswer, RunCounts, RunList, RunRerunResponse, RunStatus
+from cictl.wire.runs import Run, RunCounts, RunList, RunRerunResponse, RunStatus, RunSummary
 from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret, SecretList, SecretRequest, SecretResponse
 from cictl.wire.server import Health, RuntimeState, ServerInfo, ServerInstance, ServerList
 from cictl.wire.updates import (
@@ -161,7 +161,15 @@ GOING = RetentionCounts(runs=1, jobs=2, logs=2, artifacts=0, bytes=20)
 PIN = RunPin(run="41", pinned=False, jobs=2)
 RUN = Run(id="run-1", number=41, status=RunStatus.FAILED, created_utc=NOW, counts=RunCounts(failed=1), project="shop")
 RUNS = RunList(runs=[RUN], next_cursor="41")
-RERUN_OF_RUN = RunRerunResponse(run=RUN, job_execution_ids=["job-2"])
+SUMMARY = RunSummary(id="run-1", number=41, status=RunStatus.FAILED, created_utc=NOW, counts=RunCounts(failed=1))
+RERUN_OF_RUN = RunRerunResponse(
+    id="run-1",
+    number=41,
+    status=RunStatus.QUEUED,
+    created_utc=NOW,
+    counts=RunCounts(queued=1),
+    job_execution_ids=["job-2"],
+)
 SECRET = Secret(id=3, name="deploy", created_utc=datetime.now(UTC), updated_utc=datetime.now(UTC))
 UNSET = DeletedSecret(deleted=True, id=3, name="deploy")
 ROTATED = RotatedKey(key_id="0a1b2c3d", secrets=2)
@@ -405,8 +413,9 @@ CASES = [
     case("preview_retention", "GET /api/v1/retention/preview", GOING, Client.preview_retention, GOING),
     case("run_retention", "POST /api/v1/retention/run", GOING, Client.run_retention, GOING, b"{}"),
     case("list_runs", "GET /api/v1/runs", RUNS, Client.list_runs, RUNS),
-    case("get_run", "GET /api/v1/runs/41", RunAnswer(run=RUN), lambda c: c.get_run("41"), RUN),
-    case("cancel_run", "POST /api/v1/runs/41/cancel", RunAnswer(run=RUN), lambda c: c.cancel_run("41"), RUN, b"{}"),
+    case("get_run", "GET /api/v1/runs/41", RUN, lambda c: c.get_run("41"), RUN),
+    case("summarize_run", "GET /api/v1/runs/41/summary", SUMMARY, lambda c: c.summarize_run("41"), SUMMARY),
+    case("cancel_run", "POST /api/v1/runs/41/cancel", RUN, lambda c: c.cancel_run("41"), RUN, b"{}"),
     case(
         "rerun_run",
         "POST /api/v1/runs/41/rerun",

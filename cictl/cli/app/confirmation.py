@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from cictl.base.plain import plain
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
-from cictl.cli.output.plain import plain
 
 
 def confirm(session: Session, question: str) -> None:

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cictl.base.characters import escaped
+from cictl.base.plain import plain
 from cictl.cli.app.exit_codes import ExitCode
-from cictl.cli.output.plain import plain
 from cictl.cli.output.text import folded
 
 

@@ -63,7 +63,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "app",
         "Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.",
     ),
-    "runs": CommandEntry("cictl.cli.commands.runs", "app", "Runs: list show watch cancel rerun pin unpin."),
+    "runs": CommandEntry("cictl.cli.commands.runs", "app", "Runs: list show summary watch cancel rerun pin unpin."),
     "retention": CommandEntry(
         "cictl.cli.commands.retention", "app", "How long runs, logs and artifacts are kept: show set preview run."
     ),

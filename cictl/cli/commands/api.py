@@ -11,13 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
+from cictl.base.plain import LogCleaner
 from cictl.cli.app.commands import with_examples
 from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
 from cictl.cli.output.data import to_json
-from cictl.cli.output.plain import LogCleaner
 from cictl.cli.output.table import Result
 from cictl.cli.output.text import is_terminal, write_bytes
 from cictl.wire.words import EVENT_STREAM

@@ -19,7 +19,7 @@ from cictl.cli.jobs.wait import Follower, Waiting
 from cictl.cli.logs.part import instant_of
 from cictl.cli.names import find_target
 from cictl.cli.output.table import Result
-from cictl.cli.tables.runs import run_result, runs_result
+from cictl.cli.tables.runs import run_result, runs_result, summary_result
 from cictl_client import Client
 
 app = new_group(
@@ -83,11 +83,29 @@ def list_runs(
         session.note(f"there are more; --limit {min(limit * 10, MOST)} shows them")
 
 
-@app.command("show", cls=Command, epilog="cictl runs show 41\ncictl runs show shop/build@last --query run.status")
+@app.command("show", cls=Command, epilog="cictl runs show 41\ncictl runs show shop/build@last --query status")
 def show(context: typer.Context, run: RunName) -> None:
     """Show one run: what it built, how its jobs stand."""
     session = Session.of(context)
     session.show(run_result(session.client.get_run(_named(session.client, run))))
+
+
+@app.command(
+    "summary",
+    cls=Command,
+    epilog="cictl runs summary 41\ncictl runs summary @last --max-bytes 4000 -o json",
+)
+def summarize(
+    context: typer.Context,
+    run: RunName,
+    max_bytes: Annotated[
+        int, typer.Option("--max-bytes", metavar="N", min=2000, max=200_000, help="How long its JSON may be.")
+    ] = 4000,
+) -> None:
+    """Show why a run failed, in few bytes: jobs with the ends of their logs, tests, what ran since the last success."""
+    session = Session.of(context)
+    found = session.client.summarize_run(_named(session.client, run), max_bytes=max_bytes)
+    session.show(summary_result(found))
 
 
 @app.command(
@@ -148,13 +166,13 @@ def rerun(
     session = Session.of(context)
     session.refuse_if_readonly(f"rerun {run}")
     answer = session.client.rerun_run(_named(session.client, run), only_failed=failed)
-    number, ids = str(answer.run.number), answer.job_execution_ids
+    number, ids = str(answer.number), answer.job_execution_ids
     session.note(f"enqueued {len(ids)} job{'' if len(ids) == 1 else 's'} of run {number}")
     waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
     if waiting.wanted:
         raise typer.Exit(Follower(session, ids, waiting=waiting, run_id=number).run())
     session.note(f"follow with: cictl runs watch {number}{session.server_options}")
-    session.show(run_result(answer.run, message=answer))
+    session.show(run_result(answer))
 
 
 @app.command("pin", cls=Command, epilog="cictl runs pin 41\ncictl runs pin shop/release@last")

@@ -15,7 +15,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from cictl.base.clock import utc_now
-from cictl.cli.output.plain import plain
+from cictl.base.plain import plain
 from cictl.wire.metadata import JobMetadata
 
 BUDGET_SECONDS = 0.3

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from cictl.base.plain import LogCleaner, plain
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.session import Session
 from cictl.cli.logs.excerpt import Excerpt
 from cictl.cli.outcome import is_forgiven, outcome, result_code
-from cictl.cli.output.plain import LogCleaner, plain
 from cictl.cli.short_ids import quoted, short_id
 from cictl.cli.tables.jobs import summary_result
 from cictl.cli.tables.steps import failed_step

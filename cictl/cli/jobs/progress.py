@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from cictl.base.plain import plain
 from cictl.cli.app.interrupts import interrupted_after
 from cictl.cli.app.session import Session
 from cictl.cli.outcome import outcome
 from cictl.cli.output.data import Format
-from cictl.cli.output.plain import plain
 from cictl.cli.output.table import Column, Renderer, Result
 from cictl.cli.output.text import folded, has_colour, style_of
 from cictl.cli.short_ids import label

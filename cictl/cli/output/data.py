@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from cictl.base.characters import escaped, escaped_lines
-from cictl.cli.output.plain import plain
+from cictl.base.plain import plain
 
 
 class Format(StrEnum):

@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from cictl.base.plain import plain
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import usage
 from cictl.cli.app.patience import Patience
 from cictl.cli.app.session import Session
 from cictl.cli.output.data import Format
 from cictl.cli.output.outage import Outage
-from cictl.cli.output.plain import plain
 from cictl.cli.output.table import Result
 from cictl.cli.output.text import has_colour
 from cictl_client import ApiError, ClientError

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from cictl.base.names.git_names import short_ref
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import duration
-from cictl.wire.codec import Message
-from cictl.wire.runs import Run, RunAnswer, RunJob, RunList
+from cictl.wire.runs import FailedJob, FailedTest, Run, RunJob, RunList, RunSummary
 
 
 def _target(run: Run) -> str:
@@ -87,6 +86,40 @@ def _job_line(job: RunJob) -> str:
     return f"{job.name} {job.status}{after}{why}{may}"
 
 
+SUMMARY_DETAILS: tuple[Column[RunSummary], ...] = (
+    Column(
+        "Run", lambda r: f"{r.number} ({_target(r)}, {short_ref(r.ref) or 'no ref'} {r.sha[:10]})".replace(" )", ")")
+    ),
+    Column("Status", lambda r: r.status.value),
+    Column("Message", lambda r: r.message),
+    Column("Counts", _counts),
+    Column("Failed jobs", lambda r: [line for job in r.failed_jobs for line in _failed_lines(job)]),
+    Column("Failed tests", lambda r: [line for test in r.failed_tests for line in _test_lines(test)]),
+    Column("Since the last success", lambda r: r.since_last_success),
+    Column("Truncated", lambda r: "yes, --max-bytes shows more" if r.truncated else ""),
+)
+
+
+def _failed_lines(job: FailedJob) -> list[str]:
+    where = f" in {job.step}" if job.step else ""
+    return [f"{job.job} failed{where}: {job.error}", *(f"    {line}" for line in job.tail.splitlines())]
+
+
+def _test_lines(test: FailedTest) -> list[str]:
+    return [test.name, *(f"    {line}" for line in test.text.splitlines())]
+
+
+def summary_result(summary: RunSummary) -> Result[RunSummary]:
+    """Return the summary of a run."""
+    return Result(
+        message=summary,
+        rows=[summary],
+        columns=SUMMARY_DETAILS,
+        name=lambda r: str(r.number),
+        detailed=True,
+    )
+
+
 def runs_result(runs: Sequence[Run], *, next_cursor: str = "") -> Result[Run]:
     """Return the list of runs."""
     return Result(
@@ -98,10 +131,10 @@ def runs_result(runs: Sequence[Run], *, next_cursor: str = "") -> Result[Run]:
     )
 
 
-def run_result(run: Run, *, message: Message | None = None) -> Result[Run]:
-    """Return one run in detail; *message* is what data shows, else the answer that the API gives about the run alone."""
+def run_result(run: Run) -> Result[Run]:
+    """Return one run in detail."""
     return Result(
-        message=message or RunAnswer(run=run),
+        message=run,
         rows=[run],
         columns=RUN_DETAILS,
         name=lambda r: str(r.number),

@@ -18,7 +18,7 @@ from cictl.wire.projects import (
     RunRequest,
     RunResponse,
 )
-from cictl.wire.runs import Run, RunAnswer, RunList, RunRerunRequest, RunRerunResponse
+from cictl.wire.runs import Run, RunList, RunRerunRequest, RunRerunResponse, RunSummary
 from cictl_client.calls.jobs import JobCalls
 from cictl_client.calls.paths import segment
 from cictl_client.calls.pipelines import PipelineCalls
@@ -141,11 +141,16 @@ class RunCalls(JobCalls, PipelineCalls, ProjectCalls):
 
     def get_run(self, run: str) -> Run:
         """Return a run with the newest execution of each job; *run* is a number, or the id of a run or a chain run."""
-        return self._transport.get(RunAnswer, f"{_RUNS}/{segment(run)}").run
+        return self._transport.get(Run, f"{_RUNS}/{segment(run)}")
+
+    def summarize_run(self, run: str, *, max_bytes: int = 4000) -> RunSummary:
+        """Return what is to be known of a run that failed, in at most *max_bytes* of JSON, 2000 to 200000."""
+        params = {"max_bytes": max_bytes}
+        return self._transport.get(RunSummary, f"{_RUNS}/{segment(run)}/summary", params=params)
 
     def cancel_run(self, run: str) -> Run:
         """Cancel all jobs of a run that are not over; `Conflict` if all are."""
-        return self._mutations.post(RunAnswer, f"{_RUNS}/{segment(run)}/cancel").run
+        return self._mutations.post(Run, f"{_RUNS}/{segment(run)}/cancel")
 
     def rerun_run(self, run: str, *, only_failed: bool = False) -> RunRerunResponse:
         """Enqueue all jobs of a run again, or those that did not succeed; `Conflict` if there are none."""

@@ -100,6 +100,7 @@ ROLES: Mapping[str, Access] = {
     "POST /api/v1/retention/run": ADMIN,
     "GET /api/v1/runs": VIEWER,
     "GET /api/v1/runs/{run}": VIEWER,
+    "GET /api/v1/runs/{run}/summary": VIEWER,
     "POST /api/v1/runs/{run}/cancel": OPERATOR,
     "POST /api/v1/runs/{run}/rerun": OPERATOR,
     "POST /api/v1/runs/{run}/pin": OPERATOR,

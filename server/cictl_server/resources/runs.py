@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.runs import RunAnswer, RunList, RunRerunRequest, RunRerunResponse
+from cictl.wire.runs import Run, RunList, RunRerunRequest, RunRerunResponse, RunSummary
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
 from cictl_server.http.authentication import principal_of
@@ -13,6 +13,10 @@ from cictl_server.services import Services
 from cictl_server.services.runs.runs import RunQuery
 
 _LIMIT = Parameter(name="limit", is_number=True, low=1, high=500, default=50, text="How many.")
+
+_MAX_BYTES = Parameter(
+    name="max_bytes", is_number=True, low=2000, high=200_000, default=4000, text="How long the answer may be."
+)
 
 
 class RunsResource:
@@ -57,10 +61,25 @@ class RunResource:
     def __init__(self, services: Services) -> None:
         self._runs = services.runs.runs
 
-    @api(answers={200: RunAnswer, 304: "unchanged since the ETag in If-None-Match", 404: "unknown"})
+    @api(answers={200: Run, 304: "unchanged since the ETag in If-None-Match", 404: "unknown"})
     def on_get(self, req: falcon.Request, resp: falcon.Response, run: str) -> None:
         """Show a run with the newest execution of each job; `run` is a number, or the id of a run or a chain run."""
-        media.write_tagged(req, resp, RunAnswer(run=self._runs.get_run(run)))
+        media.write_tagged(req, resp, self._runs.get_run(run))
+
+
+class RunSummaryResource:
+    """`/api/v1/runs/{run}/summary`"""
+
+    def __init__(self, services: Services) -> None:
+        self._summary = services.runs.summary
+
+    @api(answers={200: RunSummary, 404: "unknown"}, query=[_MAX_BYTES], costs_work=True)
+    def on_get(self, req: falcon.Request, resp: falcon.Response, run: str) -> None:
+        """Return what is to be known of a run that failed: jobs with the ends of their logs, tests, and what ran since the last success.
+
+        The answer is no longer than `max_bytes`, also when its JSON is indented. A number out of bounds counts as the nearest allowed one.
+        """
+        media.write(resp, self._summary.summarize(run, max_bytes=nearest(req, _MAX_BYTES)))
 
 
 class RunCancelResource:
@@ -69,10 +88,10 @@ class RunCancelResource:
     def __init__(self, services: Services) -> None:
         self._changes = services.runs.changes
 
-    @api(answers={200: RunAnswer, 404: "unknown", 409: "over already"})
+    @api(answers={200: Run, 404: "unknown", 409: "over already"})
     def on_post(self, _req: falcon.Request, resp: falcon.Response, run: str) -> None:
         """Cancel all jobs of a run that are not over. A body is ignored."""
-        media.write(resp, RunAnswer(run=self._changes.cancel(run)))
+        media.write(resp, self._changes.cancel(run))
 
 
 class RunRerunResource:

@@ -161,7 +161,7 @@ class Services:
         updates = Updates.build(core, fleet, projects, jobs, directory, tools=tools, process=process or ServerProcess())
         agents = Agents.build(core, history, fleet, jobs, releases=tools.releases)
         retention = Retention.build(core, audit, logs, artifacts, jobs)
-        runs = Runs.build(core, history, jobs)
+        runs = Runs.build(core, history, logs, artifacts, jobs)
         return cls(
             core=core,
             access=access,

@@ -45,7 +45,7 @@ def test_what_a_list_refuses(run: Run, runs: RunningServer) -> None:
 
 
 def test_a_run_is_shown_by_its_number_and_its_id(run: Run, runs: RunningServer) -> None:
-    long_id = run("runs", "show", "1", "--query", "run.id", "-o", "name").out.strip()
+    long_id = run("runs", "show", "1", "--query", "id", "-o", "name").out.strip()
     ran = run("runs", "show", "1")
     assert "Status:    failed\n" in ran.out
     assert "1/make failed after 0.0s: exit status 2" in ran.out
@@ -72,14 +72,14 @@ def test_a_cancelled_run(run: Run, runs: RunningServer) -> None:
     assert (ran.code, ran.err) == (0, "run 2: cancelled\n")
     assert run("runs", "watch", "2").code == ExitCode.CANCELLED
     assert run("runs", "cancel", "2").code == ExitCode.CONFLICT
-    assert run("runs", "show", "2", "--query", "run.status", "-o", "name").out == "cancelled\n"
+    assert run("runs", "show", "2", "--query", "status", "-o", "name").out == "cancelled\n"
 
 
 def test_a_rerun_of_what_failed(run: Run, runs: RunningServer) -> None:
     ran = run("runs", "rerun", "1", "--failed", "-o", "json")
     assert ran.err.splitlines()[0] == "enqueued 2 jobs of run 1"
     assert "follow with: cictl runs watch 1" in ran.err.splitlines()[1]
-    assert (ran.json()["run"]["status"], len(ran.json()["job_execution_ids"])) == ("queued", 2)
+    assert (ran.json()["status"], len(ran.json()["job_execution_ids"])) == ("queued", 2)
     assert run("runs", "rerun", "1", "--failed").code == ExitCode.CONFLICT
     assert run("runs", "rerun", "1").code == ExitCode.CONFLICT
 
@@ -103,3 +103,13 @@ def test_read_only(run: Run, runs: RunningServer, monkeypatch: pytest.MonkeyPatc
     for command in (("cancel", "2"), ("rerun", "1", "--failed")):
         assert run("runs", *command).code == ExitCode.NOT_ALLOWED
     assert run("runs", "list").code == 0
+
+
+def test_a_summary(run: Run, runs: RunningServer) -> None:
+    ran = run("runs", "summary", "1")
+    assert "1/make failed: exit status 2" in ran.out
+    assert "Status:" in ran.out
+    data = run("runs", "summary", "1", "-o", "json", "--max-bytes", "2000")
+    assert len(data.out.encode()) <= 2000
+    assert (data.json()["failed_jobs"][0]["job"], data.json()["truncated"]) == ("1/make", False)
+    assert run("runs", "summary", "1", "--max-bytes", "10").code == ExitCode.USAGE

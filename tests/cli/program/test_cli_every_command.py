@@ -124,7 +124,8 @@ ROWS = [
 
 ELSEWHERE = {
     **{
-        f"runs {verb}": "needs a run: tests/cli/nouns/test_cli_runs.py" for verb in ("show", "watch", "cancel", "rerun")
+        f"runs {verb}": "needs a run: tests/cli/nouns/test_cli_runs.py"
+        for verb in ("show", "summary", "watch", "cancel", "rerun")
     },
     "serve": "tests/server/about/test_serve.py, tests/e2e",
     "run-agent": "tests/e2e",

@@ -8,7 +8,7 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire.codec import decode
-from cictl.wire.runs import Run, RunAnswer, RunRerunResponse
+from cictl.wire.runs import Run, RunRerunResponse
 from cictl_server.services.history.run_limits import RunLimits
 
 JOBS = """[
@@ -27,7 +27,7 @@ def states(run: Run) -> dict[str, str]:
 
 
 def shown(server: RunningServer) -> Run:
-    return server.read(RunAnswer, "/api/v1/runs/1").run
+    return server.read(Run, "/api/v1/runs/1")
 
 
 def lease_all(server: RunningServer) -> list[str]:
@@ -43,7 +43,7 @@ def test_a_cancel_ends_all_jobs_that_are_not_over(server: RunningServer) -> None
     done = server.finish("succeeded")
     server.running()
     answer = server.post("/api/v1/runs/1/cancel")
-    run = decode(answer.content, RunAnswer).run
+    run = decode(answer.content, Run)
     assert (answer.status_code, run.status) == (200, "cancelled")
     assert states(run) == {"1/make": "succeeded", "1/lint": "cancelled", "1/ship": "cancelled"}
     assert server.job(done.id).status == "succeeded"
@@ -59,7 +59,7 @@ def test_a_cancel_of_a_run_is_one_deed(server: RunningServer) -> None:
     assert server.ask("POST", "/api/v1/runs/1/cancel", admin).status_code == 200
     [record] = server.audit(action="run.cancelled")
     assert ([(t.kind, t.id) for t in record.targets], record.details) == ([("run", "1")], {"jobs": "3"})
-    run = decode(server.ask("GET", "/api/v1/runs/1", admin).content, RunAnswer).run
+    run = decode(server.ask("GET", "/api/v1/runs/1", admin).content, Run)
     job = server.ask("GET", f"/api/v1/jobs/{run.jobs[0].id}", admin).json["job_execution"]
     assert job["cancelled_by"] == "anna"
 
@@ -69,7 +69,7 @@ def test_what_failed_runs_again_and_what_needs_it_waits(server: RunningServer) -
     server.finish("failed")
     server.finish("succeeded")
     answer = rerun(server, only_failed=True)
-    assert states(answer.run) == {"1/lint": "succeeded", "1/make:2": "queued", "1/ship:2": "queued"}
+    assert states(answer) == {"1/lint": "succeeded", "1/make:2": "queued", "1/ship:2": "queued"}
     assert [server.short_id(job_id) for job_id in answer.job_execution_ids] == ["1/make:2", "1/ship:2"]
     assert lease_all(server) == ["1/make:2"]
 
@@ -86,7 +86,7 @@ def test_a_second_rerun_counts_on(server: RunningServer) -> None:
     server.run(server.define("[{id: make, steps: [{run: make}]}]"))
     for attempt in ("1/make:2", "1/make:3"):
         server.finish("failed")
-        assert states(rerun(server, only_failed=True).run) == {attempt: "queued"}
+        assert states(rerun(server, only_failed=True)) == {attempt: "queued"}
 
 
 def test_a_chain_run_begins_again_with_its_first_pipeline(server: RunningServer) -> None:
@@ -112,7 +112,7 @@ def test_as_many_rows_run_at_once_as_may(server: RunningServer) -> None:
 def test_a_job_that_the_plan_left_out_stays_out(server: RunningServer) -> None:
     server.run(server.define('[{id: a, if: "tag", steps: [{run: x}]}, {id: b, steps: [{run: y}]}]'))
     server.finish("succeeded")
-    assert states(rerun(server).run) == {"1/a": "skipped", "1/b:2": "queued"}
+    assert states(rerun(server)) == {"1/a": "skipped", "1/b:2": "queued"}
 
 
 def test_a_job_whose_condition_asks_how_others_went_is_decided_anew(server: RunningServer) -> None:

@@ -11,7 +11,7 @@ from cictl_testing.server import RunningServer
 from msgspec.structs import replace
 
 from cictl.wire.codec import decode
-from cictl.wire.runs import Run, RunAnswer, RunList
+from cictl.wire.runs import Run, RunList
 from cictl_server.store.contract import Transaction
 
 TWO_JOBS = "[{id: make, steps: [{run: make}]}, {id: ship, needs: [make], steps: [{run: ship}]}]"
@@ -22,7 +22,7 @@ def listed(server: RunningServer, query: str = "") -> list[int]:
 
 
 def shown(server: RunningServer, run: object = 1) -> Run:
-    return server.read(RunAnswer, f"/api/v1/runs/{run}").run
+    return server.read(Run, f"/api/v1/runs/{run}")
 
 
 def test_a_run_tells_what_became_of_its_jobs(server: RunningServer) -> None:

@@ -9,11 +9,11 @@ from typing import Annotated
 import msgspec
 import typer
 
+from cictl.base.plain import plain
 from cictl.cli.app.commands import with_examples
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
-from cictl.cli.output.plain import plain
 from cictl.cli.output.table import Column, Result
 from cictl.project_file import CONFIG_FILES, Finding, lint_warnings
 from cictl.project_file import lint as find_problems

@@ -1,23 +1,27 @@
-"""Runs: listed, shown, cancelled, run again."""
+"""Runs: listed, shown, summarized, cancelled, run again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cictl_server.services.artifacts import Artifacts
 from cictl_server.services.core import Core
 from cictl_server.services.history import History
 from cictl_server.services.jobs import Jobs
+from cictl_server.services.logs import Logs
 from cictl_server.services.runs.changes import RunChangeService
 from cictl_server.services.runs.runs import RunListService
+from cictl_server.services.runs.summary import SummaryService
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runs:
     runs: RunListService
     changes: RunChangeService
+    summary: SummaryService
 
     @classmethod
-    def build(cls, core: Core, history: History, jobs: Jobs) -> Runs:
+    def build(cls, core: Core, history: History, logs: Logs, artifacts: Artifacts, jobs: Jobs) -> Runs:
         return cls(
             runs=RunListService(store=core.store),
             changes=RunChangeService(
@@ -27,4 +31,5 @@ class Runs:
                 reruns=jobs.rerun,
                 clock=core.clock,
             ),
+            summary=SummaryService(store=core.store, logs=logs.book, reports=artifacts.reports.files),
         )
