@@ -36,6 +36,7 @@ retention/test_retention.py
 runs/test_run_changes.py
 runs/test_run_lists.py
 secrets/test_own_secrets.py
+secrets/test_recall.py
 secrets/test_vault_answers.py
 secrets/test_vault_connections.py
 secrets/test_vault_troubles.py::TestOutages::test_a_job_waits_while_the_vault_is_gone_and_runs_when_it_is_back

@@ -15,8 +15,10 @@ from cictl.wire.agents import GREETING, AgentProcess, AgentResponse
 from cictl.wire.codec import decode, encode
 from cictl.wire.jobs import LeaseRequest, LeaseResponse
 from cictl.wire.server import ServerList
-from cictl_server.services.core.idempotency import KeyedRequest
+from cictl_server.services.core.idempotency import LONGEST_BODY, KeyedRequest
+from cictl_server.services.core.kept_answers import OF_CALLER
 from cictl_server.signals.topics import QUEUE
+from cictl_server.store.records import AnswerRecord
 
 Both = tuple[SharingServer, SharingServer]
 
@@ -171,6 +173,33 @@ def test_old_answers_of_a_server_that_has_ended_are_swept(both: Both) -> None:
     here.services.core.idempotency.sweep()
     with here.store.read() as view:
         assert view.answers.count() == 0
+
+
+def test_answers_of_both_together_are_bounded(both: Both) -> None:
+    body = "x" * LONGEST_BODY
+    for number in range(70):
+        for server in both:
+            key = KeyedRequest(
+                caller="c", method="POST", path="/", key=f"{number} {server.services.about.runtime.instance_id}"
+            )
+            answer_id = server.services.core.idempotency.begin(key)
+            assert isinstance(answer_id, str)
+            if number:
+                server.services.core.idempotency.finish(answer_id, status=200, content_type="text/plain", body=body)
+            server.clock.step(1)
+    here, there = both
+
+    def kept() -> list[AnswerRecord]:
+        with here.store.read() as view:
+            return list(view.answers.iter_all())
+
+    assert sum(len(answer.body) for answer in kept()) > OF_CALLER.bytes
+    here.services.core.idempotency.sweep()
+    left = kept()
+    assert OF_CALLER.bytes / 2 < sum(len(answer.body) for answer in left) < OF_CALLER.bytes
+    assert {answer.server for answer in left if not answer.status} == {
+        server.services.about.runtime.instance_id for server in (here, there)
+    }, "what is being answered stays"
 
 
 def test_events_of_both_have_one_order(both: Both) -> None:

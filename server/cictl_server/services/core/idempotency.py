@@ -62,7 +62,7 @@ class IdempotencyService:
     began it that lives; else it was interrupted. What is stored and what is in `_running` change under one lock, taken before
     the transaction: a repeat that came between the two changes would be told the wrong one.
 
-    Each server bounds the answers that it gave, so several keep more in all.
+    Each server bounds the answers that it gave at once, and `sweep` those of all servers together.
     """
 
     def __init__(self, *, store: Store, clock: Clock, members: Members) -> None:
@@ -141,12 +141,29 @@ class IdempotencyService:
             self._forget(self._kept.older_than(self._clock() - LIFETIME))
 
     def sweep(self) -> None:
-        """Forget the old answers of every server, for those that have ended; one server does so now and then."""
-        limit = self._clock() - LIFETIME
-        with self._store.read() as view:
-            old = [answer.key for answer in view.answers.iter_all() if answer.created < limit]
+        """Forget the answers of all servers together that are too old or too many; one server does so now and then.
+
+        It reads all answers. With those that other servers gave since, there are as many bounds full as there are servers at the most.
+        """
+        kept, running = self._count_all()
+        old = kept.older_than(self._clock() - LIFETIME)
+        kept.remove(old)
         with self._lock:
-            self._forget(old)
+            self._forget([*old, *kept.excess(needed=running)])
+
+    def _count_all(self) -> tuple[KeptAnswers, set[str]]:
+        """Return what is kept of all servers, and which of that is of requests that are being answered."""
+        running = set()
+        with self._store.read() as view:
+            found = []
+            for answer in view.answers.iter_all():
+                found.append((answer.created, answer.key, answer.caller, _size(answer.body)))
+                if not answer.status and self._is_running(answer):
+                    running.add(answer.key)
+        kept = KeptAnswers()
+        for created, key, caller, size in sorted(found):
+            kept.add(key, caller=caller, created=created, size=size)
+        return kept, running
 
     def _answer_again(self, known: AnswerRecord, request: KeyedRequest) -> AnswerRecord:
         if known.content != request.content:

@@ -72,6 +72,11 @@ class KeptAnswers:
         own = self._of[caller].too_many(needed) if caller in self._of else []
         return list(dict.fromkeys([*own, *self._all.too_many(needed)]))
 
+    def excess(self, *, needed: Collection[str]) -> list[str]:
+        """Return the answers that must go before anybody gets another one, as `too_many` does."""
+        of_callers = [answer_id for shelf in self._of.values() for answer_id in shelf.too_many(needed)]
+        return list(dict.fromkeys([*of_callers, *self._all.too_many(needed)]))
+
 
 class _Shelf:
     """The sizes of answers by id, oldest first."""
