@@ -5,18 +5,24 @@ from msgspec.structs import replace
 from cictl.base.job_parts import ArtifactSpec, CacheSpec, SecretRef, ServiceSpec, When
 from cictl.project_file import definition, schema
 from cictl.project_file.matrix import rows_of
+from cictl.project_file.needs import needed_jobs, restores_needs, stated_artifacts
 from cictl.project_file.outputs import file_of_output
 from cictl.project_file.shells import shell_of_job
 
 _GO_CACHES = (CacheSpec(id="go-build", env="GOCACHE"), CacheSpec(id="go-mod", env="GOMODCACHE"))
 
 
-def build(file: schema.FileShape) -> definition.ProjectFile:
-    """Return the definition of a *file* that breaks no rule."""
+def build(file: schema.FileShape, *, config_file: str) -> definition.ProjectFile:
+    """Return the definition of a *file* that breaks no rule.
+
+    Args:
+        config_file: Its name, which decides whether needs bring artifacts.
+    """
+    restores = restores_needs(config_file)
     return definition.ProjectFile(
         name=file.project.name.strip(),
         version=file.version,
-        pipelines=[_pipeline(pipeline, file.defaults) for pipeline in file.pipelines],
+        pipelines=[_pipeline(pipeline, file.defaults, restores_needs=restores) for pipeline in file.pipelines],
         pipeline_chains=[
             definition.Chain(id=chain.id.strip(), pipelines=_trimmed(chain.pipelines)) for chain in file.pipeline_chains
         ],
@@ -31,7 +37,9 @@ def effective_caches(declared: list[CacheSpec], *, go_cache: bool) -> list[Cache
     return [*declared, *added] if go_cache else declared
 
 
-def _pipeline(pipeline: schema.PipelineShape, defaults: schema.DefaultsShape) -> definition.Pipeline:
+def _pipeline(
+    pipeline: schema.PipelineShape, defaults: schema.DefaultsShape, *, restores_needs: bool
+) -> definition.Pipeline:
     return definition.Pipeline(
         id=pipeline.id,
         trigger=pipeline.trigger.strip(),
@@ -41,7 +49,7 @@ def _pipeline(pipeline: schema.PipelineShape, defaults: schema.DefaultsShape) ->
         env=defaults.env | pipeline.env,
         vcs_source=_source(pipeline.vcs_source) if pipeline.vcs_source is not None else None,
         versioning=_versioning(pipeline.versioning) if pipeline.versioning is not None else None,
-        jobs=[_job(job, defaults) for job in pipeline.jobs],
+        jobs=[_job(job, defaults, restores_needs=restores_needs) for job in pipeline.jobs],
     )
 
 
@@ -86,11 +94,13 @@ def _versioning(versioning: schema.VersioningShape) -> definition.Versioning:
     )
 
 
-def _job(job: schema.JobShape, defaults: schema.DefaultsShape) -> definition.Job:
+def _job(job: schema.JobShape, defaults: schema.DefaultsShape, *, restores_needs: bool) -> definition.Job:
     declared = [_cache(cache) for cache in job.caches]
     return definition.Job(
         id=job.id,
-        needs=_trimmed(job.needs),
+        needs=needed_jobs(job.needs),
+        need_artifacts=stated_artifacts(job.needs),
+        restores_needs=restores_needs and bool(job.needs),
         condition=job.condition.strip(),
         allow_failure=job.allow_failure,
         runs_on={key: _placement(key, value) for key, value in job.runs_on.items()},

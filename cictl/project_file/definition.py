@@ -78,6 +78,8 @@ class Job(Definition, frozen=True, kw_only=True):
 
     Attributes:
         needs: Ids of jobs of the same pipeline, without cycles.
+        need_artifacts: Of needs of which the file says it, whether their artifacts are restored before the steps.
+        restores_needs: Whether the artifacts of the other needs are.
         condition: `if` in the file; empty for `success()`.
         allow_failure: Whether what needs it runs also if it fails.
         runs_on: As written, but executor and shell are trimmed and in lower case.
@@ -100,6 +102,8 @@ class Job(Definition, frozen=True, kw_only=True):
 
     id: str
     needs: list[str] = []
+    need_artifacts: dict[str, bool] = {}
+    restores_needs: bool = False
     condition: str = field(default="", name="if")
     allow_failure: bool = False
     runs_on: dict[str, str] = {}
@@ -118,6 +122,11 @@ class Job(Definition, frozen=True, kw_only=True):
     fail_fast: bool = False
     max_parallel: int = 0
     steps: list[Step] = []
+
+    @property
+    def restored_needs(self) -> list[str]:
+        """The needs whose artifacts are restored before the steps."""
+        return [need for need in self.needs if self.need_artifacts.get(need, self.restores_needs)]
 
 
 class VcsSource(Definition, frozen=True, kw_only=True):

@@ -39,6 +39,7 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "IncludeShape": ("file",),
     "JobShape": ("id", "steps"),
     "NamingShape": ("name",),
+    "NeedShape": ("job",),
     "PipelineShape": ("id", "jobs"),
     "Schedule": ("cron",),
     "SecretRef": ("name", "path", "key"),

@@ -2,6 +2,7 @@
 
 from cictl.project_file.inputs import input_names
 from cictl.project_file.matrix import NAME
+from cictl.project_file.needs import needed_jobs
 from cictl.project_file.schema import DefaultsShape, JobShape, PipelineShape
 from cictl.project_file.templates import VERSION_KEYS
 
@@ -41,5 +42,5 @@ def _shared_names(job: JobShape, pipeline: PipelineShape) -> set[str]:
 
 def _output_names(job: JobShape, pipeline: PipelineShape) -> set[str]:
     """Return the names of the outputs of what *job* needs."""
-    needs = {need.strip() for need in job.needs}
+    needs = set(needed_jobs(job.needs))
     return {output_name(other.id, name) for other in pipeline.jobs if other.id in needs for name in other.outputs}

@@ -39,7 +39,7 @@ def read(
         ProjectFileError: A stage failed; the subclass tells which.
     """
     file, _ = _read_shape(text, config_file=config_file, loader=loader, read_file=read_file)
-    return build(file)
+    return build(file, config_file=config_file)
 
 
 def read_warnings(text: str | bytes, *, config_file: str, read_file: ReadFile | None = None) -> tuple[Finding, ...]:

@@ -56,9 +56,14 @@ class ArtifactShape(Shape, frozen=True, kw_only=True):
     required: bool = False
 
 
+class NeedShape(Shape, frozen=True, kw_only=True):
+    job: str = ""
+    artifacts: bool | None = None
+
+
 class JobShape(Shape, frozen=True, kw_only=True):
     id: str = ""
-    needs: list[str] = []
+    needs: list[str | NeedShape] = []
     condition: str = field(default="", name="if")
     allow_failure: bool = False
     runs_on: TextMap = {}

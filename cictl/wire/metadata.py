@@ -119,6 +119,8 @@ class JobMetadata:
 
     # What it waits for in its own run.
     needs_job_ids = _names("needs_job_ids")
+    restored_needs_job_ids = _names("restored_needs_job_ids")
+    """Of these needs, those whose artifacts are restored before the steps (ours)."""
     needs_blocked = _flag("needs_blocked")
     """It waits for its needs. The key is removed when all have succeeded, or when one has failed."""
     row_blocked = _flag("row_blocked")

@@ -88,6 +88,31 @@ def test_tests_artifacts_and_needs_of_a_matrix(workplace: Workplace) -> None:
     assert (str(link.readlink()), link.read_text()) == ("one.txt", "one\n")
 
 
+def test_a_job_gets_the_files_of_all_rows_that_it_needs(workplace: Workplace) -> None:
+    workplace.start_agent()
+    define(
+        workplace,
+        """\
+      - id: brew
+        matrix: {axes: {tea: [green, black]}}
+        artifacts: ["out/**"]
+        steps: [{run: "mkdir out; echo {{tea}} | tee out/{{tea}} > out/last"}]
+      - id: unwanted
+        artifacts: ["out/**"]
+        steps: [{run: "mkdir out; touch out/unwanted"}]
+      - id: serve
+        needs: [brew, {job: unwanted, artifacts: false}]
+        steps: [{run: "ls out; cat out/last"}]
+""",
+    )
+    done = workplace.cictl("run", "shop/build", "--follow")
+    assert done.returncode == 0
+    assert "serve: warning: " in done.stderr
+    assert "replaced out/last, which had other content" in done.stderr
+    serve = json.loads(workplace.ok("jobs", "list", "-o", "json"))["job_executions"][0]
+    assert workplace.ok("jobs", "logs", serve["id"]).split("\n")[-5:-1] == ["black", "green", "last", "black"]
+
+
 def test_cancel_ends_the_process_tree_and_keeps_the_log(workplace: Workplace) -> None:
     workplace.start_agent()
     pids = workplace.directory / "pids"

@@ -2,6 +2,7 @@
 
 from cictl.base.names.git_names import ref_fault, repository_fault
 from cictl.project_file.findings import quote
+from cictl.project_file.needs import needed_job, needed_jobs
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.graphs import check_references, find_cycle
 from cictl.project_file.rules.inputs import check_inputs
@@ -9,7 +10,7 @@ from cictl.project_file.rules.jobs import check_id, check_job
 from cictl.project_file.rules.surroundings import check_shared_environment
 from cictl.project_file.rules.triggers import check_triggers
 from cictl.project_file.rules.vault import check_vault, undeclared
-from cictl.project_file.schema import DefaultsShape, PipelineShape, VcsSourceShape, VersioningShape
+from cictl.project_file.schema import DefaultsShape, NeedShape, PipelineShape, VcsSourceShape, VersioningShape
 from cictl.project_file.templates import secret_names
 
 TRIGGERS = ("manual", "vcs")
@@ -96,6 +97,17 @@ def _check_needs(pipeline: PipelineShape, path: str, collector: Collector) -> No
     known = {job.id for job in pipeline.jobs}
     for index, job in enumerate(pipeline.jobs):
         where = f"{path}.jobs[{index}].needs"
-        check_references(job.needs, where, collector, own=job.id, known=known, noun="job")
-    if find_cycle((job.id, job.needs) for job in pipeline.jobs):
+        for place, need in enumerate(job.needs):
+            if not needed_job(need):
+                _say_blank(need, f"{where}[{place}]", collector)
+        needs = needed_jobs(job.needs)
+        check_references(needs, where, collector, own=job.id, known=known, noun="job", skip_blank=True)
+    if find_cycle((job.id, needed_jobs(job.needs)) for job in pipeline.jobs):
         collector.add(f"{path}.jobs", "contains cyclic needs graph")
+
+
+def _say_blank(need: str | NeedShape, path: str, collector: Collector) -> None:
+    if isinstance(need, str):
+        collector.add(path, "must not be empty")
+    else:
+        collector.add(f"{path}.job", "is required")

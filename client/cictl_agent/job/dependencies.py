@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -28,6 +29,8 @@ from cictl_client import ApiError, Client, ClientError
 _SYNTHETIC = (TEST_REPORT_PATH, COVERAGE_REPORT_PATH)
 _DEFAULT_MODE = 0o644
 _LONGEST_LINK = 4096
+_MOST_NAMED = 5
+"""How many replaced files a warning names."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -52,7 +55,7 @@ def restore_dependencies(
     listing: Listing,
     platform: Platform,
 ) -> None:
-    """Download the artifacts of each execution into *directory*; later executions overwrite earlier ones.
+    """Download the artifacts of each execution into *directory*. They replace files of the checkout, and of earlier ones, with a warning.
 
     Reports that the server adds are left out. Permission bits are kept. Links to restored files are links again, where the
     platform makes links; other links and names that lead out are skipped with a warning.
@@ -68,12 +71,18 @@ def restore_dependencies(
             restored = restoring.run()
         except (ClientError, OSError) as error:
             raise JobFailed(f"dependency artifact download failed: {job_id}: {error}") from error
+        if restoring.replaced:
+            warnings.add("dep-artifacts", f"{job_id}: replaced {_named(restoring.replaced)}, which had other content")
         listing.tell(warnings.log, "dep-artifacts", f"{job_id}: restored {len(restored)} files", restored)
 
 
 @dataclass(frozen=True)
 class _Restoring:
-    """Restoring the artifacts of one execution."""
+    """Restoring the artifacts of one execution.
+
+    Attributes:
+        replaced: The names of files that were there with other content, each once.
+    """
 
     job_id: str
     client: Client
@@ -81,6 +90,7 @@ class _Restoring:
     warnings: Warnings
     interruption: Interruption
     platform: Platform
+    replaced: dict[str, None] = field(default_factory=dict)
 
     def run(self) -> list[str]:
         """Restore the artifacts, and return their names."""
@@ -161,8 +171,11 @@ class _Restoring:
         try:
             target = safe_target(self.directory, name)
             target.parent.mkdir(parents=True, exist_ok=True)
+            before = _content(target)
             target.unlink(missing_ok=True)
             write(target)
+            if before not in ("", _content(target)):
+                self.replaced[name] = None
         except UnsafePath as error:
             self._skip(name, str(error))
         except OSError as error:
@@ -175,6 +188,23 @@ class _Restoring:
 
     def _skip(self, name: str, reason: str) -> None:
         self.warnings.add("dep-artifacts", f"skipped {name!r} of {self.job_id}: {reason}")
+
+
+def _named(names: Collection[str]) -> str:
+    """Return the first of *names*, and how many more there are."""
+    first = ", ".join(list(names)[:_MOST_NAMED])
+    return first if len(names) <= _MOST_NAMED else f"{first} and {len(names) - _MOST_NAMED} more"
+
+
+def _content(path: Path) -> str:
+    """Return what tells the content of a file or link from every other; empty if there is none."""
+    try:
+        if path.is_symlink():
+            return f"-> {path.readlink()}"
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
 
 
 def _target(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> str:

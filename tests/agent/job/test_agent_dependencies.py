@@ -245,3 +245,25 @@ def test_link_inside_the_tree_is_replaced_not_written_through(
     restore(server, ["a"], directory, log)
     assert outside.read_text() == "untouched"
     assert (directory / "f").read_text() == "new"
+
+
+def test_a_file_that_is_replaced_by_another_is_told(server: ScriptedServer, directory: Path, log: JobLog) -> None:
+    tracked = {f"src/{name}": b"tracked" for name in "abcdefg"}
+    for name, content in tracked.items():
+        (directory / name).parent.mkdir(exist_ok=True)
+        (directory / name).write_bytes(content)
+    server.dependencies = {"a": zipped({**dict.fromkeys(tracked, b"kept"), "new": b""}), "b": zipped({"new": b"b"})}
+    assert restore(server, ["a", "b"], directory, log) == [
+        "a: replaced src/a, src/b, src/c, src/d, src/e and 2 more, which had other content",
+        "b: replaced new, which had other content",
+    ]
+
+
+def test_a_file_that_is_replaced_by_itself_is_not_told(server: ScriptedServer, directory: Path, log: JobLog) -> None:
+    server.dependencies = dict.fromkeys("ab", linking({"f": b"same"}, {"link": "f"}))
+    assert restore(server, ["a", "b"], directory, log) == []
+
+
+def test_a_link_that_leads_elsewhere_is_told(server: ScriptedServer, directory: Path, log: JobLog) -> None:
+    server.dependencies = {name: linking({"f": b"", "g": b""}, {"link": target}) for name, target in ("af", "bg")}
+    assert restore(server, ["a", "b"], directory, log) == ["b: replaced link, which had other content"]

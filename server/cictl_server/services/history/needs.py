@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -12,8 +11,9 @@ from cictl.expressions import ExpressionError, decide, holds
 from cictl.wire.jobs import Cause
 from cictl.wire.metadata import JobMetadata, Key
 from cictl_server.services.history.lifecycle import Ending, Event, advance, left_out
+from cictl_server.services.history.needed_files import with_needed_files
 from cictl_server.services.history.outputs import outputs_of, with_outputs
-from cictl_server.services.history.past_runs import deciding
+from cictl_server.services.history.past_runs import by_job
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import FailedDependency, JobRecord
 
@@ -31,7 +31,7 @@ def settled_by_needs(
     blocked = [j for j in tx.jobs.blocked_of_run(pipeline_run_id) if j.facts.needs_blocked]
     if not blocked:
         return []
-    siblings = _by_job(tx.jobs.of_run(pipeline_run_id))
+    siblings = by_job(tx.jobs.of_run(pipeline_run_id))
     settled = (_settled(job, siblings, now=now) for job in blocked)
     return [job for job in settled if job is not None]
 
@@ -91,12 +91,12 @@ def _settled_by_condition(job: JobRecord, needs: dict[str, list[JobRecord]], *, 
 
 
 def _released(job: JobRecord, needs: dict[str, list[JobRecord]], *, now: datetime) -> JobRecord:
-    """Return *job* as agents may take it, with the outputs of its *needs* in its texts."""
+    """Return *job* as agents may take it, with the outputs of its *needs* in its texts, and told to restore their artifacts."""
     try:
         ready = with_outputs(job, outputs_of(needs))
     except ExpressionError as error:
         return _ended(job, f"the condition of a step can't be decided: {error}", now=now)
-    return msgspec.structs.replace(ready, metadata=_without_block(job))
+    return with_needed_files(msgspec.structs.replace(ready, metadata=_without_block(job)), needs)
 
 
 def _dragged_along(job: JobRecord, lost: str, *, now: datetime) -> JobRecord:
@@ -126,11 +126,3 @@ def _are_over(executions: list[JobRecord]) -> bool:
 def _all_good(executions: list[JobRecord]) -> bool:
     """Tell whether there are executions and all of them let others run."""
     return bool(executions) and all(e.is_good for e in executions)
-
-
-def _by_job(executions: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
-    """Return the deciding executions by the id of their job."""
-    groups: defaultdict[str, list[JobRecord]] = defaultdict(list)
-    for job in deciding(executions):
-        groups[job.facts.pipeline_job_id].append(job)
-    return groups

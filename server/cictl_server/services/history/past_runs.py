@@ -5,6 +5,7 @@ The newest execution of each job and matrix row decides, so a successful rerun h
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -21,6 +22,14 @@ def deciding(executions: Iterable[JobRecord]) -> list[JobRecord]:
     oldest_first = sorted(executions, key=lambda job: job.number)
     newest = {row_of(job.facts): job for job in oldest_first}
     return sorted(newest.values(), key=lambda job: job.number)
+
+
+def by_job(executions: Iterable[JobRecord]) -> dict[str, list[JobRecord]]:
+    """Return the deciding executions by the id of their job."""
+    groups: defaultdict[str, list[JobRecord]] = defaultdict(list)
+    for job in deciding(executions):
+        groups[job.facts.pipeline_job_id].append(job)
+    return groups
 
 
 def row_of(facts: JobMetadata) -> tuple[str, str, str]:
@@ -119,11 +128,12 @@ def artifact_environment(runs: Mapping[str, PastRun], job_id: str, variables: Ma
     if job_id.startswith("release-"):
         candidates.append(job_id.removeprefix("release-"))
     for run in runs.values():
-        keeping = [job for job in run.executions if _keeps_files(job)]
+        keeping = [job for job in run.executions if keeps_files(job)]
         for candidate in filter(None, candidates):
             if hits := _named(keeping, candidate):
-                return _environment(hits)
-    everything = [job.id for run in runs.values() for job in reversed(run.executions) if _keeps_files(job)]
+                return dependency_environment(hits)
+    everything = [job.id for run in runs.values() for job in reversed(run.executions) if keeps_files(job)]
+    # Without DEPENDENCY_JOB_ID, also if it is one: that is for what goes by the job's own name.
     return {DEPENDENCY_JOB_IDS: ",".join(everything)} if everything else {}
 
 
@@ -135,12 +145,16 @@ def _named(executions: list[JobRecord], name: str) -> list[str]:
     return [job.id for job in executions if job.facts.pipeline_job_id == name]
 
 
-def _environment(job_ids: list[str]) -> dict[str, str]:
+def dependency_environment(job_ids: list[str]) -> dict[str, str]:
+    """Return the variables that tell an agent to restore the artifacts of these executions, later ones last."""
+    if not job_ids:
+        return {}
     several = {DEPENDENCY_JOB_IDS: ",".join(job_ids)}
     return {DEPENDENCY_JOB_ID: job_ids[0], **several} if len(job_ids) == 1 else several
 
 
-def _keeps_files(job: JobRecord) -> bool:
+def keeps_files(job: JobRecord) -> bool:
+    """Tell whether the file of *job* says that it keeps artifacts, and it ran."""
     return not job.skipped and bool(job.artifact_globs or job.artifacts)
 
 

@@ -16,6 +16,7 @@ from cictl_server.services.core.deeds import actor_name, note_made
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.history.lookup import get_job
+from cictl_server.services.history.needed_files import with_newest_needed_files
 from cictl_server.services.history.past_runs import row_of
 from cictl_server.services.history.revival import blocked_again, failed_wait, members_of_run, revived, was_dragged_along
 from cictl_server.services.history.run_book import recount_runs_of
@@ -95,7 +96,8 @@ class RerunService:
     def _rerunnable(self, tx: Transaction, job: JobRecord) -> JobRecord:
         """Return what a new execution of *job* is made from."""
         if job.started is not None:
-            return replace(job, metadata=JobMetadata.without(job.metadata, JobMetadata.chain_cancelled))
+            spec = replace(job, metadata=JobMetadata.without(job.metadata, JobMetadata.chain_cancelled))
+            return with_newest_needed_files(spec, tx.jobs.of_run(job.facts.pipeline_run_id))
         if job.skipped:
             raise Conflict(f"job was skipped: its condition is false: {job.condition}", hint="run its pipeline instead")
         if not was_dragged_along(job):

@@ -77,7 +77,7 @@ def _job(job: Job) -> _Node:
     )
     return {
         "id": job.id,
-        **_present(needs=job.needs, allow_failure=job.allow_failure, **{"if": job.condition}),
+        **_present(needs=_needs(job), allow_failure=job.allow_failure, **{"if": job.condition}),
         "runs_on": dict(job.runs_on),
         **_present(requires=requires),
         "timeout_seconds": job.timeout_seconds,
@@ -98,6 +98,11 @@ def _job(job: Job) -> _Node:
         },
         "steps": [_step(step) for step in job.steps],
     }
+
+
+def _needs(job: Job) -> list[str | _Node]:
+    stated = job.need_artifacts
+    return [{"job": need, "artifacts": stated[need]} if need in stated else need for need in job.needs]
 
 
 def _step(step: Step) -> _Node:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from cictl.wire.jobs import JobStatus
 from cictl.wire.retention import RetentionPolicy
-from cictl.wire.words import DEPENDENCY_JOB_IDS
+from cictl_server.services.history.needed_files import restored_ids
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import ArtifactsRecord, JobRecord
@@ -70,7 +70,7 @@ class Walk:
 
     def candidates(self) -> Iterator[Candidate]:
         """Yield what goes. Between two of them, the store may change."""
-        for ids in self._each(lambda _, job: _restored(job), statuses=_UNFINISHED):
+        for ids in self._each(lambda _, job: restored_ids(job), statuses=_UNFINISHED):
             self._wanted.update(ids)
         yield from self._each(self._look)
 
@@ -136,8 +136,3 @@ def _logs(run: list[JobRecord]) -> list[JobRecord]:
 def _artifacts(view: View, run: list[JobRecord]) -> list[ArtifactsRecord]:
     found = (view.artifacts.find(job.number) for job in run)
     return [record for record in found if record is not None and record.entries]
-
-
-def _restored(job: JobRecord) -> list[str]:
-    """Return the ids of the executions whose artifacts *job* restores."""
-    return [id_ for id_ in job.env.get(DEPENDENCY_JOB_IDS, "").split(",") if id_]

@@ -149,6 +149,7 @@ def _metadata(
         JobMetadata.pipeline_version(source.version),
         JobMetadata.build_version(source.version),
         JobMetadata.needs_job_ids(job.needs),
+        JobMetadata.restored_needs_job_ids(job.restored_needs),
         JobMetadata.needs_blocked(bool(job.needs)),
         *(key(job.runs_on.get(name, "").strip()) for name, key in _CONTAINER_METADATA.items()),
     )
