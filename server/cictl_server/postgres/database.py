@@ -31,8 +31,10 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Params = Sequence[Any] | Mapping[str, Any]
-# The pool would tell of each attempt to connect; `Database` tells once that the database went away, and that it is back.
-logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+# They would tell of each attempt to connect and of each connection that is lost in a pipeline; `Database` tells once that the
+# database went away, and that it is back.
+for _name in ("psycopg", "psycopg.pool"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
 
 WAIT_SECONDS = 5.0
 """How long a request waits for a connection, also while the database is away."""

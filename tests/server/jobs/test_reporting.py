@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire.codec import decode
 from cictl.wire.jobs import LONGEST_OUTPUT, LONGEST_WARNING, MOST_WARNINGS, JobExecution, JobStateResponse
+from cictl_server.log_writer.files import FileLogs
 from cictl_server.services.logs.book import LogBook, Written
 
 
@@ -346,3 +348,42 @@ def test_long_outputs_do_not_swell_a_list(server: RunningServer) -> None:
     [listed] = server.get("/api/v1/jobs").json["job_executions"]
     assert len(listed["outputs"]["long"].encode()) <= 500
     assert listed["is_cut"]
+
+
+class CrashingLogs(FileLogs):
+    """Logs that lose their bytes once, at the moment that `crashes_at` names: what is not sealed need not survive."""
+
+    crashes_at = ""
+
+    def size(self, name: str) -> int:
+        self._crash("size", name)
+        return super().size(name)
+
+    def seal(self, name: str) -> None:
+        self._crash("seal", name)
+        super().seal(name)
+
+    def _crash(self, moment: str, name: str) -> None:
+        if self.crashes_at == moment:
+            self.crashes_at = ""
+            with self.edit(name) as log:
+                log.write(b"", at=0, now=datetime.now(UTC))
+
+
+@pytest.mark.parametrize(
+    ("status", "crashes_at"),
+    [
+        pytest.param("running", "size", id="before-the-answer"),
+        pytest.param("succeeded", "seal", id="before-the-end-is-durable"),
+    ],
+)
+def test_a_piece_that_a_crash_took_is_asked_for_again(server: RunningServer, status: str, crashes_at: str) -> None:
+    logs = CrashingLogs(server.directory / "crashing")
+    server.restart_with(log_writer=logs)
+    job = prepare(server, "running")
+    whole: dict[str, Any] = {"output_size": 4} if status == "succeeded" else {}
+    logs.crashes_at = crashes_at
+    assert server.report(job.id, status, output_append="text", output_offset=0, **whole).status_code == 409
+    assert (server.job(job.id).status, server.log(job.id)) == ("running", b"")
+    assert server.report(job.id, status, output_append="text", output_offset=0, **whole).status_code == 200
+    assert (server.job(job.id).status, server.log(job.id)) == (status, b"text")

@@ -101,14 +101,13 @@ class ReportingService:
             SecretsUnknown: This server does not know what to mask, and can't find it out now.
         """
         job = self._apply(job_id, request, lease_token)
-        size = max(JobLog(self._logs, job, is_for_agent=True).size, _dropped_until(job, request))
+        size = self._kept_size(job, request)
         return job_view(job, output=JobLog(self._logs, job).output(), log_size=size)
 
     def report_minimal(self, job_id: str, request: StatusRequest, *, lease_token: str = "") -> JobState:
         """Apply a status report like `report`, and return the state alone."""
         job = self._apply(job_id, request, lease_token)
-        log = JobLog(self._logs, job, is_for_agent=True)
-        return job_state(job, log_size=max(log.size, _dropped_until(job, request)))
+        return job_state(job, log_size=self._kept_size(job, request))
 
     def check_reporter(self, job_id: str, sender: Sender) -> None:
         """Say early that a report of *sender* can't be accepted: the report is not needed for that.
@@ -173,6 +172,21 @@ class ReportingService:
 
         return self._store.write(store)
 
+    def _kept_size(self, job: JobRecord, request: StatusRequest) -> int:
+        """Return how much of the log need not be sent again.
+
+        Raises:
+            LogGap: The piece of the report is lost already, as by a crash of the database: its bytes were not durable yet.
+                An agent takes a smaller size in an answer for a server that keeps no pieces.
+        """
+        size = JobLog(self._logs, job, is_for_agent=True).size
+        end = _end_of_piece(request)
+        if job.log_limit:
+            return max(size, end)
+        if size < end and job.status.is_active:
+            raise LogGap(size)
+        return size
+
     def _note_cut(self, job: JobRecord) -> None:
         logger.warning("log limit reached, the rest is not kept execution=%s limit=%d", job.id, self._logs.limit)
 
@@ -227,9 +241,10 @@ class ReportingService:
         elif request.output and not job.log_limit:
             written = self._logs.continue_by(job.log_name, request.output.encode())
         if is_last and written.other is None:
+            # First this: what is not durable yet may still be lost, and then nobody would ask for it again.
+            self._logs.seal(job.log_name)
             if not (job.log_limit or written.is_cut):
                 self._check_whole(job, request)
-            self._logs.seal(job.log_name)
         return written
 
     def _note_steps(self, job: JobRecord, request: StatusRequest) -> None:
@@ -301,12 +316,9 @@ def _find_attempt(view: View, job: JobRecord) -> JobRecord | None:
     return present if present is not None and present.log_generation == job.log_generation else None
 
 
-def _dropped_until(job: JobRecord, request: StatusRequest) -> int:
-    """Return where the piece of a report ends, if the log has passed its limit; else 0.
-
-    An agent that does not know `log_is_full` takes a smaller size for a server that keeps no pieces.
-    """
-    if not job.log_limit or request.output_offset is None:
+def _end_of_piece(request: StatusRequest) -> int:
+    """Return where the piece of a report ends in the log; 0 if it brings none."""
+    if request.output_offset is None:
         return 0
     return request.output_offset + len(request.output_append.encode())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import itertools
 import os
@@ -126,6 +127,17 @@ class Postgres:
                 " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
             return len(ended.fetchall())
+
+    def kill_backend(self) -> None:
+        """Kill one of the other connections by SIGKILL: the server then ends all of them and recovers, as after a crash."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            found = connection.execute(
+                "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+                " ORDER BY random() LIMIT 1"
+            ).fetchone()
+        if found is not None:
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                os.kill(found[0], signal.SIGKILL)
 
     @contextmanager
     def schema(self) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Several servers on one database and one bucket behind a balancer, and those who use them."""
