@@ -169,8 +169,10 @@ class Members(ABC):
 
     @property
     @abstractmethod
-    def number(self) -> int:
-        """A number from 0 to 999 that no other living server has. It may change when this server was cut off."""
+    def number(self) -> int | None:
+        """A number from 0 to 999 that no other living server has; it may change when this server was cut off. None for a server
+        that is always alone.
+        """
 
     @abstractmethod
     def all(self) -> list[Member]:

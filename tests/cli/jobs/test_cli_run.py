@@ -21,17 +21,17 @@ RUNNING, FAILED, SUCCEEDED = JobStatus.RUNNING, JobStatus.FAILED, JobStatus.SUCC
 
 @pytest.fixture
 def one(shop: Shop) -> Shop:
-    """A server where a run of `ONE` creates job-3, which succeeds when its state is asked for."""
-    shop.append("job-3", b"hello\n")
+    """A server where a run of `ONE` creates job-2, which succeeds when its state is asked for."""
+    shop.append("job-2", b"hello\n")
     shop.when_asked(shop.finish)
     return shop
 
 
 @pytest.fixture
 def two(shop: Shop) -> Shop:
-    """A server where a run of shop/build creates job-3 and job-4, which succeed when their states are asked for."""
-    shop.append("job-3", b"one\nmore")
-    shop.append("job-4", b"two\n")
+    """A server where a run of shop/build creates job-2 and job-3, which succeed when their states are asked for."""
+    shop.append("job-2", b"one\nmore")
+    shop.append("job-3", b"two\n")
     shop.when_asked(shop.finish)
     return shop
 
@@ -54,8 +54,8 @@ def test_run_prints_the_ids_and_how_to_follow(cli: Run, two: Shop) -> None:
 @pytest.mark.parametrize(("how", "status"), [((), "queued"), (("--wait",), "succeeded"), (("-f",), "succeeded")])
 def test_run_as_json_has_one_shape(cli: Run, one: Shop, how: tuple[str, ...], status: str) -> None:
     shown = cli("run", ONE, *how, "-o", "json").json()
-    assert (shown["run_number"], shown["job_execution_ids"], shown["pipeline_run_id"]) == (1, ["job-3"], "run-2")
-    assert [(j["id"], j["status"]) for j in shown["job_executions"]] == [("job-3", status)]
+    assert (shown["run_number"], shown["job_execution_ids"], shown["pipeline_run_id"]) == (1, ["job-2"], "run-1")
+    assert [(j["id"], j["status"]) for j in shown["job_executions"]] == [("job-2", status)]
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,11 @@ def test_wait_ends_with_success(cli: Run, one: Shop) -> None:
 
 def test_wait_as_json_shows_how_it_ended(cli: Run, one: Shop) -> None:
     jobs = cli("run", ONE, "--wait", "-o", "json").json()["job_executions"]
-    assert [(j["id"], j["status"], "output" in j) for j in jobs] == [("job-3", "succeeded", False)]
+    assert [(j["id"], j["status"], "output" in j) for j in jobs] == [("job-2", "succeeded", False)]
 
 
 def test_wait_shows_the_failed_step_and_the_end_of_its_log(cli: Run, one: Shop) -> None:
-    one.append("job-3", b"".join(b"line %d\n" % number for number in range(30)))
+    one.append("job-2", b"".join(b"line %d\n" % number for number in range(30)))
     one.when_asked(failing(one, "Step 1/2: build: exit status 3"))
     ran = cli("run", ONE, "--wait")
     assert (ran.code, ran.out) == (ExitCode.FAILED, "")
@@ -171,7 +171,7 @@ def test_follow_labels_the_lines_of_several_jobs_and_sums_up_on_stderr(cli: Run,
 
 def test_follow_as_json_keeps_stdout_for_the_result(cli: Run, one: Shop) -> None:
     ran = cli("run", ONE, "-f", "-o", "json")
-    assert ran.json()["job_executions"][0]["id"] == "job-3"
+    assert ran.json()["job_executions"][0]["id"] == "job-2"
     assert "hello" in ran.err
 
 
@@ -187,21 +187,21 @@ def test_jobs_of_one_name_are_told_apart(cli: Run, shop: Shop) -> None:
     shop.server.define_project(
         f"pipelines: [{{id: a, {jobs}}}, {{id: b, {jobs}}}]\npipeline_chains: [{{id: both, pipelines: [a, b]}}]"
     )
-    for job_id in ("job-5", "job-6"):
+    for job_id in ("job-4", "job-5"):
         shop.append(job_id, b"hello\n")
     shop.when_asked(shop.finish)
     assert {line.split(" |")[0] for line in cli("run", "both", "-f").out.splitlines()} == {"a/compile", "b/compile"}
 
 
 def test_many_jobs_show_the_logs_of_failed_ones_only(cli: Run, shop: Shop) -> None:
-    rows = ", ".join(f"{{name: n{n}}}" for n in range(3, 28))
+    rows = ", ".join(f"{{name: n{n}}}" for n in range(2, 27))
     part = f"{{id: part, matrix: {{include: [{rows}]}}, steps: [{{run: make}}]}}"
     shop.server.define_project(f"pipelines: [{{id: many, jobs: [{part}]}}]")
-    for n in range(3, 28):
+    for n in range(2, 27):
         shop.append(f"job-{n}", b"log of job-%d\n" % n)
-    shop.when_asked(lambda job_id: shop.finish(job_id, FAILED if job_id == "job-17" else SUCCEEDED))
+    shop.when_asked(lambda job_id: shop.finish(job_id, FAILED if job_id == "job-16" else SUCCEEDED))
     ran = cli("run", "many", "--follow")
-    assert (ran.code, ran.out) == (ExitCode.FAILED, "part/n17 | log of job-17\n")
+    assert (ran.code, ran.out) == (ExitCode.FAILED, "part/n16 | log of job-16\n")
 
 
 def test_time_limit_is_8_and_says_how_to_attach(cli: Run, one: Shop) -> None:
@@ -246,14 +246,14 @@ def test_interrupt_detaches_and_leaves_the_job_alone(cli: Run, one: Shop) -> Non
     ran = cli("run", ONE, "--wait")
     assert ran.code == ExitCode.INTERRUPTED
     assert "Attach again with: cictl jobs watch 1/compile" in ran.err
-    assert not one.job("job-3").status.is_terminal
+    assert not one.job("job-2").status.is_terminal
 
 
 def test_interrupt_cancels_when_told_to(cli: Run, one: Shop) -> None:
     one.when_asked(lambda _: press_ctrl_c())
     ran = cli("run", ONE, "--wait", "--cancel-on-interrupt")
     assert ran.code == ExitCode.INTERRUPTED
-    assert one.job("job-3").error == CANCELLED_BY_USER
+    assert one.job("job-2").error == CANCELLED_BY_USER
 
 
 def press_ctrl_c() -> None:

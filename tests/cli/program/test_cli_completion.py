@@ -88,7 +88,7 @@ def test_numbered_jobs_are_offered_by_their_short_ids(cli: Run, shop: Shop, env:
     cli("run", "shop/build")
     env = {**env, "CICTL_SERVER_URL": shop.url}
     assert names("jobs", "", env) == ["1/test/linux", "1/compile"]
-    assert names("jobs", "job-", env) == ["job-4", "job-3"]
+    assert names("jobs", "job-", env) == ["job-3", "job-2"]
     assert names("runs", "", env) == ["1"]
     assert names("runs", "run-", env) == ["run-2"]
 
@@ -219,7 +219,7 @@ def offered(line: str, env: dict[str, str]) -> list[str]:
         pytest.param("cictl jo", ["jobs"], id="command"),
         pytest.param("cictl agents de", ["deactivate"], id="verb"),
         pytest.param("cictl -o json jobs l", ["list", "logs"], id="verb behind options"),
-        pytest.param("cictl --context jobs agents d", ["deactivate"], id="the value of an option is no command"),
+        pytest.param("cictl --context jobs agents de", ["deactivate"], id="the value of an option is no command"),
         pytest.param("cictl jobs list --sta", ["--status"], id="option"),
         pytest.param("cictl jobs list -o j", ["json"], id="value of -o"),
         pytest.param("cictl jobs list --output=j", ["json"], id="value behind ="),

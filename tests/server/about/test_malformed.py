@@ -21,7 +21,7 @@ Address = tuple[str, int]
 
 HEAD = re.compile(rb"HTTP/1\.[01] (\d{3}) [ -~]+\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t -~\x80-\xff]*\r\n)*)\r\n")
 AFTER = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-JOB = b"job-1772366400001001000"
+JOB = b"job-1772366400001000001"
 """What the clock of the tests makes of the first job."""
 LONG = b"9" * 5000
 

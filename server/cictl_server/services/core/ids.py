@@ -1,4 +1,4 @@
-"""Ids of executions and runs: microseconds of the clock, made strictly increasing, and the number of the server behind them."""
+"""Ids of executions and runs: nanoseconds of the clock, made strictly increasing, also by several servers together."""
 
 from __future__ import annotations
 
@@ -18,20 +18,24 @@ _JOB_ID = re.compile(f"{_PREFIX}[1-9][0-9]{{0,19}}")
 class NumberSource:
     """Hands out growing numbers, also when the clock stands still or goes back.
 
-    The last three digits are the number of the server, so several servers never hand out the same one.
+    Where several servers share the data, the last three digits are the number of the server, so no two hand out the same one.
     """
 
-    def __init__(self, clock: Clock, *, last: int, server: Callable[[], int]) -> None:
-        """Start above *last*, the highest number ever stored; *server* tells the present number of this server."""
+    def __init__(self, clock: Clock, *, last: int, server: Callable[[], int | None]) -> None:
+        """Start above *last*, the highest number ever stored; *server* tells the present number of this server, None if it is alone."""
         self._clock = clock
         self._server = server
-        self._micros = last // _SERVERS
+        self._last = last
         self._lock = threading.Lock()
 
     def next(self) -> int:
         with self._lock:
-            self._micros = max(self._micros + 1, int(self._clock().timestamp() * 1_000_000))
-            return self._micros * _SERVERS + self._server()
+            micros, server = int(self._clock().timestamp() * 1_000_000), self._server()
+            if server is None:
+                self._last = max(self._last + 1, micros * _SERVERS)
+            else:
+                self._last = max(self._last // _SERVERS + 1, micros) * _SERVERS + server
+            return self._last
 
 
 def numbered_names(directory: Path) -> Iterator[tuple[int, str]]:

@@ -45,7 +45,7 @@ class MemorySignals(Signals):
 class _Alone(Members):
     """The one server."""
 
-    number = 0
+    number = None
 
     def __init__(self, clock: Clock, identity: Identity) -> None:
         self._clock = clock
