@@ -621,7 +621,7 @@ _cictl_node() {
         arguments="methods -" repeated=""
         ;;
     "cictl store")
-        commands="check backup restore compact export"
+        commands="check backup restore compact export copy"
         options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -654,6 +654,12 @@ _cictl_node() {
         commands=""
         options="--data-dir -o --output --query --debug -h --help"
         valued="--data-dir -o --output --query"
+        arguments="" repeated=""
+        ;;
+    "cictl store copy")
+        commands=""
+        options="--from --to --files --dir-files -o --output --query --debug -h --help"
+        valued="--from --to --files --dir-files -o --output --query"
         arguments="" repeated=""
         ;;
     "cictl context")

@@ -29,7 +29,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('update', 'Versions of the server: check tags status apply rollback.');
                 , @('server', 'The server itself: restart.');
                 , @('api', 'Call the API itself, as it is.');
-                , @('store', 'The server''s data: check backup restore compact export.');
+                , @('store', 'The server''s data: check backup restore copy compact export.');
                 , @('context', 'Named servers: list use set delete show.');
                 , @('completion', 'Completion in a shell: show install.');
                 , @('version', 'Show the version of cictl.');)
@@ -2042,7 +2042,8 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('backup', 'Copy the data, also while the server runs.');
                 , @('restore', 'Put a backup in the place of a stopped server''s data.');
                 , @('compact', 'Write the journal of a stopped server into its snapshot.');
-                , @('export', 'Write all records as JSON, also while the server runs.');)
+                , @('export', 'Write all records as JSON, also while the server runs.');
+                , @('copy', 'Copy all that a server keeps from a data directory to PostgreSQL and S3, or back.');)
             options = @(
                 , @('-y', 'Do not ask; go on.');
                 , @('--yes', 'Do not ask; go on.');
@@ -2131,6 +2132,23 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
             valued = @('--data-dir', '-o', '--output', '--query')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl store copy' = @{
+            commands = @()
+            options = @(
+                , @('--from', 'A data directory, or the URL of a database as for serve --store. [required]');
+                , @('--to', 'The other one of both, which holds nothing. [required]');
+                , @('--files', 'Where servers on the database keep artifacts and reports, as for serve --files. [default: (the data directory)]');
+                , @('--dir-files', 'Where the server on the data directory keeps them. [default: (the data directory)]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--from', '--to', '--files', '--dir-files', '-o', '--output', '--query')
             arguments = @()
             repeated = ''
         }

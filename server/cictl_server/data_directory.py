@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import filelock
 from tinydb.table import Document
 
 from cictl.base.beneath import NotBeneath, beneath, leads_out
@@ -39,8 +38,8 @@ from cictl_server.services.core.hub import Hub
 from cictl_server.services.retention.sweep import Sweep
 from cictl_server.services.secrets.own.sealing import FILE as SECRETS_KEY
 from cictl_server.signals.watches import LocalWakes
-from cictl_server.store.contract import StoreLocked, View
-from cictl_server.store.copies import JOURNAL, SNAPSHOT, CopiedState, copy_state, has_state, is_in_use, open_copy
+from cictl_server.store.contract import View
+from cictl_server.store.copies import JOURNAL, SNAPSHOT, CopiedState, copy_state, has_state, held, is_in_use, open_copy
 from cictl_server.store.engine import RESTORING
 from cictl_server.store.signature import SIGNATURE, differences, digests_of, read_key, sign, signed_digests
 from cictl_server.store.tiny import TinyStore
@@ -187,7 +186,7 @@ def restore(directory: Path, source: Path, *, now: datetime, key_file: Path | No
         raise InvalidRequest(f"{source} is the data directory itself")
     signed = signed_digests(source, read_key(key_file)) if key_file else None
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _left_to_its_owner(directory), _held(directory):
+    with _left_to_its_owner(directory), held(directory):
         new = directory / _NEW
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
@@ -382,19 +381,6 @@ def _is_apart(path: Path) -> bool:
     A backup with the key would open the secrets in it, and a restore must not take away the key that opens them.
     """
     return path.name in ("updates", FIRST_TOKEN, _NEW, SIGNATURE, SECRETS_KEY) or path.name.startswith(REPLACED)
-
-
-@contextmanager
-def _held(directory: Path) -> Iterator[None]:
-    lock = filelock.FileLock(directory / "lock", mode=0o600, thread_local=False)
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        raise StoreLocked(str(directory)) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

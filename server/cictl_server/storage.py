@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from cictl_server.signals.identity import Identity
 from cictl_server.signals.memory import MemorySignals
 from cictl_server.store.contract import Store
 from cictl_server.store.tiny import TinyStore
+from cictl_server.store.unfinished import refuse_unfinished
 
 if TYPE_CHECKING:
     from cictl_server.postgres.database import Database
@@ -47,9 +50,16 @@ def open_storage(url: str, directory: Path) -> Storage:
         StoreError: The store can't be opened.
     """
     if not url:
-        return Storage(store=TinyStore.open(directory, is_long_lived=True), shown=str(directory))
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return _open_database(url)
+        storage = Storage(store=TinyStore.open(directory, is_long_lived=True), shown=str(directory))
+    else:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        storage = open_database_store(url, makes_tables=True)
+    try:
+        refuse_unfinished(storage.store, where=storage.shown)
+    except BaseException:
+        storage.store.close()
+        raise
+    return storage
 
 
 def open_logs(storage: Storage, blobs: Blobs, directory: Path) -> LogWriter:
@@ -80,15 +90,37 @@ def open_signals(storage: Storage, *, version: str) -> Signals:
     return PostgresSignals(storage.database.another(), identity)
 
 
-def _open_database(url: str) -> Storage:
-    try:
+def open_database_store(url: str, *, makes_tables: bool) -> Storage:
+    """Open the store in a database, also one that was not filled to its end.
+
+    Args:
+        makes_tables: Bring the schema up to date; else change nothing, and refuse one of another version.
+
+    Raises:
+        InvalidRequest: *url* is none, or what PostgreSQL takes is not installed.
+        NotFound: Nothing may be changed, and no server has used it.
+        StoreError: It can't be opened.
+    """
+    with needing_psycopg():
         from cictl_server.postgres.address import DatabaseAddress
         from cictl_server.postgres.database import Database
         from cictl_server.store.postgres.store import PostgresStore
+    address = DatabaseAddress.parse(url)
+    database = Database.open(address) if makes_tables else Database.open_as_it_is(address)
+    return Storage(store=PostgresStore(database), shown=database.address.shown, database=database)
+
+
+@contextmanager
+def needing_psycopg() -> Iterator[None]:
+    """Say how to install what the block imports.
+
+    Raises:
+        InvalidRequest: It is not there.
+    """
+    try:
+        yield
     except ImportError as error:
         raise InvalidRequest(
             f"--store with PostgreSQL needs psycopg, which can't be imported: {error}",
             hint='pip install "cictl[postgres]"',
         ) from error
-    database = Database.open(DatabaseAddress.parse(url))
-    return Storage(store=PostgresStore(database), shown=database.address.shown, database=database)

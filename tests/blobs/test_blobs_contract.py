@@ -284,3 +284,16 @@ def test_a_place_that_works_says_so(blobs: Blobs) -> None:
     blobs.check()
     put(blobs)
     blobs.check()
+
+
+def test_a_copied_blob_tells_when_its_original_was_put(blobs: Blobs) -> None:
+    then = datetime(2024, 2, 29, 23, 59, 58, 123456, tzinfo=UTC)
+    with blobs.new_folder("artifacts/job-7/1/") as folder:
+        for path, size in (("small", 3), ("large", 17 << 20)):
+            folder.put(path, io.BytesIO(bytes(size)), modified=then)
+    for path in ("small", "large"):
+        key = f"artifacts/job-7/1/{path}"
+        found = blobs.find(key)
+        assert found is not None
+        with blobs.open(key, length=1) as reader:
+            assert (found.modified, reader.blob.modified) == (then, then)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from cictl_testing.stores.log_places import LogPlace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cictl_server.log_writer.contract import LogWriter
+from cictl_server.blobs.contract import BLOCK
+from cictl_server.log_writer.contract import LogWriter, Notes, WholeLog
 
 JOB = "job-7"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -217,3 +220,47 @@ def test_a_finished_log_can_be_removed(logs: LogWriter) -> None:
 def test_a_log_without_a_byte_can_be_finished(logs: LogWriter) -> None:
     logs.finish(JOB, size=0, project="shop")
     assert (whole(logs), logs.size(JOB)) == (b"", 0)
+
+
+def received(logs: LogWriter, content: bytes, *, notes: Notes | None = None, **fields: Any) -> WholeLog:
+    """Give *logs* a log of another writer."""
+    log = WholeLog(name=JOB, size=len(content), notes=notes or Notes(), project="1", **fields)
+    logs.receive(log, io.BytesIO(content + b"past its size"))
+    return log
+
+
+@pytest.mark.parametrize("is_finished", [pytest.param(True, id="finished"), pytest.param(False, id="unfinished")])
+def test_a_log_of_another_writer_is_kept_with_all_that_is_noted(
+    place: LogPlace, logs: LogWriter, *, is_finished: bool
+) -> None:
+    notes = Notes(arrivals=[(0, 1_000), (3, 2_500)], steps=[(1, 2, "make", 1_100, 0), (2, 2, "test", 2_600, 3)])
+    received(logs, b"abcdef", notes=notes, is_finished=is_finished)
+    other = place.open()
+    assert (other.size(JOB), whole(other), other.index.notes(JOB)) == (6, b"abcdef", notes)
+    assert other.read(JOB, offset=4, limit=9) == b"ef"
+    assert other.index.offset_since(JOB, datetime.fromtimestamp(3.0, UTC)) == 3
+
+
+def test_a_received_log_hides_what_is_undecided_and_goes_on(logs: LogWriter) -> None:
+    received(logs, b"abcdef", undecided=2)
+    assert (logs.size(JOB), logs.shown_size(JOB)) == (6, 4)
+    assert logs.append(JOB, b"gh", at=6, now=NOW)
+    assert (logs.shown_size(JOB), whole(logs)) == (8, b"abcdefgh")
+
+
+def test_a_received_log_replaces_a_shorter_one_and_its_notes(logs: LogWriter) -> None:
+    write(logs, b"ab")
+    received(logs, b"abcdef", notes=Notes(arrivals=[(0, 5_000)]), is_finished=True)
+    assert (whole(logs), logs.index.notes(JOB), list(logs.names())) == (b"abcdef", Notes(arrivals=[(0, 5_000)]), [JOB])
+
+
+def test_a_received_log_without_bytes_keeps_its_notes(logs: LogWriter) -> None:
+    notes = Notes(steps=[(1, 1, "make", 1_100, 0)])
+    received(logs, b"", notes=notes, is_finished=True)
+    assert (logs.size(JOB), logs.index.notes(JOB)) == (0, notes)
+
+
+def test_a_long_log_is_received_by_parts(logs: LogWriter) -> None:
+    content = b"0123456789abcdef" * (BLOCK // 8)
+    received(logs, content, undecided=BLOCK + 3)
+    assert (logs.shown_size(JOB), whole(logs)) == (len(content) - BLOCK - 3, content)

@@ -325,3 +325,30 @@ def test_changes_outside_a_write_transaction_are_refused(store: Store) -> None:
         tx.jobs.put(make_job(1))
     with store.read() as view:
         assert view.jobs.count() == 0
+
+
+@pytest.mark.parametrize("is_reopened", [pytest.param(False, id="at once"), pytest.param(True, id="after a restart")])
+def test_used_numbers_are_not_handed_out(place: Reopenable, *, is_reopened: bool) -> None:
+    def use(tx: Transaction) -> None:
+        tx.projects.use_ids(41)
+        tx.jobs.use_numbers(7)
+        tx.jobs.use_numbers(5)
+
+    store = place.store
+    store.write(use)
+    if is_reopened:
+        store = place.reopen()
+    with store.read() as view:
+        assert (view.projects.last_id(), view.jobs.last_number(), view.pipelines.last_id()) == (41, 7, 0)
+        assert (view.projects.count(), view.jobs.count()) == (0, 0)
+    assert store.write(lambda tx: tx.projects.next_id()) == 42
+
+
+def test_used_numbers_are_forgotten_with_a_change_that_fails(store: Store) -> None:
+    def fail(tx: Transaction) -> None:
+        tx.projects.use_ids(41)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store.write(fail)
+    assert store.write(lambda tx: tx.projects.next_id()) == 1

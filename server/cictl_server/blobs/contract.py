@@ -83,7 +83,7 @@ class Blob:
     """What is known of a blob without reading it.
 
     Attributes:
-        modified: When it was put.
+        modified: When it was put, or what it was put with as that time.
         etag: A strong entity tag of HTTP, with its quotation marks. Other bytes under the same key have another one.
     """
 
@@ -128,8 +128,13 @@ class BlobReader(Readable, Protocol):
 class NewFolder(Protocol):
     """Blobs that are put together, each under its path below one prefix."""
 
-    def put(self, path: str, content: Readable, *, is_executable: bool = False) -> int:
+    def put(
+        self, path: str, content: Readable, *, is_executable: bool = False, modified: datetime | None = None
+    ) -> int:
         """Put the rest of *content* under *path*, and return its size in bytes.
+
+        Args:
+            modified: The time that the blob it is copied from was put. `find` and `open` tell it; `iter_below` may tell when this one was.
 
         Raises:
             BadKey: This place can't hold such a path, or takes it for one that was put before.

@@ -179,7 +179,9 @@ class _NewFolder:
     def __init__(self, stage: Path) -> None:
         self._stage = stage
 
-    def put(self, path: str, content: Readable, *, is_executable: bool = False) -> int:
+    def put(
+        self, path: str, content: Readable, *, is_executable: bool = False, modified: datetime | None = None
+    ) -> int:
         target = self._stage / checked_path(path)
         with _naming(path):
             target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -187,6 +189,8 @@ class _NewFolder:
                 file.writelines(blocks(content))
                 size = file.tell()
         target.chmod(0o755 if is_executable else 0o644)
+        if modified is not None:
+            os.utime(target, (modified.timestamp(), modified.timestamp()))
         return size
 
 

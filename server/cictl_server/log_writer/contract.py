@@ -17,13 +17,48 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from cictl.wire.jobs import LoggedStep
+from cictl_server.blobs.contract import Readable
 
 GRANULARITY = timedelta(seconds=1)
 """Bytes that arrive within this time after noted ones count as arrived with them."""
 
 MOST_STEPS = 1000
 NAME_CHARACTERS = 200
+
+
+class Notes(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """All that the index has about one log.
+
+    Attributes:
+        arrivals: Offset and milliseconds of each.
+        steps: Number, total, name, milliseconds and offset of each.
+    """
+
+    arrivals: list[tuple[int, int]] = msgspec.field(default_factory=list)
+    steps: list[tuple[int, int, str, int, int]] = msgspec.field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeLog:
+    """A log as it goes from one writer to another.
+
+    Attributes:
+        name: The same at both.
+        size: Its bytes.
+        undecided: How many of them, at its end, may be the beginning of a secret.
+        is_finished: Nobody writes any more.
+        project: As in `LogWriter.finish`.
+    """
+
+    name: str
+    size: int
+    notes: Notes
+    undecided: int = 0
+    is_finished: bool = False
+    project: str = ""
 
 
 class LogEditor(ABC):
@@ -103,6 +138,17 @@ class LogWriter(ABC):
         """
 
     @abstractmethod
+    def receive(self, log: WholeLog, content: Readable) -> None:
+        """Keep a log that another writer had, durably, instead of what is under its name. Nobody writes it meanwhile.
+
+        If it is interrupted it can be done again. A call may take the bytes of an interrupted one, if there are enough of them, so whoever
+        needs certainty reads them afterwards.
+
+        Args:
+            content: The bytes; those past the size are left out.
+        """
+
+    @abstractmethod
     def unfinished(self) -> Iterator[str]:
         """Yield the names of logs that `finish` would bring elsewhere."""
 
@@ -128,6 +174,10 @@ class LogIndex(ABC):
     @abstractmethod
     def exists(self, name: str) -> bool:
         """Tell whether anything is noted about the log."""
+
+    @abstractmethod
+    def notes(self, name: str) -> Notes:
+        """Return all that is noted about the log, by ascending offset and step."""
 
     @abstractmethod
     def note_steps(self, name: str, steps: Iterable[LoggedStep]) -> None:

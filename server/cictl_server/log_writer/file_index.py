@@ -6,6 +6,7 @@ tore is skipped.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -17,6 +18,7 @@ import msgspec
 from cictl.base.beneath import NotBeneath, beneath
 from cictl.base.json_errors import NOT_OF_TYPE
 from cictl.wire.jobs import LoggedStep
+from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.log_writer.contract import (
     GRANULARITY,
     MOST_STEPS,
@@ -24,10 +26,12 @@ from cictl_server.log_writer.contract import (
     Arrival,
     Arrivals,
     LogIndex,
+    Notes,
     instant_of,
     milliseconds,
 )
 
+_SUFFIX = ".index"
 _LAST_BYTES = 2048
 
 
@@ -91,6 +95,25 @@ class FileLogIndex(LogIndex):
             finally:
                 os.close(descriptor)
 
+    def notes(self, name: str) -> Notes:
+        steps = self.steps(name)
+        return Notes(
+            arrivals=[(entry.offset, entry.ms) for entry in self._arrivals(name)],
+            steps=[(s.index, s.total, s.name, milliseconds(s.started_utc), s.log_offset) for s in steps],
+        )
+
+    def receive(self, name: str, notes: Notes) -> None:
+        """Let *notes* be all that is noted about the log."""
+        self.delete(name)
+        entries = [_IndexLine(offset=offset, ms=ms) for offset, ms in notes.arrivals]
+        entries += [
+            _IndexLine(offset=offset, ms=ms, index=number, total=total, name=text)
+            for number, total, text, ms, offset in notes.steps
+        ]
+        if entries:
+            lines = io.BytesIO(b"".join(_line(entry) for entry in entries))
+            DirectoryBlobs(self._directory.parent).put(f"{self._directory.name}/{name}{_SUFFIX}", lines)
+
     def steps(self, name: str) -> list[LoggedStep]:
         found: dict[int, LoggedStep] = {}
         for entry in self._entries(name):
@@ -114,7 +137,7 @@ class FileLogIndex(LogIndex):
 
     def delete(self, name: str) -> None:
         """Remove what is noted about the log."""
-        (self._directory / f"{name}.index").unlink(missing_ok=True)
+        (self._directory / f"{name}{_SUFFIX}").unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return _path(self._directory, name)
@@ -160,7 +183,7 @@ def _path(directory: Path, name: str) -> Path:
     Raises:
         NotBeneath: A link or something else is in its place.
     """
-    return beneath(directory, f"{name}.index")
+    return beneath(directory, f"{name}{_SUFFIX}")
 
 
 def _last_arrival(descriptor: int) -> _IndexLine | None:

@@ -11,7 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from cictl.base.beneath import beneath
-from cictl_server.log_writer.contract import LogEditor, LogWriter
+from cictl_server.blobs.contract import Readable
+from cictl_server.blobs.directory import DirectoryBlobs
+from cictl_server.log_writer.content import FirstBytes
+from cictl_server.log_writer.contract import LogEditor, LogWriter, WholeLog
 from cictl_server.log_writer.file_index import FileLogIndex
 
 _SUFFIX = ".log"
@@ -79,6 +82,16 @@ class FileLogs(LogWriter):
 
     def finish(self, name: str, *, size: int, project: str) -> None:
         """Leave the log where it is: a file serves readers of a finished log as well."""
+
+    def receive(self, log: WholeLog, content: Readable) -> None:
+        """Put the index first: the times, and how much is decided, are there before the bytes."""
+        self._index.receive(log.name, log.notes)
+        (self._directory / f"{log.name}{_UNDECIDED}").unlink(missing_ok=True)
+        if log.undecided:
+            _set_decided(self._undecided(log.name), log.size - log.undecided)
+        if self.size(log.name) < log.size:
+            place = DirectoryBlobs(self._directory.parent)
+            place.put(f"{self._directory.name}/{log.name}{_SUFFIX}", FirstBytes(content, log.size))
 
     def unfinished(self) -> Iterator[str]:
         return iter(())

@@ -25,7 +25,7 @@ from cictl_server.postgres.errors import (
     DatabaseUnreachable,
     DatabaseUnusable,
 )
-from cictl_server.postgres.migrations import migrate
+from cictl_server.postgres.migrations import migrate, require_newest
 
 logger = logging.getLogger(__name__)
 
@@ -124,9 +124,21 @@ class Database:
         with _connect_patiently(address, patience_seconds, say) as connection:
             connection.execute(_NO_LIMITS)
             migrate(connection, where=address.shown)
-            row = connection.execute("SELECT current_schema()").fetchone()
-            assert row is not None
-        return cls(address, schema=row[0], wait_seconds=wait_seconds)
+            schema = _schema(connection)
+        return cls(address, schema=schema, wait_seconds=wait_seconds)
+
+    @classmethod
+    def open_as_it_is(cls, address: DatabaseAddress, *, say: Callable[[str], None] = logger.warning) -> Database:
+        """Open the pool of a database that a server of this version has used, and change nothing.
+
+        Raises:
+            NotFound: No server has used it.
+            DatabaseUnreachable, DatabaseDenied, DatabaseUnusable, DatabaseTooNew: As they say.
+        """
+        with _connect_patiently(address, 0.0, say) as connection:
+            require_newest(connection, where=address.shown)
+            schema = _schema(connection)
+        return cls(address, schema=schema)
 
     def another(self) -> Database:
         """Return a second pool for the same schema.
@@ -267,6 +279,12 @@ class Database:
             logger.warning("database away address=%s: %s", self.address.shown, first_line(error))
         elif error is None and was_away:
             logger.info("database back address=%s", self.address.shown)
+
+
+def _schema(connection: Connection) -> str:
+    row = connection.execute("SELECT current_schema()").fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 def first_line(error: BaseException) -> str:

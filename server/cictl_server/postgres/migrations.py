@@ -15,6 +15,7 @@ from importlib.resources import files
 import psycopg
 from psycopg import Connection
 
+from cictl_server.errors import NotFound
 from cictl_server.postgres.errors import DatabaseTooNew, DatabaseUnusable
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,28 @@ def migrate(connection: Connection, *, where: str) -> None:
                 f"no table can be made in the schema {schema}",
                 hint=f"GRANT CREATE ON SCHEMA {schema} TO the user",
             ) from error
+
+
+def require_newest(connection: Connection, *, where: str) -> None:
+    """Return if the schema that *connection* works in is that of this cictl; nothing is changed.
+
+    Raises:
+        DatabaseUnusable: It is no database of cictl, or an older cictl made it.
+        DatabaseTooNew: A newer cictl has changed it.
+    """
+    schema, version = _usable_schema(connection, where), _version(connection)
+    if version > newest_version():
+        raise DatabaseTooNew(where, found=version, known=newest_version())
+    if version == 0:
+        raise NotFound(
+            f"database of cictl in the schema {schema} of {where}", hint="check the address and its search_path"
+        )
+    if version < newest_version():
+        raise DatabaseUnusable(
+            where,
+            f"an earlier cictl made its schema {version}, and this one needs {newest_version()}",
+            hint="start a server of this version on it once, and stop it",
+        )
 
 
 def _usable_schema(connection: Connection, where: str) -> str:

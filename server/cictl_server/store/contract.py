@@ -122,6 +122,14 @@ class NumberedTable(Table[int, R]):
         Numbers grow, and some may be left out.
         """
 
+    @abstractmethod
+    def last_id(self) -> int:
+        """Return the highest number that was ever a key here or handed out; 0 for none."""
+
+    @abstractmethod
+    def use_ids(self, up_to: int) -> None:
+        """Count each number as used, up to this one. Only inside `Store.write`."""
+
 
 class Pipelines(NumberedTable[PipelineRecord]):
     @abstractmethod
@@ -151,6 +159,10 @@ class Jobs(Table[int, JobRecord]):
     @abstractmethod
     def last_number(self) -> int:
         """Return the highest number ever stored, also if it was deleted; 0 for none. New numbers must exceed it."""
+
+    @abstractmethod
+    def use_numbers(self, up_to: int) -> None:
+        """Count each number as stored once, up to this one. Only inside `Store.write`."""
 
     @abstractmethod
     def count_by_status(self) -> dict[JobStatus, int]:

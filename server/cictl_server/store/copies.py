@@ -16,13 +16,13 @@ import filelock
 
 from cictl.base.durable import sync_directory
 from cictl_server.store import snapshot
-from cictl_server.store.contract import StoreCorrupt, StoreTooNew
+from cictl_server.store.contract import StoreCorrupt, StoreLocked, StoreTooNew
 from cictl_server.store.engine import RESTORING
 from cictl_server.store.journal import scan
 from cictl_server.store.tiny import TinyStore
 from cictl_server.store.trees import NotPlain, read_plain
 
-SNAPSHOT, JOURNAL = "state.json", "state.journal"
+SNAPSHOT, JOURNAL, LOCK = "state.json", "state.journal", "lock"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,15 +104,33 @@ def naming(source: Path, *, instead_of: Path) -> Iterator[None]:
 
 def is_in_use(directory: Path) -> bool:
     """Tell whether a server holds *directory* now."""
-    if not (directory / "lock").exists():
+    if not (directory / LOCK).exists():
         return False
-    lock = filelock.FileLock(directory / "lock", mode=0o600, thread_local=False)
+    lock = filelock.FileLock(directory / LOCK, mode=0o600, thread_local=False)
     try:
         lock.acquire(blocking=False)
     except filelock.Timeout:
         return True
     lock.release()
     return False
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Keep servers away from *directory* during the block.
+
+    Raises:
+        StoreLocked: A server uses it.
+    """
+    lock = filelock.FileLock(directory / LOCK, mode=0o600, thread_local=False)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        raise StoreLocked(str(directory)) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _read(path: Path) -> bytes | None:

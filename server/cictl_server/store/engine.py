@@ -95,6 +95,11 @@ class Engine:
         """Insert or replace a document within the present transaction."""
         self._apply((table, key, self._table(table).get(key), document))
 
+    def use_ids(self, table: str, up_to: int) -> None:
+        """Hand out none of these document ids any more, durably with the present transaction."""
+        if up_to > self.last_id(table):
+            self._apply((table, up_to, None, None))
+
     def delete(self, table: str, key: int) -> bool:
         """Remove a document within the present transaction, and tell whether it was there."""
         before = self._table(table).get(key)
@@ -252,7 +257,7 @@ class Engine:
             observer(change)
         table, key, _, after = change
         if after is None:
-            del self._table(table)[key]
+            self._table(table).pop(key, None)
         else:
             self._table(table)[key] = after
 

@@ -126,6 +126,12 @@ class _Numbered(_Checked[R], NumberedTable[R]):
     def next_id(self) -> int:
         return self._engine.next_id(self._name)
 
+    def last_id(self) -> int:
+        return self.last_number()
+
+    def use_ids(self, up_to: int) -> None:
+        self._engine.use_ids(self._name, up_to)
+
 
 class _Artifacts(_Checked[ArtifactsRecord], Artifacts):
     def __init__(self, engine: Engine) -> None:
@@ -227,6 +233,9 @@ class _Jobs(_Checked[JobRecord], Jobs):
     def __init__(self, engine: Engine) -> None:
         self._index = JobIndex()
         super().__init__(engine, "jobs", JobRecord, key=lambda job: job.number)
+
+    def use_numbers(self, up_to: int) -> None:
+        self._engine.use_ids(self._name, up_to)
 
     def count_by_status(self) -> dict[JobStatus, int]:
         return {status: len(self._index.by_status.get(status)) for status in JobStatus}

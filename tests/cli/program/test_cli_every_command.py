@@ -142,6 +142,7 @@ ELSEWHERE = {
     "store check": "no server: tests/cli/nouns/test_cli_store.py",
     "store backup": "no server: tests/cli/nouns/test_cli_store.py",
     "store restore": "no server: tests/cli/nouns/test_cli_store.py",
+    "store copy": "two ends without a server: tests/transfer/test_store_copy.py",
     "store compact": "no server: tests/cli/nouns/test_cli_store.py",
     "store export": "no server: tests/cli/nouns/test_cli_store.py",
     "context list": "no server: tests/cli/program/test_cli_context.py",

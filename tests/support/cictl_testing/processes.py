@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -107,6 +107,25 @@ class Process:
         for line in self.process.stdout:
             self.seen.append(line)
             self._lines.put(line)
+
+
+def cictl_command(directory: Path, environment: Mapping[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return what runs one command to its end, in *directory* and with no settings of cictl but those in *environment*."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("CICTL_", "CIWI_"))}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "cictl", *arguments],
+            env={**clean, "NO_COLOR": "1", **environment},
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+
+    return run
 
 
 class Workplace:

@@ -386,6 +386,8 @@ def _start_again(*, port: int | None) -> NoReturn:
 
 def _fail(error: Exception, *, host: str, port: int) -> NoReturn:
     """Say why the server can't start, and what to try; and end with the exit code of that."""
+    from cictl.cli.commands.here.server_errors import exit_code
+
     hint = getattr(error, "hint", "")
     if isinstance(error, OSError) and error.filename is None:
         typer.echo(f"error: cannot listen on {host}:{port}: {error.strerror}", err=True)
@@ -397,21 +399,4 @@ def _fail(error: Exception, *, host: str, port: int) -> NoReturn:
         typer.echo(f"error: {error}", err=True)
     if hint:
         typer.echo(f"try: {hint}", err=True)
-    raise typer.Exit(_exit_code(error)) from error
-
-
-def _exit_code(error: Exception) -> int:
-    """Return the exit code for a database or a place for files that is not there, refuses, or does not answer; else 1."""
-    from cictl.cli.app.exit_codes import ExitCode
-    from cictl_server.blobs.contract import BlobsAway, BlobsRefused
-    from cictl_server.postgres.errors import DatabaseDenied, DatabaseTooNew, DatabaseUnreachable
-
-    if isinstance(error, BlobsRefused):
-        return ExitCode.NOT_FOUND if error.is_missing else ExitCode.NOT_ALLOWED
-    codes = {
-        BlobsAway: ExitCode.UNREACHABLE,
-        DatabaseUnreachable: ExitCode.UNREACHABLE,
-        DatabaseDenied: ExitCode.NOT_ALLOWED,
-        DatabaseTooNew: ExitCode.CONFLICT,
-    }
-    return codes.get(type(error), ExitCode.ERROR)
+    raise typer.Exit(exit_code(error)) from error

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,8 +14,9 @@ from cictl.base.sizes import size_text
 from cictl.cli.app.commands import LocalCommand, LocalDestructiveCommand, new_group
 from cictl.cli.app.confirmation import ask
 from cictl.cli.app.exit_codes import ExitCode
-from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
+from cictl.cli.commands.here.server_errors import failures
+from cictl.cli.commands.here.store_copy import copy_store
 from cictl.cli.output.table import Column, Result
 from cictl.wire.codec import Message
 
@@ -132,7 +132,7 @@ def check_store(context: typer.Context, data_dir: DataDir = None, files: Files =
 
     session = Session.of(context)
     directory = _directory(data_dir)
-    with _failures():
+    with failures():
         try:
             report = _report(directory, data_directory.examine(directory, files=files))
         except StoreError as error:
@@ -169,7 +169,7 @@ def back_up_store(
 
     session = Session.of(context)
     directory = _directory(data_dir)
-    with _failures():
+    with failures():
         copied = data_directory.back_up(directory, target, key_file=key_file)
     _tell_left_out(session, copied)
     session.show_done(_copy_result(directory, target, copied), f"backed up {directory} to {target}: {_amount(copied)}")
@@ -199,7 +199,7 @@ def restore_store(
     directory = _directory(data_dir)
     session.note(f"this replaces what {directory} holds by {source}; the present content is kept beside it")
     ask(session, f"restore {source}?")
-    with _failures():
+    with failures():
         copied = data_directory.restore(directory, source, now=datetime.now(tz=UTC), key_file=key_file)
     _tell_left_out(session, copied)
     kept = f"; what was there is in {copied.replaced}" if copied.replaced else ""
@@ -217,7 +217,7 @@ def compact_store(context: typer.Context, data_dir: DataDir = None) -> None:
     session = Session.of(context)
     session.refuse_if_readonly("compact the store")
     directory = _directory(data_dir)
-    with _failures():
+    with failures():
         sizes = data_directory.compact(directory)
     size = StoreSize(data_dir=str(directory), before_bytes=sizes.before_bytes, after_bytes=sizes.after_bytes)
     result = Result(message=size, rows=[size], columns=(), name=lambda s: s.data_dir)
@@ -238,36 +238,25 @@ def export_store(context: typer.Context, data_dir: DataDir = None) -> None:
 
     session = Session.of(context)
     directory = _directory(data_dir)
-    with _failures():
+    with failures():
         message = StoreExport(data_dir=str(directory), tables=data_directory.export(directory))
     if not session.wants_data:
         session.options["output"] = "json"
     session.show(Result(message=message, rows=list(message.tables), columns=(), name=str))
 
 
+app.command(
+    "copy",
+    cls=LocalCommand,
+    epilog="cictl store copy --from /var/lib/cictl --to postgresql://cictl@db/cictl --files s3://bucket/prefix\n"
+    "cictl store copy --from postgresql://cictl@db/cictl --files s3://bucket/prefix --to /var/lib/cictl-new",
+)(copy_store)
+
+
 def _directory(given: Path | None) -> Path:
     import platformdirs
 
     return given or platformdirs.user_data_path("cictl", appauthor=False)
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Turn the errors of the server's code into failures of the command."""
-    from cictl_server.errors import CictlError, Conflict, InvalidRequest, NotFound
-    from cictl_server.store.contract import StoreLocked
-
-    exit_codes: Mapping[type[CictlError], ExitCode] = {
-        NotFound: ExitCode.NOT_FOUND,
-        Conflict: ExitCode.CONFLICT,
-        StoreLocked: ExitCode.CONFLICT,
-        InvalidRequest: ExitCode.USAGE,
-    }
-    try:
-        yield
-    except CictlError as error:
-        code = next((code for kind, code in exit_codes.items() if isinstance(error, kind)), ExitCode.ERROR)
-        raise Failure(str(error), exit_code=code, code=error.code.value, hint=error.hint) from error
 
 
 def _report(directory: Path, found: Examined) -> StoreReport:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -51,6 +52,8 @@ _LARGE_AT_ONCE = 4
 _SMALL_AT_ONCE = 8
 _LISTED_AT_ONCE = 1000
 _UNFINISHED = "unfinished/"
+_MODIFIED = "modified"
+"""The name under which a copied object keeps the time of its original: the bucket itself only knows when an object came."""
 
 _BACKOFF: BackoffConfig = {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2}
 PATIENCE = timedelta(seconds=10)
@@ -128,7 +131,7 @@ class S3Blobs(Blobs):
 
     def find(self, key: str) -> Blob | None:
         with suppress(BlobMissing), self._asking(key):
-            return _blob(key, obstore.head(self._store, self._wanted(key)))
+            return _found(key, obstore.get(self._store, self._wanted(key), options={"head": True}))
         return None
 
     def open(self, key: str, *, start: int = 0, length: int | None = None) -> ObjectReader:
@@ -140,7 +143,7 @@ class S3Blobs(Blobs):
             found = found or obstore.get(self._store, path, options={"head": True})
         size, etag = found.meta["size"], found.meta["e_tag"]
         return ObjectReader(
-            _blob(key, found.meta),
+            _found(key, found),
             content,
             lambda first, last: self._piece(key, first, last, etag=etag),
             start=start,
@@ -181,10 +184,20 @@ class S3Blobs(Blobs):
             raise self._away(error) from error
         self._outage.end()
 
-    def send(self, key: str, content: Readable, *, if_absent: bool = False, is_executable: bool = False) -> int:
+    def send(
+        self,
+        key: str,
+        content: Readable,
+        *,
+        if_absent: bool = False,
+        is_executable: bool = False,
+        modified: datetime | None = None,
+    ) -> int:
         """Put one object, and return its size."""
         path = self._written(key)
         attributes = {"executable": "true"} if is_executable else {}
+        if modified is not None:
+            attributes[_MODIFIED] = modified.isoformat()
         data = read_up_to(content, BLOCK)
         if len(data) < BLOCK:
             return self._send_whole(key, path, data, attributes, if_absent=if_absent)
@@ -323,6 +336,13 @@ def _store(
         },
         retry_config=retries,
     )
+
+
+def _found(key: str, result: GetResult) -> Blob:
+    """Return what is known of an object whose attributes came along."""
+    blob = _blob(key, result.meta)
+    original = result.attributes.get(_MODIFIED)
+    return replace(blob, modified=datetime.fromisoformat(original)) if original else blob
 
 
 def _blob(key: str, meta: ObjectMeta) -> Blob:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import deque
 from concurrent.futures import Executor, Future, wait
+from datetime import datetime
 from typing import Protocol
 
 from cictl_server.blobs.contract import BLOCK, BadKey, Readable, checked_path
@@ -13,7 +14,7 @@ _MOST_PENDING = 32
 
 
 class Send(Protocol):
-    def __call__(self, key: str, content: Readable, *, is_executable: bool) -> int: ...
+    def __call__(self, key: str, content: Readable, *, is_executable: bool, modified: datetime | None) -> int: ...
 
 
 class NewObjects:
@@ -26,7 +27,9 @@ class NewObjects:
         self._paths: set[str] = set()
         self._pending: deque[Future[int]] = deque()
 
-    def put(self, path: str, content: Readable, *, is_executable: bool = False) -> int:
+    def put(
+        self, path: str, content: Readable, *, is_executable: bool = False, modified: datetime | None = None
+    ) -> int:
         key = self._prefix + checked_path(path)
         if path in self._paths:
             raise BadKey(path, "it is there already")
@@ -34,8 +37,11 @@ class NewObjects:
         try:
             data = read_up_to(content, BLOCK)
             if len(data) == BLOCK:
-                return self._send(key, _Joined(data, content), is_executable=is_executable)
-            self._pending.append(self._pool.submit(self._send, key, io.BytesIO(data), is_executable=is_executable))
+                return self._send(key, _Joined(data, content), is_executable=is_executable, modified=modified)
+            content = io.BytesIO(data)
+            self._pending.append(
+                self._pool.submit(self._send, key, content, is_executable=is_executable, modified=modified)
+            )
             if len(self._pending) > _MOST_PENDING:
                 self._pending.popleft().result()
         except BadKey as error:

@@ -17,6 +17,7 @@ from cictl_server.log_writer.contract import (
     Arrival,
     Arrivals,
     LogIndex,
+    Notes,
     instant_of,
     milliseconds,
 )
@@ -35,24 +36,15 @@ _STEPS: LiteralString = "SELECT number, total, name, ms, start FROM log_steps WH
 _NOTES: LiteralString = "SELECT notes FROM finished_logs WHERE log = %s"
 
 
-class Notes(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """All that is noted about one log.
-
-    Attributes:
-        arrivals: Offset and milliseconds of each.
-        steps: Number, total, name, milliseconds and offset of each.
-    """
-
-    arrivals: list[tuple[int, int]] = msgspec.field(default_factory=list)
-    steps: list[tuple[int, int, str, int, int]] = msgspec.field(default_factory=list)
-
-
 class PostgresLogIndex(LogIndex):
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def exists(self, name: str) -> bool:
         return bool(self._arrivals(name) or self._steps(name))
+
+    def notes(self, name: str) -> Notes:
+        return Notes(arrivals=self._arrivals(name), steps=self._steps(name))
 
     def note_steps(self, name: str, steps: Iterable[LoggedStep]) -> None:
         rows = [
@@ -117,6 +109,15 @@ def find_notes(connection: Connection[Any], name: str) -> Notes:
     """Return what is noted about a log that is not finished."""
     arrivals = connection.execute(_ARRIVALS, (name, -1)).fetchall()
     return Notes(arrivals=arrivals, steps=connection.execute(_STEPS, (name,)).fetchall())
+
+
+def insert_notes(connection: Connection[Any], name: str, notes: Notes) -> None:
+    """Insert the rows of a log that has none."""
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO log_arrivals VALUES (%s, %s, %s)", [(name, *note) for note in notes.arrivals])
+        cursor.executemany(
+            "INSERT INTO log_steps VALUES (%s, %s, %s, %s, %s, %s)", [(name, *note) for note in notes.steps]
+        )
 
 
 def encode_notes(notes: Notes) -> bytes:

@@ -9,11 +9,17 @@ from typing import Any, LiteralString
 
 from psycopg import Connection
 
-from cictl_server.blobs.contract import BlobMissing, Blobs
-from cictl_server.log_writer.contract import LogEditor, LogWriter, milliseconds
-from cictl_server.log_writer.postgres.content import stream
+from cictl_server.blobs.contract import BlobMissing, Blobs, Readable, blocks
+from cictl_server.log_writer.content import FirstBytes, stream
+from cictl_server.log_writer.contract import LogEditor, LogWriter, Notes, WholeLog, milliseconds
 from cictl_server.log_writer.postgres.editor import FinishedEditor, PieceEditor
-from cictl_server.log_writer.postgres.index import PostgresLogIndex, delete_notes, encode_notes, find_notes
+from cictl_server.log_writer.postgres.index import (
+    PostgresLogIndex,
+    delete_notes,
+    encode_notes,
+    find_notes,
+    insert_notes,
+)
 from cictl_server.log_writer.postgres.pieces import (
     BEGIN_QUICKLY,
     READ_BYTES,
@@ -25,6 +31,9 @@ from cictl_server.log_writer.postgres.pieces import (
     wanted_bytes,
 )
 from cictl_server.postgres.database import Database
+
+LOGS = "logs/"
+"""The prefix of finished logs, below that of their project."""
 
 _FINISHED: LiteralString = "SELECT log FROM finished_logs WHERE log > %s ORDER BY log LIMIT 1000"
 
@@ -95,11 +104,29 @@ class PostgresLogs(LogWriter):
         if state.is_finished:
             return
         size = min(size, state.size)
-        key = f"{self._blobs.of_project(project)}logs/{name}.log" if size else None
+        key = self._blob_key(name, project) if size else None
         if key:
             self._blobs.put(key, stream(lambda offset, limit: self.read(name, offset=offset, limit=limit), size))
         if not self._replace_pieces(name, size, key) and key:
             self._blobs.delete([key])
+
+    def receive(self, log: WholeLog, content: Readable) -> None:
+        """Keep a finished log as a blob at once. One that is there already stays: both ends may share their files."""
+        key = self._blob_key(log.name, log.project) if log.is_finished and log.size else None
+        if key:
+            blob = self._blobs.find(key)
+            if blob is None or blob.size < log.size:
+                self._blobs.put(key, FirstBytes(content, log.size))
+        with self._database.connection("BEGIN") as connection:
+            self._lock(connection, log.name)
+            connection.execute("DELETE FROM finished_logs WHERE log = %s", (log.name,))
+            _delete_pieces(connection, log.name)
+            if log.is_finished:
+                _insert_finished(connection, log.name, log.size, key, log.notes)
+            else:
+                _insert_pieces(connection, log, content)
+                insert_notes(connection, log.name, log.notes)
+            connection.execute("COMMIT")
 
     def unfinished(self) -> Iterator[str]:
         return (name for (name,) in self._database.fetch(READ_UNFINISHED))
@@ -147,14 +174,16 @@ class PostgresLogs(LogWriter):
         with self._database.connection("BEGIN") as connection:
             state = self._lock(connection, name)
             if not state.is_finished and state.size >= size:
-                notes = encode_notes(find_notes(connection, name))
-                connection.execute("INSERT INTO finished_logs VALUES (%s, %s, %s, %s)", (name, size, key, notes))
+                _insert_finished(connection, name, size, key, find_notes(connection, name))
                 _delete_pieces(connection, name)
             connection.execute("COMMIT")
         return state.is_finished or state.size >= size
 
     def _delete_blobs(self, rows: Iterable[tuple[Any, ...]]) -> None:
         self._blobs.delete([key for (key,) in rows if key])
+
+    def _blob_key(self, name: str, project: str) -> str:
+        return f"{self._blobs.of_project(project)}{LOGS}{name}.log"
 
     def _lock_key(self, name: str) -> int:
         return self._database.lock_key(f"log {name}")
@@ -165,6 +194,21 @@ class PostgresLogs(LogWriter):
                 return b"".join(iter(lambda: reader.read(length), b""))
         except BlobMissing:  # it is just being removed
             return b""
+
+
+def _insert_finished(connection: Connection[Any], name: str, size: int, key: str | None, notes: Notes) -> None:
+    row = (name, size, key, encode_notes(notes))
+    connection.execute("INSERT INTO finished_logs VALUES (%s, %s, %s, %s)", row)
+
+
+def _insert_pieces(connection: Connection[Any], log: WholeLog, content: Readable) -> None:
+    """Insert the bytes of a log that has none. Each piece says how many bytes before its end are undecided."""
+    shown, start = log.size - log.undecided, 0
+    for data in blocks(FirstBytes(content, log.size)):
+        undecided = max(0, start + len(data) - shown)
+        row = (log.name, start, undecided, data)
+        connection.execute("INSERT INTO log_chunks VALUES (%s, %s, %s, %b)", row)
+        start += len(data)
 
 
 def _delete_pieces(connection: Connection[Any], name: str) -> None:

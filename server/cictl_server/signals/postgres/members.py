@@ -28,6 +28,7 @@ _LIST = (
     " EXISTS (SELECT FROM leader WHERE leader.instance_id = servers.instance_id AND until > clock_timestamp())"
     " FROM servers WHERE seen > clock_timestamp() - %s ORDER BY started, instance_id"
 )
+_NAMES = "SELECT name FROM servers WHERE seen > clock_timestamp() - make_interval(secs => %s) ORDER BY name"
 _PRUNE = "DELETE FROM servers WHERE seen < clock_timestamp() - interval '1 hour'"
 _LEAVE = "DELETE FROM servers WHERE instance_id = %s"
 _LEAD = (
@@ -36,6 +37,11 @@ _LEAD = (
     " WHERE leader.instance_id = excluded.instance_id OR leader.until < clock_timestamp() RETURNING instance_id"
 )
 _RESIGN = "DELETE FROM leader WHERE instance_id = %s"
+
+
+def living_servers(database: Database) -> list[str]:
+    """Return the names of the servers that gave a sign of life within `LIFETIME_SECONDS`, for whoever is none of them."""
+    return [name for (name,) in database.fetch(_NAMES, (LIFETIME_SECONDS,))]
 
 
 @dataclass(frozen=True, kw_only=True)

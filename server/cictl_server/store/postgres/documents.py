@@ -176,6 +176,13 @@ class NumberedDocuments(Documents[int, R], NumberedTable[R]):
         self._session.use_id(self._name, number)
         return number
 
+    def last_id(self) -> int:
+        return self._session.last_id(self._name)
+
+    def use_ids(self, up_to: int) -> None:
+        self._session.begin_change()
+        self._session.use_id(self._name, up_to)
+
     def _ascending(self, *, after: int) -> Iterator[R]:
         def page(last: R | None, size: int) -> list[R]:
             start = capped(after) if last is None else self._key(last)

@@ -141,6 +141,10 @@ class PostgresJobs(Jobs):
     def last_number(self) -> int:
         return self._session.last_id(_TABLE)
 
+    def use_numbers(self, up_to: int) -> None:
+        self._session.begin_change()
+        self._session.use_id(_TABLE, up_to)
+
     def count_by_status(self) -> dict[JobStatus, int]:
         counted = self._session.counted([status_counter(status) for status in JobStatus])
         return {status: counted[status_counter(status)] for status in JobStatus}
