@@ -224,7 +224,7 @@ def test_show_tells_how_an_update_stands(cli: Run, shop: Shop, fields: dict[str,
 @pytest.mark.parametrize("words", [("df -h; uptime",), ("df", "-h;", "uptime")], ids=["one word", "several"])
 def test_exec_queues_a_script(cli: Run, shop: Shop, words: tuple[str, ...]) -> None:
     ran = cli("agents", "exec", "build-1", "--time-limit", "9", "-o", "name", "--", *words)
-    assert (ran.code, ran.out) == (0, "job-2\n")
+    assert (ran.code, ran.out) == (0, "job-1\n")
     assert "follow with: cictl jobs logs -f 1/script" in ran.err
     asked = {"action": "run-script", "script": "df -h; uptime", "shell": "posix", "timeout_seconds": 9}
     assert shop.gate.sent == [("POST /api/v1/agents/build-1/actions", asked)]
@@ -232,11 +232,11 @@ def test_exec_queues_a_script(cli: Run, shop: Shop, words: tuple[str, ...]) -> N
 
 def test_exec_as_json_is_the_api_shape_and_the_job(cli: Run, shop: Shop) -> None:
     shown = cli("agents", "exec", "build-1", "-o", "json", "--", "id").json()
-    assert [found["id"] for found in shown.pop("job_executions")] == ["job-2"]
+    assert [found["id"] for found in shown.pop("job_executions")] == ["job-1"]
     assert shown == {
         "queued": True,
         "agent_id": "build-1",
-        "job_execution_id": "job-2",
+        "job_execution_id": "job-1",
         "run_number": 1,
         "shell": "posix",
         "timeout_seconds": 600,
@@ -280,7 +280,7 @@ def test_exec_that_is_followed_ends_as_the_script_did(
     cli: Run, shop: Shop, end: dict[str, Any], code: ExitCode
 ) -> None:
     shop.when_asked(lambda job_id: shop.finish(job_id, **end))
-    shop.append("job-2", b"hello\n")
+    shop.append("job-1", b"hello\n")
     ran = cli("agents", "exec", "build-1", "--follow", "--", "echo hello")
     assert (ran.code, ran.out) == (code, "hello\n")
 

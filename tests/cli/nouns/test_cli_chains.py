@@ -174,7 +174,7 @@ def test_refused_run(run: Run, server: RunningServer, repository: Path) -> None:
     assert "source_ref override requires first chain pipeline vcs_source.repo" in ran.err
 
 
-# A run of shop/release enqueues job-5 and job-6 of build, and job-7, which is deploy/ship.
+# A run of shop/release enqueues job-4 and job-5 of build, and job-6, which is deploy/ship.
 
 
 def test_wait_in_a_pipe_has_one_line_a_change(cli: Run, shop: Shop) -> None:
@@ -191,13 +191,13 @@ def test_wait_in_a_pipe_has_one_line_a_change(cli: Run, shop: Shop) -> None:
 def test_wait_on_a_terminal_draws_the_chain(screen: Screen, shop: Shop) -> None:
     child = screen.start("chains", "run", "release", "--wait")
     child.expect_exact("waits for build, 1 job")
-    shop.change("job-5", status=JobStatus.RUNNING, current_step="Step 1/2: make")
+    shop.change("job-4", status=JobStatus.RUNNING, current_step="Step 1/2: make")
     child.expect_exact("running: Step 1/2: make")
+    shop.finish("job-4")
     shop.finish("job-5")
-    shop.finish("job-6")
     child.expect_exact("succeeded, 2 jobs")
     child.expect_exact("queued, 1 job")
-    shop.finish("job-7", JobStatus.FAILED, error="exit status 2")
+    shop.finish("job-6", JobStatus.FAILED, error="exit status 2")
     child.expect_exact("deploy/ship")
     assert end(child) == ExitCode.FAILED
 
@@ -209,7 +209,7 @@ def test_ctrl_c_leaves_the_chain_and_the_cursor(screen: Screen, shop: Shop) -> N
     child.expect_exact("\x1b[?25h")
     child.expect_exact("Attach again with: cictl jobs watch --run 1")
     assert end(child) == ExitCode.INTERRUPTED
-    assert not shop.job("job-5").status.is_terminal
+    assert not shop.job("job-4").status.is_terminal
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "TERM=dumb"])

@@ -90,7 +90,7 @@ def test_numbered_jobs_are_offered_by_their_short_ids(cli: Run, shop: Shop, env:
     assert names("jobs", "", env) == ["1/test/linux", "1/compile"]
     assert names("jobs", "job-", env) == ["job-3", "job-2"]
     assert names("runs", "", env) == ["1"]
-    assert names("runs", "run-", env) == ["run-2"]
+    assert names("runs", "run-", env) == ["run-1"]
 
 
 def test_names_that_no_terminal_can_show_are_left_out(showcase: Shop, env: dict[str, str]) -> None:
