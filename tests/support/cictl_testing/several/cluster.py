@@ -85,6 +85,12 @@ class Cluster:
         assert member.process is not None
         member.process.wait_for_line(" serves ")
 
+    def kill(self, member: Member) -> None:
+        """Kill one of the servers by SIGKILL, and begin to start it again."""
+        assert member.process is not None
+        member.process.kill()
+        self.begin(member)
+
     def spawn(self, *arguments: str, token: str = "") -> Process:
         """Start a cictl process that speaks to the balancer."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("CICTL_", "CIWI_", "AWS_"))}
