@@ -334,8 +334,8 @@ _cictl_node() {
         ;;
     "cictl jobs download")
         commands=""
-        options="--all --prefix -O -C --directory --force -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--prefix -O -C --directory -o --output --query --server --context --ca-file"
+        options="--all --prefix --name -O -C --directory --force -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--prefix --name -O -C --directory -o --output --query --server --context --ca-file"
         arguments="jobs -" repeated=""
         ;;
     "cictl jobs tests")

@@ -334,8 +334,8 @@ function __cictl_node
             set -g __cictl_repeated ''
         case 'cictl jobs download'
             set -g __cictl_commands
-            set -g __cictl_options --all 'Every artifact, as files instead of a zip.' --prefix 'Every artifact below this directory.' -O 'Where to put files. [default: .]' -C 'Where to put files. [default: .]' --directory 'Where to put files. [default: .]' --force 'Overwrite files that exist.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
-            set -g __cictl_valued --prefix -O -C --directory -o --output --query --server --context --ca-file
+            set -g __cictl_options --all 'Every artifact, as files instead of a zip.' --prefix 'Every artifact below this directory.' --name 'Every artifact that has this name in the project file.' -O 'Where to put files. [default: .]' -C 'Where to put files. [default: .]' --directory 'Where to put files. [default: .]' --force 'Overwrite files that exist.' -o 'One of table, wide, json, yaml, name.' --output 'One of table, wide, json, yaml, name.' --query 'Show what this expression finds in the JSON.' --server 'The server; else CICTL_SERVER_URL, else the context.' --context 'A named server of the context file.' --ca-file 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.' --debug 'Show requests, and tracebacks of errors.' -h 'Show this message and exit.' --help 'Show this message and exit.'
+            set -g __cictl_valued --prefix --name -O -C --directory -o --output --query --server --context --ca-file
             set -g __cictl_arguments jobs -
             set -g __cictl_repeated ''
         case 'cictl jobs tests'

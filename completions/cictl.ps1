@@ -1129,6 +1129,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             options = @(
                 , @('--all', 'Every artifact, as files instead of a zip.');
                 , @('--prefix', 'Every artifact below this directory.');
+                , @('--name', 'Every artifact that has this name in the project file.');
                 , @('-O', 'Where to put files. [default: .]');
                 , @('-C', 'Where to put files. [default: .]');
                 , @('--directory', 'Where to put files. [default: .]');
@@ -1142,7 +1143,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--prefix', '-O', '-C', '--directory', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--prefix', '--name', '-O', '-C', '--directory', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs', '')
             repeated = ''
         }

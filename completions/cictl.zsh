@@ -335,8 +335,8 @@ _cictl_node() {
         ;;
     "cictl jobs download")
         commands=()
-        options=('--all:Every artifact, as files instead of a zip.' '--prefix:Every artifact below this directory.' '-O:Where to put files. [default: .]' '-C:Where to put files. [default: .]' '--directory:Where to put files. [default: .]' '--force:Overwrite files that exist.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--prefix -O -C --directory -o --output --query --server --context --ca-file"
+        options=('--all:Every artifact, as files instead of a zip.' '--prefix:Every artifact below this directory.' '--name:Every artifact that has this name in the project file.' '-O:Where to put files. [default: .]' '-C:Where to put files. [default: .]' '--directory:Where to put files. [default: .]' '--force:Overwrite files that exist.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--prefix --name -O -C --directory -o --output --query --server --context --ca-file"
         arguments=(jobs -) repeated=""
         ;;
     "cictl jobs tests")

@@ -17,6 +17,8 @@ class Artifact(Message):
     Attributes:
         link: The path of the artifact that this one is a link to, which may be a link too (ours). Its `url` and its size
             are those of a file all the same: that at the end.
+        name: What its group in the project file is called (ours).
+        keep_days: How many days after the end of its job it is removed; 0 means with the others of its run (ours).
     """
 
     id: int
@@ -25,6 +27,8 @@ class Artifact(Message):
     url: str
     size_bytes: int
     link: str = ""
+    name: str = ""
+    keep_days: int = 0
 
 
 class ArtifactList(Message):

@@ -113,6 +113,33 @@ def test_a_job_gets_the_files_of_all_rows_that_it_needs(workplace: Workplace) ->
     assert workplace.ok("jobs", "logs", serve["id"]).split("\n")[-5:-1] == ["black", "green", "last", "black"]
 
 
+def test_groups_of_artifacts_have_names(workplace: Workplace) -> None:
+    workplace.start_agent()
+    define(
+        workplace,
+        """\
+      - id: brew
+        artifacts: [notes, {paths: ["out/*"], name: tea}, {paths: ["*.log"], name: logs, when: always}]
+        steps: [{run: "mkdir out; touch out/black out/green notes all.log"}]
+""",
+    )
+    workplace.ok("run", "shop/build", "--wait")
+    listed = workplace.ok("jobs", "artifacts", "1/brew").splitlines()
+    assert [line.split() for line in listed] == [
+        ["PATH", "SIZE", "NAME"],
+        ["all.log", "0", "B", "logs"],
+        ["notes", "0", "B", "-"],
+        ["out/black", "0", "B", "tea"],
+        ["out/green", "0", "B", "tea"],
+    ]
+    got = workplace.directory / "got"
+    workplace.ok("jobs", "download", "1/brew", "--name", "tea", "-O", str(got))
+    assert sorted(path.name for path in got.rglob("*") if path.is_file()) == ["black", "green"]
+    missing = workplace.cictl("jobs", "download", "1/brew", "--name", "log")
+    assert missing.returncode == 5
+    assert "name of artifacts 'log' not found; did you mean logs?" in missing.stderr
+
+
 def test_cancel_ends_the_process_tree_and_keeps_the_log(workplace: Workplace) -> None:
     workplace.start_agent()
     pids = workplace.directory / "pids"

@@ -31,7 +31,8 @@ def list_artifacts(context: typer.Context, job: JobId) -> None:
     "download",
     cls=Command,
     epilog="cictl jobs download 41/test\ncictl jobs download 41/test dist/app.tar.gz -O /tmp\n"
-    "cictl jobs download 41/test dist\ncictl jobs download 41/test --all -O out",
+    "cictl jobs download 41/test dist\ncictl jobs download 41/test --all -O out\n"
+    "cictl jobs download 41/test --name brew",
 )
 def download(
     context: typer.Context,
@@ -41,6 +42,9 @@ def download(
     ] = "",
     everything: Annotated[bool, typer.Option("--all", help="Every artifact, as files instead of a zip.")] = False,
     prefix: Annotated[str, typer.Option("--prefix", metavar="DIR", help="Every artifact below this directory.")] = "",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Every artifact that has this name in the project file.")
+    ] = "",
     directory: Annotated[
         Path, typer.Option("-O", "-C", "--directory", metavar="DIR", help="Where to put files.")
     ] = Path(),
@@ -53,11 +57,14 @@ def download(
     from cictl.cli.jobs.download import Downloads
 
     session = Session.of(context)
-    if [bool(path), bool(prefix), everything].count(True) > 1:
-        raise usage("PATH, --prefix and --all exclude each other")
+    if [bool(path), bool(prefix), bool(name), everything].count(True) > 1:
+        raise usage("PATH, --prefix, --name and --all exclude each other")
     job_id = find_job_id(session.client, job)
     downloads = Downloads(session, job_id, directory=directory, force=force)
-    session.show(downloads.below(path or prefix) if path or prefix or everything else downloads.archive())
+    if name:
+        session.show(downloads.named(name))
+    else:
+        session.show(downloads.below(path or prefix) if path or prefix or everything else downloads.archive())
     if downloads.refused:
         raise typer.Exit(ExitCode.ERROR)
 

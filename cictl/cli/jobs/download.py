@@ -70,14 +70,30 @@ class Downloads:
 
         Of several, those with names that can't be files here are left out, and told on stderr.
         """
-        artifacts = self._client.list_artifacts(self._job_id)
-        if not artifacts:
-            raise self._nothing()
+        artifacts = self._artifacts()
         path = path.rstrip("/")
         exact = [a for a in artifacts if path and a.path == path]
         wanted = exact or [a for a in artifacts if not path or a.path.startswith(path + "/")]
         if not wanted:
             raise unknown(path, [a.path for a in artifacts], "artifact", f"cictl jobs artifacts {self._job_id}")
+        return self._download(wanted)
+
+    def named(self, name: str) -> Result[DownloadedFile]:
+        """Download the artifacts of the groups of this name, as `below` does."""
+        artifacts = self._artifacts()
+        wanted = [artifact for artifact in artifacts if artifact.name == name]
+        if not wanted:
+            names = sorted({artifact.name for artifact in artifacts if artifact.name})
+            raise unknown(name, names, "name of artifacts", f"cictl jobs artifacts {self._job_id}")
+        return self._download(wanted)
+
+    def _artifacts(self) -> list[Artifact]:
+        artifacts = self._client.list_artifacts(self._job_id)
+        if not artifacts:
+            raise self._nothing()
+        return artifacts
+
+    def _download(self, wanted: list[Artifact]) -> Result[DownloadedFile]:
         pairs = list(self._targets(wanted))
         links = self._links([artifact for artifact, _ in pairs])
         files = [(artifact, target) for artifact, target in pairs if artifact.path not in links]

@@ -15,6 +15,7 @@ def artifacts_result(job_id: str, artifacts: list[Artifact]) -> Result[Artifact]
         columns=(
             Column("PATH", lambda a: f"{a.path} -> {a.link}" if a.link else a.path),
             Column("SIZE", lambda a: size_text(a.size_bytes)),
+            *([Column[Artifact]("NAME", lambda a: a.name)] if any(a.name for a in artifacts) else []),
         ),
         name=lambda a: a.path,
         empty=f"{job_id} has no artifacts",

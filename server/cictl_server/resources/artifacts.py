@@ -86,7 +86,8 @@ class JobArtifactsZipResource:
     def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Replace the artifacts with the files in a zip; an empty body means none.
 
-        Entries may be links, by their Unix mode, to files of the same zip.
+        Entries may be links, by their Unix mode, to files of the same zip. The comment of an entry may be the position of its
+        group in the `artifacts` of the execution, from 1; other comments mean nothing.
         """
         agent_id = req.get_header(words.AGENT_ID) or req.get_param("agent_id") or ""
         principal_of(req).check_agent(agent_id)

@@ -259,11 +259,18 @@ class ChainRecord(Record, frozen=True, kw_only=True):
 
 
 class ArtifactEntry(Record, frozen=True, kw_only=True):
-    """One kept file. Of a link, `link` is the path that it leads to, and `size_bytes` is that of the file at the end."""
+    """One kept file. Of a link, `link` is the path that it leads to, and `size_bytes` is that of the file at the end.
+
+    Attributes:
+        name: What its group in the project file is called.
+        keep_days: How many days after the end of its job it is removed; 0 means with the others of its run.
+    """
 
     path: str
     size_bytes: int
     link: str = ""
+    name: str = ""
+    keep_days: int = 0
 
 
 class ArtifactsRecord(Record, frozen=True, kw_only=True):
@@ -272,12 +279,14 @@ class ArtifactsRecord(Record, frozen=True, kw_only=True):
     Attributes:
         generation: The number of the upload; each has files of its own, so that a new one replaces the old in one commit.
         project: Id of the execution's project, else its name; empty in records of earlier versions.
+        expired: Paths of files that retention has removed while others stay.
     """
 
     number: int
     generation: int = 1
     project: str = ""
     entries: list[ArtifactEntry]
+    expired: list[str] = []
 
     @property
     def bytes(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable
 
 import pytest
@@ -70,3 +72,18 @@ def test_a_job_fails_without_the_artifacts_that_it_requires(
 def test_the_error_of_a_step_wins_over_missing_artifacts(run: RunSteps) -> None:
     job = run("exit 3", artifacts=[ArtifactSpec(paths=["gone"], required=True, when=When.ALWAYS)])
     assert (job.last.exit_code, job.last.error) == (3, "Step 1/1: exit 3: exit status 3")
+
+
+def test_the_zip_names_the_group_of_each_file(run: RunSteps) -> None:
+    """The first group that keeps a file has it, also where a plain pattern stands before; a link may be of another one."""
+    groups = [
+        ArtifactSpec(paths=["logs/*"], when=When.FAILURE),
+        ArtifactSpec(paths=["out/app"], name="brew"),
+        ArtifactSpec(paths=["out/*"]),
+    ]
+    job = run(
+        f"{MAKE}; touch plain; ln -s app out/link", artifact_globs=["plain", "out/app", "logs/*"], artifacts=groups
+    )
+    with zipfile.ZipFile(io.BytesIO(job.archive)) as archive:
+        found = {entry.filename: entry.comment.decode() for entry in archive.infolist()}
+    assert found == {"plain": "", "logs/all": "", "out/app": "2", "out/app.tmp": "3", "out/link": "3"}

@@ -70,7 +70,9 @@ def test_all_as_files(cli: Run, artifacts: dict[str, bytes], tmp_path: Path) -> 
     assert (tmp_path / "out" / "distant").read_bytes() == b"other"
 
 
-@pytest.mark.parametrize("options", [("app", "--all"), ("app", "--prefix", "x"), ("--all", "--prefix", "x")])
+@pytest.mark.parametrize(
+    "options", [("app", "--all"), ("app", "--prefix", "x"), ("--all", "--prefix", "x"), ("--name", "x", "--all")]
+)
 def test_only_one_selection(cli: Run, artifacts: dict[str, bytes], options: tuple[str, ...]) -> None:
     assert cli("jobs", "download", "job-1", *options).code == ExitCode.USAGE
 

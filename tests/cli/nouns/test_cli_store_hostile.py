@@ -44,14 +44,14 @@ class Backup:
     def artifact(self) -> Path:
         return next(self.folder.glob("artifacts/*/*/out/app"))
 
-    def add_entry(self, path: str, **fields: str) -> None:
+    def add_entry(self, path: str, *, link: str = "") -> None:
         """Name a file that was never uploaded in the record of the job's artifacts."""
         number = int(self.job_id.removeprefix("job-"))
 
         def change(tx: Transaction) -> None:
             record = tx.artifacts.find(number)
             assert record is not None
-            entry = ArtifactEntry(path=path, size_bytes=len(SECRET), **fields)
+            entry = ArtifactEntry(path=path, size_bytes=len(SECRET), link=link)
             tx.artifacts.put(
                 ArtifactsRecord(number=number, generation=record.generation, entries=[*record.entries, entry])
             )

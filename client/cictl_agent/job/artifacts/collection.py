@@ -39,12 +39,14 @@ class Found:
 
     Attributes:
         link: For a link that is kept as one, the name of what it leads to, which is kept too. The size is then 0.
+        group: The position, from 1, of its group in the job's `artifacts`; 0 for none.
     """
 
     path: str
     file: Path
     size: int
     link: str = ""
+    group: int = 0
 
 
 def collect(

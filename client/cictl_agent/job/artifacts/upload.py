@@ -65,7 +65,7 @@ def _failed(error: Exception) -> JobFailed:
 
 
 def _write_zip(found: Iterable[Found], archive: IO[bytes], interruption: Interruption) -> None:
-    """Write a zip whose entries keep their permission bits and are links where the files are.
+    """Write a zip whose entries keep their permission bits, are links where the files are, and name the group in the comment.
 
     Raises:
         Interrupted: The order to stop was given.
@@ -76,12 +76,19 @@ def _write_zip(found: Iterable[Found], archive: IO[bytes], interruption: Interru
         for kept in found:
             interruption.check()
             if kept.link:
-                target.writestr(link_entry(kept.path), link_text(kept.path, kept.link))
+                info = link_entry(kept.path)
+                info.comment = _comment(kept)
+                target.writestr(info, link_text(kept.path, kept.link))
                 continue
             info = zipfile.ZipInfo.from_file(kept.file, kept.path, strict_timestamps=False)
             info.compress_type = zipfile.ZIP_DEFLATED
+            info.comment = _comment(kept)
             with kept.file.open("rb") as source, target.open(info, "w") as sink:
                 shutil.copyfileobj(source, sink, 1 << 16)
+
+
+def _comment(kept: Found) -> bytes:
+    return str(kept.group).encode() if kept.group else b""
 
 
 def _send_zip(client: Client, job_id: str, agent_id: str, lease_token: str, archive: IO[bytes]) -> None:

@@ -20,6 +20,7 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
+from cictl.base.job_parts import ArtifactSpec
 from cictl.base.names.artifact_paths import BadArtifactPath, ends_of_links, link_target
 from cictl.wire.artifacts import Artifact, ArtifactData
 from cictl_server.blobs.contract import BLOCK, BadKey, Blob, BlobReader, Blobs, NewFolder
@@ -30,7 +31,7 @@ from cictl_server.services.artifacts.paths import bad_path, check_paths, clean_a
 from cictl_server.services.artifacts.places import artifacts_of, new_generation
 from cictl_server.services.artifacts.removal import FileRemoval
 from cictl_server.services.artifacts.reports import ReportFiles
-from cictl_server.services.artifacts.zips import entry_kind, extract, open_zip, read_link
+from cictl_server.services.artifacts.zips import entry_group, entry_kind, extract, open_zip, read_link
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.limits import check_agent_id
@@ -50,11 +51,18 @@ class Upload:
         paths: All of them, in the order of the upload.
         links: Of those that are links, the path that each leads to.
         ends: Of those that are links, the file at the end.
+        groups: Of those that tell it, the position of their group in the `artifacts` of the job, from 1.
     """
 
     paths: list[str]
     links: dict[str, str] = field(default_factory=dict)
     ends: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, int] = field(default_factory=dict)
+
+    def group_of(self, path: str, job: JobRecord) -> ArtifactSpec:
+        """Return the group of a file; an empty one if it has none."""
+        position = self.groups.get(path, 0)
+        return job.artifacts[position - 1] if 0 < position <= len(job.artifacts) else ArtifactSpec()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,7 +281,8 @@ class ArtifactService:
         ends = ends_of_links(links, set(paths) - links.keys())
         if lost := next((path for path in links if path not in ends), ""):
             raise bad_path(lost, "it is a link to what is not among the artifacts")
-        return Upload(paths=paths, links=links, ends=ends)
+        groups = {path: entry_group(info) for info, path in zip(entries, paths, strict=True)}
+        return Upload(paths=paths, links=links, ends=ends, groups=groups)
 
     def _target(self, job_id: str, link: str, text: str) -> str:
         """Return the path that a link leads to, as `_names` gives it."""
@@ -314,7 +323,13 @@ class ArtifactService:
             # The names were checked, but a disk may take two of them for one, or allow shorter ones only.
             raise bad_path(error.key, error.reason) from error
         entries = [
-            ArtifactEntry(path=path, size_bytes=sizes[upload.ends.get(path, path)], link=upload.links.get(path, ""))
+            ArtifactEntry(
+                path=path,
+                size_bytes=sizes[upload.ends.get(path, path)],
+                link=upload.links.get(path, ""),
+                name=(group := upload.group_of(path, job)).name,
+                keep_days=group.keep_days,
+            )
             for path in upload.paths
         ]
         try:
@@ -354,6 +369,8 @@ def _artifact(job_id: str, entry: ArtifactEntry, *, id_: int) -> Artifact:
         url=f"/artifacts/{quote(job_id)}/{quote(entry.path)}",
         size_bytes=entry.size_bytes,
         link=entry.link,
+        name=entry.name,
+        keep_days=entry.keep_days,
     )
 
 

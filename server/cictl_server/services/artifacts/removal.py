@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cictl_server.blobs.contract import Blobs, BlobsAway
@@ -32,7 +32,14 @@ class FileRemoval:
 
     def remove(self, prefixes: Iterable[str]) -> None:
         """Remove all files below *prefixes*. Where they can't be reached now, the sweep removes them some day."""
+        self._try(lambda: self.blobs.delete_below(prefixes))
+
+    def remove_files(self, keys: Iterable[str]) -> None:
+        """Remove single files in the same way."""
+        self._try(lambda: self.blobs.delete(keys))
+
+    def _try(self, remove: Callable[[], None]) -> None:
         try:
-            self.blobs.delete_below(prefixes)
+            remove()
         except BlobsAway as error:
             logger.warning("files not removed yet: %s", error)

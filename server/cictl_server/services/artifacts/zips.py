@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import struct
 import zipfile
@@ -20,6 +21,7 @@ _LONGEST_LINK = 4096
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """The standard library unpacks any other one, bzip2 and LZMA, block by block of the zip, whatever that makes of memory: 566 bytes
 that say they are 10 take a gigabyte."""
+_POSITION = re.compile(rb"[1-9][0-9]{0,5}")
 _DAMAGED = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
@@ -65,6 +67,11 @@ def open_zip(spool: IO[bytes], limits: ArtifactLimits) -> zipfile.ZipFile:
 def entry_kind(info: zipfile.ZipInfo) -> int:
     """Return the kind of file in an entry, as `stat.S_IFMT` has it; a zip without modes has regular files only."""
     return stat.S_IFMT(info.external_attr >> 16) or stat.S_IFREG
+
+
+def entry_group(info: zipfile.ZipInfo) -> int:
+    """Return the position that the comment of an entry tells; 0 for none."""
+    return int(info.comment) if _POSITION.fullmatch(info.comment) else 0
 
 
 def read_link(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str) -> str:

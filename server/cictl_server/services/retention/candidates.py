@@ -13,6 +13,7 @@ from cictl.wire.jobs import JobStatus
 from cictl.wire.retention import RetentionPolicy
 from cictl_server.services.history.needed_files import restored_ids
 from cictl_server.services.history.past_runs import deciding
+from cictl_server.services.retention.expiring import expired_artifacts
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import ArtifactsRecord, JobRecord
 
@@ -32,15 +33,17 @@ class Candidate:
         jobs: The executions of a whole run that goes; else empty.
         logs: Executions whose logs go.
         artifacts: The artifacts that go, by execution.
+        expired: The same for files that go while others of their execution may stay.
     """
 
     jobs: list[JobRecord] = field(default_factory=list)
     logs: list[JobRecord] = field(default_factory=list)
     artifacts: list[ArtifactsRecord] = field(default_factory=list)
+    expired: list[ArtifactsRecord] = field(default_factory=list)
 
     @property
     def bytes(self) -> int:
-        return sum(job.log_size for job in self.logs) + sum(artifacts.bytes for artifacts in self.artifacts)
+        return sum(job.log_size for job in self.logs) + sum(record.bytes for record in [*self.artifacts, *self.expired])
 
 
 def is_settled(view: View, jobs: list[JobRecord]) -> bool:
@@ -56,7 +59,8 @@ def is_settled(view: View, jobs: list[JobRecord]) -> bool:
 class Walk:
     """One walk over all runs.
 
-    The newest success of each branch stays, and so do the runs whose artifacts an unfinished execution restores.
+    The newest success of each branch stays, but for files whose project file says how long they are kept. So do the runs
+    whose artifacts an unfinished execution restores.
     """
 
     def __init__(self, store: Store, policies: Policies, *, now: datetime) -> None:
@@ -105,15 +109,20 @@ class Walk:
         project = facts.project_id or facts.project
         place = self._runs[project, facts.pipeline_id]
         self._runs[project, facts.pipeline_id] += 1
-        if self._is_newest_success(run) or not is_settled(view, run) or any(job.id in self._wanted for job in run):
+        is_newest_success = self._is_newest_success(run)
+        if not is_settled(view, run) or any(job.id in self._wanted for job in run):
             return None
+        expired = expired_artifacts(view, run, now=self._now)
+        if is_newest_success:
+            return Candidate(expired=expired) if expired else None
         policy = self._policies(facts.project_id)
         age = self._now - max(job.finished or job.created for job in run)
         if (policy.keep_runs and place >= policy.keep_runs) or _is_past(age, policy.keep_days):
             return Candidate(jobs=run, logs=_logs(run), artifacts=_artifacts(view, run))
         artifacts = _artifacts(view, run) if _is_past(age, policy.artifact_days) else []
         logs = _logs(run) if _is_past(age, policy.log_days) else []
-        return Candidate(logs=logs, artifacts=artifacts) if logs or artifacts else None
+        expired = [] if artifacts else expired  # those go with the others
+        return Candidate(logs=logs, artifacts=artifacts, expired=expired) if logs or artifacts or expired else None
 
     def _is_newest_success(self, run: list[JobRecord]) -> bool:
         facts = run[-1].facts

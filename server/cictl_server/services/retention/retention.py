@@ -22,6 +22,7 @@ from cictl_server.services.core.deeds import note_details
 from cictl_server.services.jobs.removal import RemovalService
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.retention.candidates import Candidate, Walk, is_settled
+from cictl_server.services.retention.expiring import without_expired
 from cictl_server.services.retention.policies import PolicyService
 from cictl_server.services.retention.sweep import Sweep
 from cictl_server.store.contract import Store, Transaction
@@ -104,7 +105,8 @@ class RetentionService:
 
     def _remove(self, candidate: Candidate) -> bool:
         """Remove one candidate, and tell whether it was still free to go."""
-        numbers = {job.number for job in [*candidate.jobs, *candidate.logs]} | {a.number for a in candidate.artifacts}
+        numbers = {job.number for job in (*candidate.jobs, *candidate.logs)}
+        numbers |= {record.number for record in (*candidate.artifacts, *candidate.expired)}
 
         def remove(tx: Transaction) -> bool:
             jobs = [job for number in sorted(numbers) if (job := tx.jobs.find(number)) is not None]
@@ -122,7 +124,9 @@ class RetentionService:
         """Remove logs and artifacts of executions that stay. Their records say so; the files go after the commit."""
         now = self.clock()
         without_log = {job.number for job in candidate.logs}
+        left = self._left(tx, candidate.expired)
         without_artifacts = {artifacts.number for artifacts in candidate.artifacts}
+        without_artifacts |= {artifacts.number for artifacts in left if not artifacts.entries}
         for job in jobs:
             tx.jobs.put(
                 msgspec.structs.replace(
@@ -134,12 +138,26 @@ class RetentionService:
             )
         for number in without_artifacts:
             tx.artifacts.delete(number)
-        tx.after_commit(lambda: self._delete_files(candidate.logs, candidate.artifacts))
+        for record in left:
+            if record.entries:
+                tx.artifacts.put(record)
+        tx.after_commit(lambda: self._delete_files(candidate))
 
-    def _delete_files(self, logs: list[JobRecord], artifacts: list[ArtifactsRecord]) -> None:
-        for job in logs:
+    def _left(self, tx: Transaction, expired: list[ArtifactsRecord]) -> list[ArtifactsRecord]:
+        """Return what stays of artifacts of which some go."""
+        found = [(tx.artifacts.find(record.number), record) for record in expired]
+        return [without_expired(record, gone) for record, gone in found if record is not None]
+
+    def _delete_files(self, candidate: Candidate) -> None:
+        for job in candidate.logs:
             self.logs.delete(job.log_name)
-        self.files.remove([artifacts_of(self.files.blobs, record) for record in artifacts])
+        self.files.remove([artifacts_of(self.files.blobs, record) for record in candidate.artifacts])
+        self.files.remove_files(
+            artifacts_of(self.files.blobs, record) + entry.path
+            for record in candidate.expired
+            for entry in record.entries
+            if not entry.link
+        )
 
     def _remove_old_logs(self, stopping: threading.Event) -> None:
         """Remove logs that no record names: a kill between a commit and the removal of its files leaves them."""
@@ -163,6 +181,6 @@ def _counted(counts: RetentionCounts, candidate: Candidate) -> RetentionCounts:
         runs=counts.runs + bool(candidate.jobs),
         jobs=counts.jobs + len(candidate.jobs),
         logs=counts.logs + len(candidate.logs),
-        artifacts=counts.artifacts + sum(len(record.entries) for record in candidate.artifacts),
+        artifacts=counts.artifacts + sum(len(record.entries) for record in [*candidate.artifacts, *candidate.expired]),
         bytes=counts.bytes + candidate.bytes,
     )

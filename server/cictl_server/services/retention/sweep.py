@@ -14,6 +14,7 @@ from cictl_server.blobs.contract import Blob, Blobs, BlobsAway
 from cictl_server.services.artifacts.places import ARTIFACTS, REPORTS, artifacts_of, reports_of
 from cictl_server.services.projects.icons import ICONS, icon_of
 from cictl_server.store.contract import Store, View
+from cictl_server.store.records import ArtifactsRecord
 
 logger = logging.getLogger(__name__)
 
@@ -76,11 +77,16 @@ class Sweep:
         area, number = match["area"], int(match["number"] or 0)
         if area == ARTIFACTS:
             record = view.artifacts.find(number)
-            return record is not None and key.startswith(artifacts_of(self._blobs, record))
+            return record is not None and _is_kept(key, artifacts_of(self._blobs, record), record)
         if area == REPORTS:
             job = view.jobs.find(number)
             return job is not None and job.test_summary is not None and key.startswith(reports_of(self._blobs, job))
         return view.projects.find(number) is not None and key == icon_of(self._blobs, number)
+
+
+def _is_kept(key: str, prefix: str, record: ArtifactsRecord) -> bool:
+    # The name is compared with those that went, because a disk may spell the names of those that stay in another way.
+    return key.startswith(prefix) and (not record.expired or key.removeprefix(prefix) not in record.expired)
 
 
 def _folder(blob: Blob) -> str:
