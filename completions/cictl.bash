@@ -3,7 +3,7 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs runs retention secrets login logout whoami tokens audit vault update server api store context completion version"
+        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs runs tests retention secrets login logout whoami tokens audit vault update server api store context completion version"
         options="--version -y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -409,6 +409,36 @@ _cictl_node() {
         options="-o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="runs" repeated=""
+        ;;
+    "cictl tests")
+        commands="list flaky slow show"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl tests list")
+        commands=""
+        options="--project --pipeline --limit -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--project --pipeline --limit -o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl tests flaky")
+        commands=""
+        options="--project --pipeline --limit -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--project --pipeline --limit -o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl tests slow")
+        commands=""
+        options="--project --pipeline --limit -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--project --pipeline --limit -o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl tests show")
+        commands=""
+        options="--project --pipeline -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--project --pipeline -o --output --query --server --context --ca-file"
+        arguments="-" repeated=""
         ;;
     "cictl retention")
         commands="show set preview run"

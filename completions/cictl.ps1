@@ -18,6 +18,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
                 , @('jobs', 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.');
                 , @('runs', 'Runs: list show summary watch cancel rerun pin unpin.');
+                , @('tests', 'Tests over time: list show flaky slow.');
                 , @('retention', 'How long runs, logs and artifacts are kept: show set preview run.');
                 , @('secrets', 'Secrets that the server keeps for jobs: list set remove rotate-key.');
                 , @('login', 'Log in to a server, and use it from now on.');
@@ -1371,6 +1372,103 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--help', 'Show this message and exit.');)
             valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('runs')
+            repeated = ''
+        }
+        'cictl tests' = @{
+            commands = @(
+                , @('list', 'List tests with how they went so far, by project, pipeline and name.');
+                , @('flaky', 'List tests that passed and failed on one commit within 14 days.');
+                , @('slow', 'List the tests that take longest on average.');
+                , @('show', 'Show how one test went so far, in each job that tries it.');)
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl tests list' = @{
+            commands = @()
+            options = @(
+                , @('--project', 'Only this project''s.');
+                , @('--pipeline', 'Only this pipeline''s.');
+                , @('--limit', 'How many. [default: 100; 1<=x<=1000]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--project', '--pipeline', '--limit', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl tests flaky' = @{
+            commands = @()
+            options = @(
+                , @('--project', 'Only this project''s.');
+                , @('--pipeline', 'Only this pipeline''s.');
+                , @('--limit', 'How many. [default: 100; 1<=x<=1000]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--project', '--pipeline', '--limit', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl tests slow' = @{
+            commands = @()
+            options = @(
+                , @('--project', 'Only this project''s.');
+                , @('--pipeline', 'Only this pipeline''s.');
+                , @('--limit', 'How many. [default: 20; 1<=x<=1000]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--project', '--pipeline', '--limit', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl tests show' = @{
+            commands = @()
+            options = @(
+                , @('--project', 'Only this project''s.');
+                , @('--pipeline', 'Only this pipeline''s.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--project', '--pipeline', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('')
             repeated = ''
         }
         'cictl retention' = @{

@@ -4,7 +4,7 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll.' 'projects:Projects: list show import reload set delete icon.' 'pipelines:Pipelines: list show run preview source-refs eligible-agents version.' 'chains:Chains: list show run preview source-refs eligible-agents.' 'jobs:Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' 'runs:Runs: list show summary watch cancel rerun pin unpin.' 'retention:How long runs, logs and artifacts are kept: show set preview run.' 'secrets:Secrets that the server keeps for jobs: list set remove rotate-key.' 'login:Log in to a server, and use it from now on.' 'logout:Forget a server'\''s token.' 'whoami:Show whom the server takes you for.' 'tokens:Who may do what: list create revoke rotate.' 'audit:Who did what on the server: list verify.' 'vault:Vaults that jobs take secrets from: list add delete test.' 'update:Versions of the server: check tags status apply rollback.' 'server:The server itself: restart.' 'api:Call the API itself, as it is.' 'store:The server'\''s data: check backup restore copy compact export.' 'context:Named servers: list use set delete show.' 'completion:Completion in a shell: show install.' 'version:Show the version of cictl.')
+        commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll.' 'projects:Projects: list show import reload set delete icon.' 'pipelines:Pipelines: list show run preview source-refs eligible-agents version.' 'chains:Chains: list show run preview source-refs eligible-agents.' 'jobs:Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.' 'runs:Runs: list show summary watch cancel rerun pin unpin.' 'tests:Tests over time: list show flaky slow.' 'retention:How long runs, logs and artifacts are kept: show set preview run.' 'secrets:Secrets that the server keeps for jobs: list set remove rotate-key.' 'login:Log in to a server, and use it from now on.' 'logout:Forget a server'\''s token.' 'whoami:Show whom the server takes you for.' 'tokens:Who may do what: list create revoke rotate.' 'audit:Who did what on the server: list verify.' 'vault:Vaults that jobs take secrets from: list add delete test.' 'update:Versions of the server: check tags status apply rollback.' 'server:The server itself: restart.' 'api:Call the API itself, as it is.' 'store:The server'\''s data: check backup restore copy compact export.' 'context:Named servers: list use set delete show.' 'completion:Completion in a shell: show install.' 'version:Show the version of cictl.')
         options=('--version:Show the version and exit.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context --ca-file"
         arguments=() repeated=""
@@ -410,6 +410,36 @@ _cictl_node() {
         options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context --ca-file"
         arguments=(runs) repeated=""
+        ;;
+    "cictl tests")
+        commands=('list:List tests with how they went so far, by project, pipeline and name.' 'flaky:List tests that passed and failed on one commit within 14 days.' 'slow:List the tests that take longest on average.' 'show:Show how one test went so far, in each job that tries it.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context --ca-file"
+        arguments=() repeated=""
+        ;;
+    "cictl tests list")
+        commands=()
+        options=('--project:Only this project'\''s.' '--pipeline:Only this pipeline'\''s.' '--limit:How many. [default: 100; 1<=x<=1000]' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--project --pipeline --limit -o --output --query --server --context --ca-file"
+        arguments=() repeated=""
+        ;;
+    "cictl tests flaky")
+        commands=()
+        options=('--project:Only this project'\''s.' '--pipeline:Only this pipeline'\''s.' '--limit:How many. [default: 100; 1<=x<=1000]' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--project --pipeline --limit -o --output --query --server --context --ca-file"
+        arguments=() repeated=""
+        ;;
+    "cictl tests slow")
+        commands=()
+        options=('--project:Only this project'\''s.' '--pipeline:Only this pipeline'\''s.' '--limit:How many. [default: 20; 1<=x<=1000]' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--project --pipeline --limit -o --output --query --server --context --ca-file"
+        arguments=() repeated=""
+        ;;
+    "cictl tests show")
+        commands=()
+        options=('--project:Only this project'\''s.' '--pipeline:Only this pipeline'\''s.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--project --pipeline -o --output --query --server --context --ca-file"
+        arguments=(-) repeated=""
         ;;
     "cictl retention")
         commands=('show:Show how long runs, their logs and their artifacts are kept.' 'set:Change how long things are kept; what is not named stays as it is.' 'preview:Show what would go now.' 'run:Remove now what the limits say, instead of within the hour.')

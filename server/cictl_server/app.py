@@ -113,6 +113,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/runs/{run}/rerun", runs.RunRerunResource),
     Route("/api/v1/runs/{run}/pin", retention.RunPinResource, "pin"),
     Route("/api/v1/runs/{run}/unpin", retention.RunPinResource, "unpin"),
+    Route("/api/v1/tests", reports.TestsResource),
     Route("/api/v1/secrets", secrets.SecretsResource),
     Route("/api/v1/secrets/rotate-key", secrets.SecretsKeyResource),
     Route("/api/v1/secrets/{secret_id}", secrets.SecretResource),

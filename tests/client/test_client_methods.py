@@ -74,6 +74,7 @@ from cictl.wire.retention import RetentionChange, RetentionCounts, RetentionPoli
 from cictl.wire.runs import Run, RunCounts, RunList, RunRerunResponse, RunStatus, RunSummary
 from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret, SecretList, SecretRequest, SecretResponse
 from cictl.wire.server import Health, RuntimeState, ServerInfo, ServerInstance, ServerList
+from cictl.wire.tests import TestList
 from cictl.wire.updates import (
     Restarting,
     ServerUpdates,
@@ -170,6 +171,7 @@ RERUN_OF_RUN = RunRerunResponse(
     counts=RunCounts(queued=1),
     job_execution_ids=["job-2"],
 )
+TESTS = TestList(tests=[], next_cursor="k")
 SECRET = Secret(id=3, name="deploy", created_utc=datetime.now(UTC), updated_utc=datetime.now(UTC))
 UNSET = DeletedSecret(deleted=True, id=3, name="deploy")
 ROTATED = RotatedKey(key_id="0a1b2c3d", secrets=2)
@@ -425,6 +427,7 @@ CASES = [
         b'{"only_failed":true}\n',
     ),
     case("pin_run", "POST /api/v1/runs/41/unpin", PIN, lambda c: c.pin_run("41", pinned=False), PIN, b"{}"),
+    case("list_tests", "GET /api/v1/tests", TESTS, lambda c: c.list_tests(flaky=True), TESTS),
     case("list_secrets", "GET /api/v1/secrets", SecretList(secrets=[SECRET]), Client.list_secrets, [SECRET]),
     case(
         "set_secret",

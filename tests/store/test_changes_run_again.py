@@ -35,6 +35,7 @@ pipelines/test_projects.py::test_a_project_without_a_ref_follows_the_default_bra
 retention/test_retention.py
 runs/test_run_changes.py
 runs/test_run_lists.py
+runs/test_test_stories.py
 secrets/test_own_secrets.py
 secrets/test_recall.py
 secrets/test_vault_answers.py

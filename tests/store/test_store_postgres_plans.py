@@ -15,7 +15,7 @@ from cictl_testing.stores.reopening import open_postgres_store
 
 from cictl.wire.jobs import JobStatus
 from cictl.wire.runs import RunStatus
-from cictl_server.store.contract import RunFilter, Transaction, View
+from cictl_server.store.contract import RunFilter, TestFilter, Transaction, View
 from cictl_server.store.postgres.session import Session
 from cictl_server.store.postgres.store import PostgresStore
 
@@ -47,6 +47,12 @@ _RUN_PLACES = (
     """ FROM unnest(ARRAY['["","",""]', '["shop","",""]', '["shop","build",""]', '["shop","","main"]']) AS place, """
     f"{_NUMBERS}"
 )
+_TESTS = (
+    "INSERT INTO tests SELECT 'key ' || number, 'shop', 'p' || number %% 5, 'test ' || number, number %% 5000 = 7, number,"
+    " json_build_object('key', 'key ' || number, 'name', 'test ' || number, 'seen', '2026-03-01T12:00:00Z',"
+    " 'project', 'shop', 'pipeline', 'p' || number %% 5, 'suite', repeat('z', 300))"
+    f" FROM {_NUMBERS}"
+)
 
 Look = Callable[[View], Any]
 FAILED_OR_ACTIVE = frozenset({RunStatus.FAILED, RunStatus.RUNNING, RunStatus.QUEUED})
@@ -62,6 +68,7 @@ def filled(postgres: Postgres) -> Iterator[tuple[str, PostgresStore]]:
             connection.execute(_FINISHED_JOBS.encode(), (FINISHED,))
             connection.execute(_RUNS.encode(), (FINISHED,))
             connection.execute(_RUN_PLACES.encode(), (FINISHED,))
+            connection.execute(_TESTS.encode(), (FINISHED,))
             connection.execute("INSERT INTO last_ids VALUES ('jobs', %s)", (FINISHED,))
         store.write(put_unfinished)
         with psycopg.connect(url, autocommit=True) as connection:
@@ -129,6 +136,14 @@ def put_unfinished(tx: Transaction) -> None:
         pytest.param(
             lambda view: next(view.runs.newest_first(RunFilter(project="new")), None), id="runs of a new project"
         ),
+        pytest.param(lambda view: next(view.tests.in_order(TestFilter())), id="the first test"),
+        pytest.param(
+            lambda view: next(view.tests.in_order(TestFilter(project="shop", pipeline="p3"))), id="tests of a pipeline"
+        ),
+        pytest.param(lambda view: next(view.tests.in_order(TestFilter(is_flaky=True))), id="flaky tests"),
+        pytest.param(lambda view: next(view.tests.slowest_first(TestFilter(project="shop"))), id="slow tests"),
+        pytest.param(lambda view: view.tests.named("test 77"), id="a test by its name"),
+        pytest.param(lambda view: view.tests.find_all(["key 77", "key 78"]), id="tests by their keys"),
         pytest.param(lambda view: view.tokens.with_digest("d"), id="a token"),
         pytest.param(lambda view: view.tokens.count(), id="whether there are tokens"),
         pytest.param(lambda view: view.settings.find("k"), id="a setting"),

@@ -64,6 +64,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.",
     ),
     "runs": CommandEntry("cictl.cli.commands.runs", "app", "Runs: list show summary watch cancel rerun pin unpin."),
+    "tests": CommandEntry("cictl.cli.commands.tests", "app", "Tests over time: list show flaky slow."),
     "retention": CommandEntry(
         "cictl.cli.commands.retention", "app", "How long runs, logs and artifacts are kept: show set preview run."
     ),

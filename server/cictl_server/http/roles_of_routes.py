@@ -105,6 +105,7 @@ ROLES: Mapping[str, Access] = {
     "POST /api/v1/runs/{run}/rerun": OPERATOR,
     "POST /api/v1/runs/{run}/pin": OPERATOR,
     "POST /api/v1/runs/{run}/unpin": OPERATOR,
+    "GET /api/v1/tests": VIEWER,
     "GET /api/v1/secrets": VIEWER,
     "POST /api/v1/secrets": ADMIN,
     "POST /api/v1/secrets/rotate-key": ADMIN,
@@ -170,6 +171,7 @@ ACROSS_PROJECTS = frozenset(
         "GET /api/v1/jobs",
         "GET /api/v1/projects",
         "GET /api/v1/runs",
+        "GET /api/v1/tests",
     }
 )
 """Routes of no single project that a token bound to projects may use: what they tell of others is left out."""

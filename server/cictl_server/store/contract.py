@@ -15,7 +15,7 @@ transactions, typed records and claims, but no files or locks: TinyDB with a jou
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -42,6 +42,7 @@ from cictl_server.store.records import (
     VaultConnectionRecord,
 )
 from cictl_server.store.run_records import RunRecord
+from cictl_server.store.tried import TriedTest
 
 R = TypeVar("R", bound=msgspec.Struct)
 K = TypeVar("K", int, str)
@@ -290,6 +291,45 @@ class Runs(Table[int, RunRecord]):
         """
 
 
+@dataclass(frozen=True, kw_only=True)
+class TestFilter:
+    """Which tests are looked for; an empty field takes all. The id of a *pipeline* says nothing without its *project*."""
+
+    __test__ = False
+
+    project: str = ""
+    pipeline: str = ""
+    is_flaky: bool = False
+
+    def __post_init__(self) -> None:
+        assert self.project or not self.pipeline, "the id of a pipeline says nothing without its project"
+
+
+class Tests(Table[str, TriedTest]):
+    """Tests by their keys. The cost of a look-up depends on what is taken of it, never on how much is stored."""
+
+    __test__ = False
+
+    @abstractmethod
+    def find_all(self, keys: Collection[str]) -> dict[str, TriedTest]:
+        """Return those of *keys* that there are."""
+
+    @abstractmethod
+    def in_order(self, where: TestFilter, *, after: TriedTest | None = None) -> Iterator[TriedTest]:
+        """Yield the tests that *where* takes by ascending `order` (byte order), those above that of *after*; lazily."""
+
+    @abstractmethod
+    def slowest_first(self, where: TestFilter) -> Iterator[TriedTest]:
+        """Yield the tests that *where* takes by descending `slowness`, and then descending key; lazily.
+
+        Flaky ones are found among the others, at the price of those.
+        """
+
+    @abstractmethod
+    def named(self, name: str) -> list[TriedTest]:
+        """Return the tests with this name, by ascending `order`."""
+
+
 class Tokens(NumberedTable[TokenRecord]):
     @abstractmethod
     def with_digest(self, digest: str) -> TokenRecord | None:
@@ -313,6 +353,7 @@ class View(ABC):
 
     jobs: Jobs
     runs: Runs
+    tests: Tests
     agents: Table[str, AgentRecord]
     projects: NumberedTable[ProjectRecord]
     pipelines: Pipelines

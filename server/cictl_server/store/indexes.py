@@ -1,8 +1,8 @@
-"""Indexes of job executions and of runs, in memory: built at the opening and updated with each change."""
+"""Indexes of job executions, runs and tests, in memory: built at the opening and updated with each change."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from datetime import datetime
 from heapq import merge
@@ -17,6 +17,7 @@ from cictl.wire.requirements import required_tools
 from cictl.wire.runs import RunStatus
 from cictl_server.store.records import JobRecord
 from cictl_server.store.run_records import Place, RunRecord
+from cictl_server.store.tried import Order, TriedTest
 
 Signature = tuple[tuple[str, str], ...]
 """The sorted requirements of an execution."""
@@ -221,6 +222,62 @@ class RunIndex:
         groups = [self._of_status.get((place, status)) for status in statuses] or [self._of_place.get(place)]
         limit = None if before is None else before - 1
         return merge(*(group.irange(maximum=limit, reverse=True) for group in groups), reverse=True)
+
+
+class TestIndex:
+    """The tests in their order, the flaky ones apart; the slowest of each place; those of each name."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self._all: SortedList[Order] = SortedList()
+        self._flaky: SortedList[Order] = SortedList()
+        self._slow: defaultdict[tuple[str, str], SortedList[tuple[float, str]]] = defaultdict(SortedList)
+        self._named: defaultdict[str, set[str]] = defaultdict(set)
+
+    def change(self, before: TriedTest | None, after: TriedTest | None) -> None:
+        """Update the indexes for one test that changes from *before* to *after*; None means absent."""
+        if before and after and _place_of_test(before) == _place_of_test(after):
+            return
+        if before is not None:
+            self._all.remove(before.order)
+            if before.flaky:
+                self._flaky.remove(before.order)
+            for place in _places_of_test(before):
+                self._slow[place].remove((before.slowness, before.key))
+            self._named[before.name].discard(before.key)
+        if after is not None:
+            self._all.add(after.order)
+            if after.flaky:
+                self._flaky.add(after.order)
+            for place in _places_of_test(after):
+                self._slow[place].add((after.slowness, after.key))
+            self._named[after.name].add(after.key)
+
+    def in_order(self, project: str, pipeline: str, is_flaky: bool, after: TriedTest | None) -> Iterator[str]:
+        """Yield the keys of the project's or the pipeline's tests, those above *after*; lazily."""
+        begin: Order = (project, pipeline, "", "")
+        tests = self._flaky if is_flaky else self._all
+        for order in tests.irange(minimum=max(begin, after.order) if after else begin):
+            if (project and order[0] != project) or (pipeline and order[1] != pipeline):
+                return
+            if after is None or order > after.order:
+                yield order[3]
+
+    def slowest_first(self, project: str, pipeline: str) -> Iterator[str]:
+        """Yield the keys of the project's or the pipeline's tests by descending slowness."""
+        return (key for _, key in reversed(self._slow.get((project, pipeline), SortedList())))
+
+    def named(self, name: str) -> set[str]:
+        return self._named.get(name, set())
+
+
+def _place_of_test(test: TriedTest) -> tuple[Order, bool, float]:
+    return test.order, test.flaky, test.slowness
+
+
+def _places_of_test(test: TriedTest) -> set[tuple[str, str]]:
+    return {("", ""), (test.project, ""), (test.project, test.pipeline)}
 
 
 def _queued_tools(job: JobRecord | None) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -29,12 +29,14 @@ from cictl_server.store.contract import (
     StoreCorrupt,
     StoreFigures,
     Table,
+    TestFilter,
+    Tests,
     Tokens,
     Transaction,
     View,
 )
 from cictl_server.store.engine import COMPACTION_BYTES, Change, Engine
-from cictl_server.store.indexes import JobIndex, NameCounts, RunIndex
+from cictl_server.store.indexes import JobIndex, NameCounts, RunIndex, TestIndex
 from cictl_server.store.records import (
     AgentRecord,
     AnswerRecord,
@@ -50,6 +52,7 @@ from cictl_server.store.records import (
 )
 from cictl_server.store.run_records import RunRecord
 from cictl_server.store.table import EngineDB
+from cictl_server.store.tried import TriedTest
 
 R = TypeVar("R", bound=msgspec.Struct)
 T = TypeVar("T")
@@ -321,6 +324,39 @@ class _Runs(_Checked[RunRecord], Runs):
         self._index.change(before, after)
 
 
+class _Tests(_Named[TriedTest], Tests):
+    def __init__(self, engine: Engine) -> None:
+        self._index = TestIndex()
+        super().__init__(engine, "tests", TriedTest, key=lambda test: test.key)
+        for document in engine.tables.get("tests", {}).values():
+            self._index.change(None, self._decoder.decode(document))
+        engine.observe(self._follow_tests)
+
+    def find_all(self, keys: Collection[str]) -> dict[str, TriedTest]:
+        return {key: test for key in keys if (test := self.find(key)) is not None}
+
+    def in_order(self, where: TestFilter, *, after: TriedTest | None = None) -> Iterator[TriedTest]:
+        return self._get_all(self._index.in_order(where.project, where.pipeline, where.is_flaky, after))
+
+    def slowest_first(self, where: TestFilter) -> Iterator[TriedTest]:
+        found = self._get_all(self._index.slowest_first(where.project, where.pipeline))
+        return (test for test in found if test.flaky or not where.is_flaky)
+
+    def named(self, name: str) -> list[TriedTest]:
+        return sorted(self._get_all(self._index.named(name)), key=lambda test: test.order)
+
+    def _get_all(self, keys: Iterable[str]) -> Iterator[TriedTest]:
+        return self._rows.get_all(self._numbers[key] for key in keys)
+
+    def _follow_tests(self, change: Change) -> None:
+        table, _, before, after = change
+        if table == self._name:
+            self._index.change(
+                None if before is None else self._decoder.decode(before),
+                None if after is None else self._decoder.decode(after),
+            )
+
+
 class _Tokens(_Numbered[TokenRecord], Tokens):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine, "tokens", TokenRecord, key=lambda token: token.id)
@@ -369,6 +405,7 @@ class _Transaction(Transaction):
     def __init__(self, engine: Engine) -> None:
         self.jobs = _Jobs(engine)
         self.runs = _Runs(engine)
+        self.tests = _Tests(engine)
         self.agents = _Named(engine, "agents", AgentRecord, key=lambda agent: agent.agent_id)
         self.projects = _Numbered(engine, "projects", ProjectRecord, key=lambda project: project.id)
         self.pipelines = _Pipelines(engine)

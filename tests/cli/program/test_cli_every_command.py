@@ -97,6 +97,9 @@ ROWS = [
     Row("runs list", "runs list --pipeline nothing"),
     Row("runs pin @last", "runs pin nothing", writes=True),
     Row("runs unpin @last", "runs unpin nothing", writes=True),
+    Row("tests list", "tests list --project nothing"),
+    Row("tests flaky", "tests flaky --pipeline nothing"),
+    Row("tests slow", "tests slow --project nothing"),
     Row("retention show"),
     Row("retention set --project shop --keep-runs 5", "retention set --project nothing --keep-runs 5", writes=True),
     Row("retention preview"),
@@ -123,6 +126,7 @@ ROWS = [
 ]
 
 ELSEWHERE = {
+    "tests show": "needs a report: tests/cli/nouns/test_cli_tests.py",
     **{
         f"runs {verb}": "needs a run: tests/cli/nouns/test_cli_runs.py"
         for verb in ("show", "summary", "watch", "cancel", "rerun")

@@ -114,6 +114,7 @@ POST   /api/v1/runs/{run}/cancel                             operator  -    name
 POST   /api/v1/runs/{run}/rerun                              operator  -    named  -
 POST   /api/v1/runs/{run}/pin                                operator  -    named  -
 POST   /api/v1/runs/{run}/unpin                              operator  -    named  -
+GET    /api/v1/tests                                         viewer    -    any    -
 GET    /api/v1/secrets                                       viewer    -    -      -
 POST   /api/v1/secrets                                       admin     -    -      -
 POST   /api/v1/secrets/rotate-key                            admin     -    -      -

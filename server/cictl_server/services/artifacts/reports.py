@@ -17,6 +17,7 @@ from cictl_server.blobs.contract import Blob, BlobMissing, Blobs, read_whole
 from cictl_server.errors import NotFound, no_agent_id
 from cictl_server.services.artifacts.places import new_generation, reports_of
 from cictl_server.services.artifacts.removal import FileRemoval
+from cictl_server.services.artifacts.stories import TestStories
 from cictl_server.services.core.bounds import Bounds, bounded
 from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.fleet.presence import PresenceBook
@@ -74,6 +75,7 @@ def _encoded(content: msgspec.Struct) -> IO[bytes]:
 class ReportService:
     files: ReportFiles
     removal: FileRemoval
+    stories: TestStories
     store: Store
     presence: PresenceBook
     masks: Masks
@@ -102,6 +104,7 @@ class ReportService:
         report = bounded(report, _KEPT)
         summary = TestSummary(total=report.total, passed=report.passed, failed=report.failed, skipped=report.skipped)
         self._replace(job, report, summary, sender)
+        self.stories.note(job, report, now=self.clock())
         self.presence.touch(request.agent_id)
         return report
 

@@ -34,6 +34,7 @@ class Retention:
             removal=jobs.removal,
             logs=logs.book,
             files=artifacts.removal,
+            stories=artifacts.stories,
             sweep=sweep,
             clock=core.clock,
             trail=audit.trail,

@@ -17,6 +17,7 @@ from cictl.wire.retention import RetentionCounts
 from cictl_server.errors import Conflict
 from cictl_server.services.artifacts.places import artifacts_of
 from cictl_server.services.artifacts.removal import FileRemoval
+from cictl_server.services.artifacts.stories import TestStories
 from cictl_server.services.audit.trail import Trail
 from cictl_server.services.core.deeds import note_details
 from cictl_server.services.jobs.removal import RemovalService
@@ -48,6 +49,7 @@ class RetentionService:
     removal: RemovalService
     logs: LogBook
     files: FileRemoval
+    stories: TestStories
     sweep: Sweep
     clock: Clock
     trail: Trail
@@ -80,6 +82,7 @@ class RetentionService:
         try:
             gone = self._work(lambda: stopping.wait(_STEP_PAUSE_SECONDS))
             self._remove_old_logs(stopping)
+            self.stories.forget_old(stopping)
             self.sweep.run_if_due(stopping)
         finally:
             self._turn.release()

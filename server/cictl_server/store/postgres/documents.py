@@ -127,8 +127,10 @@ class Documents(Table[K, R], Generic[K, R]):
 class NamedDocuments(Documents[str, R]):
     """Records whose key is a text."""
 
-    def __init__(self, session: Session, name: str, type_: type[R], *, key: Callable[[R], str]) -> None:
-        super().__init__(session, name, type_, key=key, key_column="key")
+    def __init__(
+        self, session: Session, name: str, type_: type[R], *, key: Callable[[R], str], columns: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(session, name, type_, key=key, key_column="key", columns=columns)
 
     def iter_all(self) -> Iterator[R]:
         def page(last: R | None, size: int) -> list[R]:

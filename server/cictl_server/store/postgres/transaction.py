@@ -17,6 +17,7 @@ from cictl_server.store.postgres.tables import (
     PostgresTokens,
 )
 from cictl_server.store.postgres.tools import SameSet
+from cictl_server.store.postgres.tried import PostgresTests
 from cictl_server.store.records import (
     AgentRecord,
     AnswerRecord,
@@ -45,6 +46,7 @@ class PostgresTransaction(Transaction):
     def __init__(self, session: Session, kept: KeptSets) -> None:
         self.jobs = PostgresJobs(session, kept.queued_tools)
         self.runs = PostgresRuns(session)
+        self.tests = PostgresTests(session)
         self.agents = NamedDocuments(session, "agents", AgentRecord, key=lambda agent: agent.agent_id)
         self.projects = NumberedDocuments(session, "projects", ProjectRecord, key=lambda project: project.id)
         self.pipelines = PostgresPipelines(session, kept.pipeline_tools)
