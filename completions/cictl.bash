@@ -658,20 +658,20 @@ _cictl_node() {
         ;;
     "cictl store check")
         commands=""
-        options="--data-dir --files -o --output --query --debug -h --help"
-        valued="--data-dir --files -o --output --query"
+        options="--data-dir --store --files -o --output --query --debug -h --help"
+        valued="--data-dir --store --files -o --output --query"
         arguments="" repeated=""
         ;;
     "cictl store backup")
         commands=""
-        options="--data-dir --key-file -o --output --query --debug -h --help"
-        valued="--data-dir --key-file -o --output --query"
+        options="--data-dir --key-file --store --files -o --output --query --debug -h --help"
+        valued="--data-dir --key-file --store --files -o --output --query"
         arguments="-" repeated=""
         ;;
     "cictl store restore")
         commands=""
-        options="--data-dir --key-file -y --yes -o --output --query --debug -h --help"
-        valued="--data-dir --key-file -o --output --query"
+        options="--data-dir --key-file --store --files -y --yes -o --output --query --debug -h --help"
+        valued="--data-dir --key-file --store --files -o --output --query"
         arguments="-" repeated=""
         ;;
     "cictl store compact")

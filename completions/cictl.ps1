@@ -30,7 +30,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('update', 'Versions of the server: check tags status apply rollback.');
                 , @('server', 'The server itself: restart.');
                 , @('api', 'Call the API itself, as it is.');
-                , @('store', 'The server''s data: check backup restore copy compact export.');
+                , @('store', 'The server''s data: check backup restore compact export copy.');
                 , @('context', 'Named servers: list use set delete show.');
                 , @('completion', 'Completion in a shell: show install.');
                 , @('version', 'Show the version of cictl.');)
@@ -2163,6 +2163,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--data-dir', 'The server''s data directory; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
+                , @('--store', 'The database that keeps the records, as for `cictl serve`. [env var: CICTL_STORE; default: (the data directory)]');
                 , @('--files', 'Where the server keeps artifacts and reports, if elsewhere: as for `cictl serve`. [env var: CICTL_FILES; default: (the data directory)]');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
@@ -2170,7 +2171,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--data-dir', '--files', '-o', '--output', '--query')
+            valued = @('--data-dir', '--store', '--files', '-o', '--output', '--query')
             arguments = @()
             repeated = ''
         }
@@ -2179,13 +2180,15 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             options = @(
                 , @('--data-dir', 'The server''s data directory; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
                 , @('--key-file', 'A key of 16 bytes or more, kept apart from backups. It signs a backup (HMAC-SHA-256), and checks one.');
+                , @('--store', 'The database that keeps the records, as for `cictl serve`. [env var: CICTL_STORE; default: (the data directory)]');
+                , @('--files', 'Where the server keeps artifacts and reports, if elsewhere: as for `cictl serve`. [env var: CICTL_FILES; default: (the data directory)]');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--data-dir', '--key-file', '-o', '--output', '--query')
+            valued = @('--data-dir', '--key-file', '--store', '--files', '-o', '--output', '--query')
             arguments = @('')
             repeated = ''
         }
@@ -2194,6 +2197,8 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             options = @(
                 , @('--data-dir', 'The server''s data directory; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
                 , @('--key-file', 'A key of 16 bytes or more, kept apart from backups. It signs a backup (HMAC-SHA-256), and checks one.');
+                , @('--store', 'The database that keeps the records, as for `cictl serve`. [env var: CICTL_STORE; default: (the data directory)]');
+                , @('--files', 'Where the server keeps artifacts and reports, if elsewhere: as for `cictl serve`. [env var: CICTL_FILES; default: (the data directory)]');
                 , @('-y', 'Do not ask; go on.');
                 , @('--yes', 'Do not ask; go on.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
@@ -2202,7 +2207,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--data-dir', '--key-file', '-o', '--output', '--query')
+            valued = @('--data-dir', '--key-file', '--store', '--files', '-o', '--output', '--query')
             arguments = @('')
             repeated = ''
         }

@@ -8,7 +8,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,6 +41,7 @@ from cictl_server.signals.watches import LocalWakes
 from cictl_server.store.contract import View
 from cictl_server.store.copies import JOURNAL, SNAPSHOT, CopiedState, copy_state, has_state, held, is_in_use, open_copy
 from cictl_server.store.engine import RESTORING
+from cictl_server.store.records import ArtifactsRecord
 from cictl_server.store.signature import SIGNATURE, differences, digests_of, read_key, sign, signed_digests
 from cictl_server.store.tiny import TinyStore
 from cictl_server.store.trees import TreeCopy, copy_tree
@@ -131,7 +132,7 @@ def _examined(
                 "artifacts": sum(artifacts.bytes for artifacts in view.artifacts.iter_all()),
             },
             dangling=dangling,
-            problems=[*_strays(view), *([] if in_use else _missing_files(directory, view, blobs))],
+            problems=[*strays(view), *([] if in_use else _missing_files(directory, view, blobs))],
             is_in_use=in_use,
         )
 
@@ -290,7 +291,7 @@ def _tables(store: TinyStore) -> dict[str, list[Document]]:
     return {name: store.db.table(name).all() for name in sorted(store.db.tables() - _NOT_EXPORTED)}
 
 
-def _strays(view: View) -> Iterator[str]:
+def strays(view: View) -> Iterator[str]:
     """Yield a text for each artifact whose stored path leads out of the folder of its upload; it is never handed out."""
     for record in view.artifacts.iter_all():
         for entry in record.entries:
@@ -304,7 +305,12 @@ def _missing_files(directory: Path, view: View, blobs: Blobs) -> Iterator[str]:
         size = _size(directory / "logs", f"{job.log_name}.log")
         if job.status.is_terminal and size < job.log_size:
             yield f"the log of {job.id} has {size} of {job.log_size} bytes"
-    for record in view.artifacts.iter_all():
+    yield from missing_artifacts(view.artifacts.iter_all(), blobs)
+
+
+def missing_artifacts(records: Iterable[ArtifactsRecord], blobs: Blobs) -> Iterator[str]:
+    """Yield a text for each acknowledged artifact that is not there whole."""
+    for record in records:
         for entry in record.entries:
             if entry.link or leads_out(entry.path):  # a link has no bytes; the file at its end is an entry of its own
                 continue
@@ -332,7 +338,7 @@ def _copy_all(source: Path, target: Path) -> tuple[Copied, dict[str, str]]:
     digests = digests_of(target)
     copy = TreeCopy()
     with open_copy(target, source=source) as store, store.read() as view:
-        copy.left_out.extend(_strays(view))
+        copy.left_out.extend(strays(view))
     for path in sorted(source.iterdir()):
         if path.name not in _STATE and not _is_apart(path):
             copy_tree(path, target / path.name, copy, name=path.name)

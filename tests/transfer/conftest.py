@@ -27,3 +27,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Filled:
 def cictl(tmp_path: Path, seaweed: Seaweed) -> Cictl:
     """Run a command that reaches the bucket."""
     return cictl_command(tmp_path, seaweed.environment())
+
+
+@pytest.fixture
+def plain_cictl(tmp_path: Path) -> Cictl:
+    """Run a command that needs no bucket."""
+    return cictl_command(tmp_path, {})

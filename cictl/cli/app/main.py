@@ -87,7 +87,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "server": CommandEntry("cictl.cli.commands.server", "app", "The server itself: restart."),
     "api": CommandEntry("cictl.cli.commands.api", "api", "Call the API itself, as it is.", DestructiveCommand),
     "store": CommandEntry(
-        "cictl.cli.commands.here.store", "app", "The server's data: check backup restore copy compact export."
+        "cictl.cli.commands.here.store", "app", "The server's data: check backup restore compact export copy."
     ),
     "context": CommandEntry("cictl.cli.commands.here.context", "app", "Named servers: list use set delete show."),
     "completion": CommandEntry("cictl.cli.commands.here.completion", "app", "Completion in a shell: show install."),

@@ -11,11 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 
 from cictl_server.services.artifacts.places import ARTIFACTS, REPORTS, artifacts_of, reports_of
 from cictl_server.services.projects.icons import ICONS, icon_of
-from cictl_server.store.contract import Store
 from cictl_server.store.records import ArtifactsRecord, JobRecord
 from cictl_server.store.unfinished import mark_finished, mark_unfinished, refuse_unfinished, source_of_copy
 from cictl_server.transfer.errors import TargetTaken
@@ -23,12 +21,11 @@ from cictl_server.transfer.files import copy_blob, copy_folder
 from cictl_server.transfer.logs import copy_log
 from cictl_server.transfer.place import Place, have_same_files
 from cictl_server.transfer.records import Tell, compare_records, copy_records
-from cictl_server.transfer.tables import KINDS
+from cictl_server.transfer.tables import KINDS, iter_executions
 
 _AT_ONCE = 8
 """So many executions have their files copied side by side: each waits for the network most of its time."""
 _MOST_PENDING = 4 * _AT_ONCE
-_PAGE = 200
 _TELL_EVERY = 1000
 _AREAS = (ARTIFACTS, REPORTS, ICONS, "logs/", "projects/")
 
@@ -136,7 +133,7 @@ class _Files:
             self._tell(f"copied {self.count} files, {self.size_bytes} bytes so far")
 
     def _works(self) -> Iterator[Work]:
-        for job, artifacts in _executions(self._source.store):
+        for job, artifacts in iter_executions(self._source.store):
             yield self._copying_log(job)
             if not self.stay:
                 if artifacts is not None:
@@ -162,16 +159,3 @@ class _Files:
     def _copying_icon(self, project: int) -> Work:
         source, target = self._source.blobs, self._target.blobs
         return lambda: copy_blob(source, icon_of(source, project), target, icon_of(target, project))
-
-
-def _executions(store: Store) -> Iterator[tuple[JobRecord, ArtifactsRecord | None]]:
-    """Yield all executions, the newest first, with their artifacts. No transaction is open between two pages."""
-    before: int | None = None
-    while True:
-        with store.read() as view:
-            jobs = list(islice(view.jobs.newest_first(before=before), _PAGE))
-            found = [(job, view.artifacts.find(job.number)) for job in jobs]
-        if not found:
-            return
-        yield from found
-        before = jobs[-1].number

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from cictl_server.store.contract import Jobs, Table, Transaction, View
+from cictl_server.store.contract import Jobs, Store, Table, Transaction, View
+from cictl_server.store.records import ArtifactsRecord, JobRecord
 from cictl_server.store.unfinished import UNFINISHED_COPY
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 BATCH = 500
 """Records that are written in one transaction."""
+
+_PAGE = 200
 
 
 @dataclass(frozen=True)
@@ -94,3 +97,16 @@ def table_sum(kind: Kind, view: View) -> TableSum:
         found = hashlib.sha256(msgspec.json.encode(record)).digest()
         count, digest = count + 1, (digest + int.from_bytes(found)) % (1 << 256)
     return TableSum(count, digest, kind.last_id(view))
+
+
+def iter_executions(store: Store) -> Iterator[tuple[JobRecord, ArtifactsRecord | None]]:
+    """Yield all executions, the newest first, with their artifacts. No transaction is open between two pages."""
+    before: int | None = None
+    while True:
+        with store.read() as view:
+            jobs = list(islice(view.jobs.newest_first(before=before), _PAGE))
+            found = [(job, view.artifacts.find(job.number)) for job in jobs]
+        if not found:
+            return
+        yield from found
+        before = jobs[-1].number

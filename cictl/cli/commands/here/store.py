@@ -17,6 +17,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.session import Session
 from cictl.cli.commands.here.server_errors import failures
 from cictl.cli.commands.here.store_copy import copy_store
+from cictl.cli.commands.here.store_database import check_database, show_backup, show_restore
 from cictl.cli.output.table import Column, Result
 from cictl.wire.codec import Message
 
@@ -44,6 +45,17 @@ Files = Annotated[
         envvar="CICTL_FILES",
         metavar="DIR|URL",
         help="Where the server keeps artifacts and reports, if elsewhere: as for `cictl serve`.",
+        show_default="the data directory",
+    ),
+]
+
+StoreUrl = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        envvar="CICTL_STORE",
+        metavar="URL",
+        help="The database that keeps the records, as for `cictl serve`.",
         show_default="the data directory",
     ),
 ]
@@ -121,17 +133,21 @@ class StoreExport(Message):
 
 
 @app.command("check", cls=LocalCommand, epilog="cictl store check\ncictl store check --data-dir /var/lib/cictl -o json")
-def check_store(context: typer.Context, data_dir: DataDir = None, files: Files = "") -> None:
+def check_store(context: typer.Context, data_dir: DataDir = None, store: StoreUrl = "", files: Files = "") -> None:
     """Prove that the data is sound, or say what is not.
 
     Reads every record on a copy, so it changes nothing and works while the server runs. Of a stopped server it also finds
-    logs and artifacts that are not there whole, and tells what dangles: files that no record names. Exit codes: 0 sound, 1 not sound, 5 no data.
+    logs and artifacts that are not there whole, and tells what dangles: files that no record names. With --store it looks at a database and the files
+    of its servers. Exit codes: 0 sound, 1 not sound, 5 no data.
     """
     from cictl_server import data_directory
     from cictl_server.errors import StoreError
 
     session = Session.of(context)
     directory = _directory(data_dir)
+    if store:
+        check_database(session, store, files=files, data_dir=directory)
+        return
     with failures():
         try:
             report = _report(directory, data_directory.examine(directory, files=files))
@@ -158,17 +174,22 @@ def back_up_store(
     ],
     data_dir: DataDir = None,
     key_file: KeyFile = None,
+    store: StoreUrl = "",
+    files: Files = "",
 ) -> None:
     """Copy the data, also while the server runs.
 
     The copy holds every change that was acknowledged before it began, is read through before it is called good, and is a
     data directory itself: `cictl serve --data-dir FOLDER` serves it. Plain files alone are copied; what else is there, such
-    as links, is named and left out.
+    as links, is named and left out. A database is backed up by PostgreSQL's own tools: with --store their commands are shown, and the exit code
+    is 1.
     """
     from cictl_server import data_directory
 
     session = Session.of(context)
     directory = _directory(data_dir)
+    if store:
+        show_backup(session, store, files=files, data_dir=directory, folder=target)
     with failures():
         copied = data_directory.back_up(directory, target, key_file=key_file)
     _tell_left_out(session, copied)
@@ -186,17 +207,22 @@ def restore_store(
     source: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that `store backup` wrote.")],
     data_dir: DataDir = None,
     key_file: KeyFile = None,
+    store: StoreUrl = "",
+    files: Files = "",
 ) -> None:
     """Put a backup in the place of a stopped server's data.
 
     What is there now is kept in a folder beside it. Links and other things that are no plain files are named and left out.
-    With --key-file nothing is restored that this key did not sign. Asks on a terminal, and needs --yes elsewhere.
+    With --key-file nothing is restored that this key did not sign. Asks on a terminal, and needs --yes elsewhere. A
+    database is restored by PostgreSQL's own tools: with --store their commands are shown, and the exit code is 1.
     """
     from cictl_server import data_directory
 
     session = Session.of(context)
     session.refuse_if_readonly("restore a backup")
     directory = _directory(data_dir)
+    if store:
+        show_restore(session, store, files=files, data_dir=directory, folder=source)
     session.note(f"this replaces what {directory} holds by {source}; the present content is kept beside it")
     ask(session, f"restore {source}?")
     with failures():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -35,7 +37,22 @@ from cictl_server.postgres.database import Database
 LOGS = "logs/"
 """The prefix of finished logs, below that of their project."""
 
-_FINISHED: LiteralString = "SELECT log FROM finished_logs WHERE log > %s ORDER BY log LIMIT 1000"
+_FINISHED: LiteralString = "SELECT log, size, blob FROM finished_logs WHERE log > %s ORDER BY log LIMIT 1000"
+_BLOB_OF_LOG = re.compile(rf"(?:projects/[^/]+/)?{LOGS}[^/]+\.log")
+
+
+@dataclass(frozen=True)
+class FinishedLog:
+    """What the database knows of a finished log; `blob` is the key of its bytes, None if there are none."""
+
+    name: str
+    size: int
+    blob: str | None
+
+
+def is_blob_of_log(key: str) -> bool:
+    """Tell whether a finished log may be under *key*."""
+    return _BLOB_OF_LOG.fullmatch(key) is not None
 
 
 class PostgresLogs(LogWriter):
@@ -133,12 +150,13 @@ class PostgresLogs(LogWriter):
 
     def names(self) -> Iterator[str]:
         yield from self.unfinished()
+        yield from (log.name for log in self.finished())
+
+    def finished(self) -> Iterator[FinishedLog]:
+        """Yield the finished logs, by name."""
         last = ""
-        while True:
-            rows = self._database.fetch(_FINISHED, (last,))
-            if not rows:
-                return
-            yield from (name for (name,) in rows)
+        while rows := self._database.fetch(_FINISHED, (last,)):
+            yield from (FinishedLog(*row) for row in rows)
             last = rows[-1][0]
 
     def delete(self, name: str) -> None:

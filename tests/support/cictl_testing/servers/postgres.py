@@ -53,6 +53,7 @@ class Postgres:
 
     Attributes:
         url: The database that all tests share; each takes a schema of its own, see `schema`.
+        programs: The folder of its programs.
     """
 
     def __init__(self, *, is_durable: bool = False) -> None:
@@ -66,7 +67,7 @@ class Postgres:
         self._home.chmod(0o755)  # nobody passes through it
         self._data = self._home / "data"
         self._log = self._home / "log"
-        self._programs = self._reachable(_programs())
+        self.programs = self._reachable(_programs())
         self._schemas = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
@@ -81,7 +82,7 @@ class Postgres:
     def start(self) -> None:
         """Start, on the same port as before, and wait until it answers."""
         settings = [f"--{name}={value}" for name, value in self._settings.items()]
-        command = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port), *settings]
+        command = [str(self.programs / "postgres"), "-D", str(self._data), "-p", str(self.port), *settings]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._as_user(command, "--pdeathsig=QUIT"),
@@ -172,7 +173,7 @@ class Postgres:
 
     def _create(self) -> None:
         options = ["-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]
-        command = [str(self._programs / "initdb"), "-D", str(self._data), *options]
+        command = [str(self.programs / "initdb"), "-D", str(self._data), *options]
         done = subprocess.run(self._as_user(command), cwd=self._home, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         (self._data / "pg_hba.conf").write_text(_HBA)

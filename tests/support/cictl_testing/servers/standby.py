@@ -22,7 +22,7 @@ class Standby(Postgres):
     def _create(self) -> None:
         source = ["-h", "127.0.0.1", "-p", str(self._primary.port), "-U", USER]
         options = ["-D", str(self._data), "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
-        command = self._as_user([str(self._programs / "pg_basebackup"), *source, *options])
+        command = self._as_user([str(self.programs / "pg_basebackup"), *source, *options])
         done = subprocess.run(command, cwd=self._home, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
