@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import psycopg
 import pytest
@@ -12,7 +14,7 @@ from psycopg import Connection
 
 from cictl_server.errors import StoreAway
 from cictl_server.postgres.address import DatabaseAddress
-from cictl_server.postgres.database import Database
+from cictl_server.postgres.database import MOST_WAITING, POOL_SIZE, Database
 from cictl_server.postgres.errors import DatabaseDenied, DatabaseUnreachable, DatabaseUnusable
 
 
@@ -130,3 +132,17 @@ def test_locks_of_other_schemas_are_others(postgres: Postgres, database: Databas
         assert other.lock_key("writes") != database.lock_key("writes")
         assert database.lock_key("writes") != database.lock_key("leader")
         other.close()
+
+
+def test_too_many_requests_at_once_are_no_outage(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    with ThreadPoolExecutor(MOST_WAITING) as threads, ExitStack() as held:
+        for _ in range(POOL_SIZE):
+            held.enter_context(database.connection())
+        waiting = [threads.submit(database.fetch, "SELECT 1") for _ in range(MOST_WAITING)]
+        eventually(lambda: database.figures()["waiting"] == MOST_WAITING, what="all that may wait")
+        with pytest.raises(StoreAway):
+            database.fetch("SELECT 1")
+        database.check()
+        held.close()
+        assert [request.result() for request in waiting] == [[(1,)]] * MOST_WAITING
+    assert "database away" not in caplog.text

@@ -44,8 +44,8 @@ START_SECONDS = 30.0
 
 _SAY_SECONDS = 5.0
 _TRY_SECONDS = 0.5
-_POOL_SIZE = 16
-_MOST_WAITING = 32
+POOL_SIZE = 16
+MOST_WAITING = 32
 """So many requests wait for a connection at most, so that an outage does not hold every thread of the server."""
 
 _PARAMETERS = {
@@ -94,8 +94,8 @@ class Database:
         self._pool = ConnectionPool(
             kwargs=_connection_arguments(address),
             min_size=1,
-            max_size=_POOL_SIZE,
-            max_waiting=_MOST_WAITING,
+            max_size=POOL_SIZE,
+            max_waiting=MOST_WAITING,
             timeout=wait_seconds,
             # Its pauses grow up to this, and would go on growing after the database has come back.
             reconnect_timeout=wait_seconds,
@@ -265,7 +265,9 @@ class Database:
             yield
         except psycopg.errors.DiskFull as error:
             raise DatabaseFull(self.address.shown) from error
-        except (*_LOST, PoolTimeout, TooManyRequests) as error:
+        except TooManyRequests as error:  # too much at once; whether the database is away, those that wait find out
+            raise StoreAway from error
+        except (*_LOST, PoolTimeout) as error:
             self._note(error)
             raise StoreAway from error
 

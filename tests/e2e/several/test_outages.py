@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.servers.nginx import needs_nginx
-from cictl_testing.servers.postgres import Postgres, own_postgres
+from cictl_testing.servers.postgres import Postgres, database_url, own_postgres, postgres
 from cictl_testing.servers.seaweed import Seaweed, own_seaweed
 from cictl_testing.servers.standby import Standby
 from cictl_testing.several.cluster import Cluster
 from cictl_testing.several.shift import Shift
 
-__all__ = ["own_postgres", "own_seaweed"]
+__all__ = ["database_url", "own_postgres", "own_seaweed", "postgres"]
 
 KILLS = int(os.environ.get("CICTL_TEST_KILLS", "6"))
 AGENTS = int(os.environ.get("CICTL_TEST_KILLED_AGENTS", "10"))
@@ -87,3 +87,19 @@ def test_nothing_is_lost_when_a_replica_takes_over(own_postgres: Postgres, tmp_p
             shift.check(standby.url)
     finally:
         standby.remove()
+
+
+def test_an_update_that_rolls_through_the_servers_fails_no_request(
+    postgres: Postgres, database_url: str, tmp_path: Path
+) -> None:
+    """Each is stopped and started under load. Then the first of a later version changes the schema, and those of this one go on."""
+    environment = {"CICTL_STORE": database_url, "CICTL_FILES": str(tmp_path / "files")}
+    with working(tmp_path, environment, real=2, simulated=4) as shift:
+        for member in shift.cluster.members:
+            shift.await_progress(jobs=5)
+            shift.cluster.restart(member)
+        postgres.expand(database_url)
+        shift.await_progress(jobs=15)
+        shift.end()
+        shift.check(database_url)
+        assert shift.failures == []

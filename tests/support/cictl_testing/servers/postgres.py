@@ -124,22 +124,23 @@ class Postgres:
             lambda: self.ask("SELECT FROM pg_stat_replication WHERE sync_state = 'sync'"), what="a synchronous replica"
         )
 
+    def expand(self, url: str) -> None:
+        """Change the schema of *url* as a later version may: another column for each table, and the next version number."""
+        with psycopg.connect(url, autocommit=True) as connection:
+            for name in _tables(connection):
+                connection.execute(f"ALTER TABLE {name} ADD COLUMN of_a_later_version integer DEFAULT 7".encode())
+            connection.execute("UPDATE cictl_schema SET version = version + 1")
+
     def empty(self, url: str) -> None:
         """Delete every record in the schema of *url*."""
         with psycopg.connect(url, autocommit=True) as connection:
-            names = connection.execute(
-                "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
-                " AND relkind = 'r' AND relname <> 'cictl_schema'"
-            ).fetchall()
-            connection.execute("; ".join(f"DELETE FROM {name}" for (name,) in names).encode())
+            names = [name for name in _tables(connection) if name != "cictl_schema"]
+            connection.execute("; ".join(f"DELETE FROM {name}" for name in names).encode())
 
     def dump(self, url: str) -> bytes:
         """Return the content of every table in the schema of *url*, in PostgreSQL's binary form: texts and bytes as they are."""
         with psycopg.connect(url, autocommit=True) as connection:
-            names = connection.execute(
-                "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
-            ).fetchall()
-            return b"".join(_copied(connection, name) for (name,) in names)
+            return b"".join(_copied(connection, name) for name in _tables(connection))
 
     def terminate_backends(self) -> int:
         """End every other connection, and return how many there were."""
@@ -202,6 +203,14 @@ class Postgres:
             assert self._process.poll() is None, self._log.read_text()
             return False
         return True
+
+
+def _tables(connection: psycopg.Connection) -> list[str]:
+    """Return the names of the tables in the schema that *connection* works in."""
+    found = connection.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+    )
+    return [name for (name,) in found.fetchall()]
 
 
 def _copied(connection: psycopg.Connection, table: str) -> bytes:

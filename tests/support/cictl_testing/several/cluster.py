@@ -91,6 +91,13 @@ class Cluster:
         member.process.kill()
         self.begin(member)
 
+    def restart(self, member: Member) -> None:
+        """Stop one of the servers as a service manager does, and start it again."""
+        assert member.process is not None
+        member.process.stop()
+        self.begin(member)
+        self.await_start(member)
+
     def spawn(self, *arguments: str, token: str = "") -> Process:
         """Start a cictl process that speaks to the balancer."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("CICTL_", "CIWI_", "AWS_"))}

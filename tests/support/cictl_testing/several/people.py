@@ -38,12 +38,14 @@ class Submitter(threading.Thread):
     Attributes:
         acknowledged: The executions that a server said are there, each with its pipeline.
         followers: One for every so many.
+        failures: What a client that repeats what it may could not get done.
     """
 
     def __init__(self, url: str, pipelines: list[str], *, token: str, most_active: int, follow_each: int) -> None:
         super().__init__(name="submitter")
         self.acknowledged: dict[str, str] = {}
         self.followers: list[Follower] = []
+        self.failures: list[ClientError] = []
         self._url = url
         self._pipelines = pipelines
         self._token = token
@@ -60,8 +62,8 @@ class Submitter(threading.Thread):
                         continue
                     number += 1
                     self._start(client, self._pipelines[number % len(self._pipelines)])
-                except ClientError:
-                    continue  # nothing was acknowledged
+                except ClientError as error:
+                    self.failures.append(error)  # so nothing was acknowledged
 
     def finish(self) -> None:
         """Start no further runs, and wait until all that are followed are over."""

@@ -10,7 +10,7 @@ import psycopg
 from cictl.wire.access import TokenRequest
 from cictl.wire.jobs import JobExecution, JobStatus
 from cictl.wire.projects import ImportRequest
-from cictl_client import Client
+from cictl_client import Client, ClientError
 from cictl_testing.files import make_repository
 from cictl_testing.processes import eventually
 from cictl_testing.several.cluster import Cluster
@@ -67,6 +67,11 @@ class Shift:
         )
         for thread in (*self._simulated, self._submitter):
             thread.start()
+
+    @property
+    def failures(self) -> list[ClientError]:
+        """What who starts runs could not get done, although their client repeats what it may."""
+        return self._submitter.failures
 
     def client(self) -> Client:
         return Client(self.cluster.url, token=self.admin)

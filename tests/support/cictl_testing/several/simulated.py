@@ -49,6 +49,7 @@ class SimulatedAgent(threading.Thread):
         self._capabilities = capabilities
         self._is_over = threading.Event()
         self._beaten = 0.0
+        self._running: list[str] = []
 
     def run(self) -> None:
         with Client(self._url, token=self._token, retries=0) as client:
@@ -70,6 +71,7 @@ class SimulatedAgent(threading.Thread):
             return
         job = answer.job_execution
         self.begun[job.id] += 1
+        self._running, self._beaten = [job.id], 0.0
         log = printed(job.id).encode()
         sent = 0
         for number in range(PIECES):
@@ -77,6 +79,7 @@ class SimulatedAgent(threading.Thread):
             self._report(job, answer.lease_token, log, sent, end)
             sent = end
         self._end(job, answer.lease_token, log)
+        self._running = []
 
     def _lease(self) -> LeaseResponse:
         request = LeaseRequest(
@@ -134,6 +137,8 @@ class SimulatedAgent(threading.Thread):
 
     def _beat(self) -> None:
         if time.monotonic() - self._beaten > _HEARTBEAT_SECONDS:
-            request = HeartbeatRequest(agent_id=self._agent_id, os="linux", capabilities=self._capabilities)
+            request = HeartbeatRequest(
+                agent_id=self._agent_id, os="linux", capabilities=self._capabilities, running_job_ids=self._running
+            )
             self._client.heartbeat(request)
             self._beaten = time.monotonic()
