@@ -208,6 +208,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         allow_failure: What needs it runs also if it fails, and its run succeeds with a warning (ours).
         fail_fast: When it fails, the rows of its matrix that have not begun are cancelled (ours).
         max_parallel: How many rows of its matrix run at once; 0 for all (ours).
+        priority: -100 to 100. Of what waits, the highest is given out first, and of these the oldest (ours).
         declared_outputs: The path below the checkout of the file that holds the text of an output, by the output's name;
             empty for one that a step writes to `$CICTL_OUTPUT` (ours).
     """
@@ -233,6 +234,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     allow_failure: bool = False
     fail_fast: bool = False
     max_parallel: int = 0
+    priority: int = 0
 
     @property
     def facts(self) -> JobMetadata:
@@ -253,8 +255,9 @@ class JobExecution(Message):
         sensitive_values: Values to mask; in the lease answer only, never stored.
         cause: Why it failed (ours; a reference server never sends it).
         log_size: Bytes of the whole log (ours; single-job answers only).
-        waiting_reason: Why the last attempt to read the secrets of a queued execution failed (ours).
-        not_before_utc: When the server tries to read them again (ours).
+        waiting_reason: Why a queued execution is not given out: its queue is paused, its project has its share, or the last
+            attempt to read its secrets failed (ours).
+        not_before_utc: When the server tries to read them again; only after such an attempt (ours).
         warnings: What its user should know although it is no failure, such as files that were not kept (ours).
         timeout_is_default: The limit is the server's, because the job states none. It is given with the lease (ours).
         pinned: Its run is kept whatever its age (ours).
@@ -263,7 +266,7 @@ class JobExecution(Message):
         started_by: The name of the token with which it was started or run again; absent if nobody was authenticated (ours).
         cancelled_by: The name of the token with which it was cancelled (ours).
         working_directory, shell, services, artifacts, declared_outputs, inputs: As in `JobSpec` (ours).
-        if, open_condition, skipped, allow_failure, fail_fast, max_parallel: As in `JobSpec` (ours).
+        if, open_condition, skipped, allow_failure, fail_fast, max_parallel, priority: As in `JobSpec` (ours).
         failed_step: The position in the plan of the step that failed it (ours). 0 if none did, or if its agent does not tell.
         outputs: The text of each declared output, by name, once the execution has succeeded (ours).
     """
@@ -319,6 +322,7 @@ class JobExecution(Message):
     allow_failure: bool = False
     fail_fast: bool = False
     max_parallel: int = 0
+    priority: int = 0
 
     @property
     def facts(self) -> JobMetadata:

@@ -361,6 +361,7 @@ def _shared_settings(config: ServerConfig) -> dict[str, str]:
         "--max-project-artifacts": config.artifact_limits.project_bytes,
         "--max-run-jobs": config.run_limits.jobs,
         "--max-queued-runs": config.run_limits.queued_runs,
+        "--max-running-per-project": config.run_limits.running,
         "--max-agents": config.fleet_limits.agents,
         "--forget-agents-after": _seconds(config.fleet_limits.forget_after),
         "--max-log": config.max_log_bytes,

@@ -20,12 +20,14 @@ access/test_tokens.py
 agents/test_agent_processes.py
 agents/test_agent_slots.py
 agents/test_agents.py
+agents/test_draining.py
 audit/test_chain.py
 audit/test_records.py
 audit/test_undone_runs.py
 jobs/test_clock_jumps.py
 jobs/test_explain.py
 jobs/test_leasing.py
+jobs/test_queue_pauses.py
 jobs/test_removal.py
 jobs/test_reporting.py
 jobs/test_settling.py

@@ -20,7 +20,7 @@ def numbers(jobs: Iterable[JobRecord]) -> list[int]:
     return [job.number for job in jobs]
 
 
-def anything(_: Mapping[str, str]) -> bool:
+def anything(_needs: Mapping[str, str], _queue: str) -> bool:
     return True
 
 
@@ -173,7 +173,7 @@ def test_the_oldest_waiting_execution_is_claimed_first(store: Store) -> None:
     )
 
     def claim(tx: Transaction) -> int | None:
-        job = tx.jobs.claimable(lambda needs: needs["os"] == "linux")
+        job = tx.jobs.claimable(lambda needs, _: needs["os"] == "linux")
         if job is None:
             return None
         tx.jobs.put(make_job(job.number, "leased", agent_id="a"))
@@ -251,13 +251,62 @@ def test_claiming_asks_once_for_each_distinct_map_of_requirements(store: Store, 
     put_jobs(store, *(make_job(number, needs={"os": f"os-{number % 4}"}) for number in range(1, queued + 1)))
     asked: list[dict[str, str]] = []
 
-    def refuse(needs: Mapping[str, str]) -> bool:
+    def refuse(needs: Mapping[str, str], _queue: str) -> bool:
         asked.append(dict(needs))
         return False
 
     with store.read() as view:
         assert view.jobs.claimable(refuse) is None
     assert asked == [{"os": "os-1"}, {"os": "os-2"}, {"os": "os-3"}, {"os": "os-0"}]
+
+
+def test_a_claim_takes_the_highest_priority_and_then_the_oldest_place(place: Reopenable) -> None:
+    put_jobs(
+        place.store,
+        make_job(1, priority=-5),
+        make_job(2),
+        make_job(3, priority=7, needs={"os": "linux"}),
+        make_job(4, priority=7),
+        make_job(5, keeps_place_of=1),
+    )
+    place.reopen()
+
+    def claim(tx: Transaction) -> int:
+        job = tx.jobs.claimable(anything)
+        assert job is not None
+        tx.jobs.put(make_job(job.number, "leased", agent_id="a"))
+        return job.number
+
+    assert [place.store.write(claim) for _ in range(5)] == [3, 4, 5, 2, 1]
+
+
+def test_a_claim_asks_for_each_queue(store: Store) -> None:
+    put_jobs(store, *(make_job(number, metadata={"project": f"p{number % 2}"}) for number in range(1, 9)))
+    asked: list[str] = []
+
+    def even(_needs: Mapping[str, str], queue: str) -> bool:
+        asked.append(queue)
+        return queue == "project p0"
+
+    with store.read() as view:
+        job = view.jobs.claimable(even)
+    assert (job and job.number, asked) == (2, ["project p1", "project p0"])
+
+
+def test_what_agents_hold_is_counted_by_queue(place: Reopenable) -> None:
+    shop, tea = {"project": "shop"}, {"project": "tea"}
+    put_jobs(
+        place.store,
+        make_job(1, "leased", agent_id="a", metadata=shop),
+        make_job(2, "running", agent_id="b", metadata=shop),
+        make_job(3, metadata=shop),
+        make_job(4, "running", agent_id="c", metadata=tea),
+    )
+    put_jobs(place.store, make_job(4, "failed", agent_id="c", metadata=tea))
+    for is_reopened in (False, True):
+        store = place.reopen() if is_reopened else place.store
+        with store.read() as view:
+            assert view.jobs.count_active_by_queue() == {"project shop": 2}
 
 
 def test_tools_that_queued_executions_require(place: Reopenable) -> None:

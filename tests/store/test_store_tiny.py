@@ -225,7 +225,7 @@ def test_look_ups_decode_only_what_they_return(tmp_path: Path, monkeypatch: pyte
         store.write(change)
         decoded.clear()
         with store.read() as view:
-            assert view.jobs.claimable(lambda needs: needs["os"] == "os-3") is not None
+            assert view.jobs.claimable(lambda needs, _: needs["os"] == "os-3") is not None
             assert next(view.jobs.newest_first()).number == stored
             assert next(view.jobs.of_pipeline("1", "p")).number == stored
             assert next(view.jobs.with_status(JobStatus.QUEUED)).number == 1
@@ -260,7 +260,7 @@ def test_a_server_spares_what_was_loaded_the_garbage_collector(tmp_path: Path) -
 
 
 def test_records_changed_through_tinydb_are_found_by_the_indexes(tmp_path: Path) -> None:
-    def is_linux(needs: Mapping[str, str]) -> bool:
+    def is_linux(needs: Mapping[str, str], _queue: str) -> bool:
         return needs == {"os": "linux"}
 
     with TinyStore.open(tmp_path) as store:

@@ -63,6 +63,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "app",
         "Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.",
     ),
+    "queue": CommandEntry("cictl.cli.commands.queue", "app", "Whether jobs are given out: show pause resume."),
     "runs": CommandEntry("cictl.cli.commands.runs", "app", "Runs: list show summary watch cancel rerun pin unpin."),
     "tests": CommandEntry("cictl.cli.commands.tests", "app", "Tests over time: list show flaky slow."),
     "retention": CommandEntry(

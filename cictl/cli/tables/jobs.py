@@ -32,7 +32,7 @@ def state_text(job: JobExecution | JobState) -> str:
             why = f": {job.error}" if job.error and outcome(job) == "failed" else ""
             return f"{outcome(job)}{after}{why}{', which it may' if is_forgiven(job) else ''}"
         case JobStatus.QUEUED if job.waiting_reason:
-            return f"queued, waits for its secrets: {job.waiting_reason}"
+            return f"queued, waits{' for its secrets' if job.not_before_utc else ''}: {job.waiting_reason}"
         case _:
             return str(job.status)
 

@@ -38,6 +38,8 @@ class AuditAction(StrEnum):
     PROJECT_IMPORTED = "project.imported"
     PROJECT_RELOADED = "project.reloaded"
     QUEUE_CLEARED = "queue.cleared"
+    QUEUE_PAUSED = "queue.paused"
+    QUEUE_RESUMED = "queue.resumed"
     RETENTION_RUN = "retention.run"
     """Finished runs, logs or artifacts were removed: at somebody's request, or by the server for their age."""
     RETENTION_SET = "retention.set"

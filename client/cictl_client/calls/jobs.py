@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from cictl.wire.codec import encode
 from cictl.wire.explain import Explanation
 from cictl.wire.jobs import (
     BlockedBy,
@@ -15,6 +16,7 @@ from cictl.wire.jobs import (
     JobState,
     RerunResponse,
 )
+from cictl.wire.queue import PauseRequest, QueueState, ResumeRequest
 from cictl.wire.reports import TestReport, TestReportResponse
 from cictl.wire.tests import TestList
 from cictl_client.answers import Asked
@@ -88,6 +90,19 @@ class JobCalls(Calls):
     def clear_queue(self) -> int:
         """Remove every queued or leased execution, and return how many those were."""
         return self._mutations.post(ClearedQueue, "/api/v1/jobs/clear-queue").cleared
+
+    def queue_state(self) -> QueueState:
+        """Return the pauses of the queue that hold."""
+        return self._transport.get(QueueState, "/api/v1/queue")
+
+    def pause_queue(self, *, reason: str, project: str = "") -> QueueState:
+        """Let the server give out no further jobs, of *project* (its name or id) or of all; return all pauses that hold then."""
+        request = PauseRequest(project=project, reason=reason)
+        return self._mutations.post(QueueState, "/api/v1/queue/pause", encode(request))
+
+    def resume_queue(self, *, project: str = "") -> QueueState:
+        """End the pause of *project*, or that of all jobs; return the pauses that still hold."""
+        return self._mutations.post(QueueState, "/api/v1/queue/resume", encode(ResumeRequest(project=project)))
 
     def flush_history(self) -> int:
         """Remove every execution that is over, unless its run still waits, and return how many those were."""

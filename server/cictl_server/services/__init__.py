@@ -34,6 +34,7 @@ from cictl_server.services.jobs import Jobs
 from cictl_server.services.logs import Logs
 from cictl_server.services.logs.book import DEFAULT_LOG_LIMIT
 from cictl_server.services.pipelines import Pipelines
+from cictl_server.services.policies import Policies
 from cictl_server.services.projects import Projects
 from cictl_server.services.retention import Retention
 from cictl_server.services.runs import Runs
@@ -61,6 +62,7 @@ class Services:
     audit: Audit
     history: History
     fleet: Fleet
+    policies: Policies
     secrets: Secrets
     projects: Projects
     logs: Logs
@@ -137,6 +139,7 @@ class Services:
         access = Access.build(core, policy=policy)
         history = History.build(core, limits=run_limits or RunLimits())
         fleet = Fleet.build(core, limits=fleet_limits or FleetLimits())
+        policies = Policies.build(core, max_running=history.limits.running)
         audit = Audit.build(core, kept=audit_kept)
         secrets = Secrets.build(core, directory, vault_urls=vault_urls)
         projects = Projects.build(core)
@@ -149,6 +152,7 @@ class Services:
             access,
             history,
             fleet,
+            policies,
             secrets,
             logs,
             artifacts,
@@ -168,6 +172,7 @@ class Services:
             audit=audit,
             history=history,
             fleet=fleet,
+            policies=policies,
             secrets=secrets,
             projects=projects,
             logs=logs,

@@ -224,17 +224,22 @@ class Jobs(Table[int, JobRecord]):
         """Yield the executions with this `project_id` and `pipeline_id` in their metadata, newest first; lazily."""
 
     @abstractmethod
-    def claimable(self, accepts: Callable[[Mapping[str, str]], bool]) -> JobRecord | None:
-        """Return the oldest queued, unblocked execution without `not_before` whose `required_capabilities` *accepts*.
+    def claimable(self, accepts: Callable[[Mapping[str, str], str], bool]) -> JobRecord | None:
+        """Return the first queued, unblocked execution without `not_before` whose `required_capabilities` and `queue_scope` *accepts*.
 
-        *accepts* is called at most once for each distinct map of requirements among the waiting executions. So the cost
-        depends on the number of distinct maps, not on the length of the queue. To claim the execution, put it back as
+        The first is the one of the highest `priority`, and of these the one of the lowest `place_in_queue`. *accepts* is called
+        at most once for each distinct pair of both among the waiting executions. So the cost depends on the number of
+        pairs, not on the length of the queue. To claim the execution, put it back as
         leased in the same transaction.
         """
 
     @abstractmethod
     def count_claimable(self) -> int:
         """Return how many executions `claimable` chooses from, at the same cost."""
+
+    @abstractmethod
+    def count_active_by_queue(self) -> Mapping[str, int]:
+        """Return how many executions of each `queue_scope` are leased or running, at a cost that depends on these alone."""
 
     @abstractmethod
     def count_unfinished(self, queue_scope: str, run_key: str) -> int:

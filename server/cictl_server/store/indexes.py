@@ -8,7 +8,7 @@ from datetime import datetime
 from heapq import merge
 from operator import itemgetter
 from sys import maxsize
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 from sortedcontainers import SortedList
 
@@ -19,34 +19,40 @@ from cictl_server.store.records import JobRecord
 from cictl_server.store.run_records import Place, RunRecord
 from cictl_server.store.tried import Order, TriedTest
 
-Signature = tuple[tuple[str, str], ...]
-"""The sorted requirements of an execution."""
+T = TypeVar("T", int, tuple[int, int, int])
+
+Kind = tuple[tuple[tuple[str, str], ...], str]
+"""The sorted requirements of an execution, and its queue. Of each kind only the first one is looked at."""
 
 
-class NumberGroups:
-    """Sets of numbers by some key, each in ascending order. A key without numbers takes no room."""
+class SortedGroups(Generic[T]):
+    """Sets of values by some key, each in ascending order. A key without values takes no room."""
 
     def __init__(self) -> None:
-        self._groups: dict[Hashable, SortedList[int]] = {}
+        self._groups: dict[Hashable, SortedList[T]] = {}
 
-    def add(self, key: Hashable, number: int) -> None:
+    def add(self, key: Hashable, number: T) -> None:
         group = self._groups.get(key)
         if group is None:
             self._groups[key] = SortedList([number])
         else:
             group.add(number)
 
-    def discard(self, key: Hashable, number: int) -> None:
+    def discard(self, key: Hashable, number: T) -> None:
         group = self._groups[key]
         group.remove(number)
         if not group:
             del self._groups[key]
 
-    def get(self, key: Hashable) -> SortedList[int]:
+    def get(self, key: Hashable) -> SortedList[T]:
         return self._groups.get(key) or SortedList()
 
-    def items(self) -> Iterable[tuple[Hashable, SortedList[int]]]:
+    def items(self) -> Iterable[tuple[Hashable, SortedList[T]]]:
         return self._groups.items()
+
+
+class NumberGroups(SortedGroups[int]):
+    """Numbers of executions by some key."""
 
 
 class NameCounts:
@@ -115,26 +121,41 @@ class JobIndex:
         self.by_pipeline = NumberGroups()
         self.unfinished_runs = RunCounts()
         self.queued_tools = NameCounts()
-        self._waiting = NumberGroups()
+        self.active_of_queues: Counter[str] = Counter()
+        self._waiting: SortedGroups[tuple[int, int, int]] = SortedGroups()
         self._postponed: SortedList[tuple[datetime | None, int]] = SortedList()
 
     def change(self, before: JobRecord | None, after: JobRecord | None) -> None:
         """Update the indexes for one execution that changes from *before* to *after*; None means absent."""
         self.queued_tools.change(_queued_tools(before), _queued_tools(after))
         if before is not None:
-            if not before.status.is_terminal:
-                self.unfinished_runs.discard(before.queue_scope, before.run_key)
-            for group, key in self._keys(before):
-                group.discard(key, before.number)
-            if _is_postponed(before):
-                self._postponed.remove((before.not_before, before.number))
+            self._discard(before)
         if after is not None:
-            if not after.status.is_terminal:
-                self.unfinished_runs.add(after.queue_scope, after.run_key)
-            for group, key in self._keys(after):
-                group.add(key, after.number)
-            if _is_postponed(after):
-                self._postponed.add((after.not_before, after.number))
+            self._add(after)
+
+    def _discard(self, job: JobRecord) -> None:
+        if not job.status.is_terminal:
+            self.unfinished_runs.discard(job.queue_scope, job.run_key)
+        for group, key in self._keys(job):
+            group.discard(key, job.number)
+        if _is_postponed(job):
+            self._postponed.remove((job.not_before, job.number))
+        if _is_waiting(job):
+            self._waiting.discard(_kind(job), _order(job))
+        if job.status.is_active:
+            self._leave_queue(job.queue_scope)
+
+    def _add(self, job: JobRecord) -> None:
+        if not job.status.is_terminal:
+            self.unfinished_runs.add(job.queue_scope, job.run_key)
+        for group, key in self._keys(job):
+            group.add(key, job.number)
+        if _is_postponed(job):
+            self._postponed.add((job.not_before, job.number))
+        if _is_waiting(job):
+            self._waiting.add(_kind(job), _order(job))
+        if job.status.is_active:
+            self.active_of_queues[job.queue_scope] += 1
 
     def newest_first(self, *, before: int | None, statuses: Iterable[JobStatus]) -> Iterator[int]:
         """Yield the numbers below *before* with one of *statuses*, descending, lazily."""
@@ -142,14 +163,13 @@ class JobIndex:
         descending = [self.by_status.get(status).irange(maximum=limit, reverse=True) for status in statuses]
         return merge(*descending, reverse=True)
 
-    def claimable(self, accepts: Callable[[Mapping[str, str]], bool]) -> int | None:
-        """Return the oldest waiting number whose requirements *accepts*; None for none.
+    def claimable(self, accepts: Callable[[Mapping[str, str], str], bool]) -> int | None:
+        """Return the first waiting number whose requirements and queue *accepts*; None for none.
 
-        Executions with the same requirements are one group, and only the oldest of a group can be the answer. So the
-        first of each group is tried, oldest first.
+        Only the first of each kind can be the answer. So these are tried, in their order.
         """
-        heads = sorted(((numbers[0], signature) for signature, numbers in self._waiting.items()), key=itemgetter(0))
-        return next((number for number, signature in heads if accepts(dict(cast("Signature", signature)))), None)
+        heads = sorted(((orders[0], cast("Kind", kind)) for kind, orders in self._waiting.items()), key=itemgetter(0))
+        return next((order[-1] for order, (needs, queue) in heads if accepts(dict(needs), queue)), None)
 
     def count_claimable(self) -> int:
         return sum(len(numbers) for _, numbers in self._waiting.items())
@@ -161,6 +181,11 @@ class JobIndex:
     def next_due(self) -> datetime | None:
         """Return the earliest time until which an execution is postponed; None if none is."""
         return self._postponed[0][0] if self._postponed else None
+
+    def _leave_queue(self, queue: str) -> None:
+        self.active_of_queues[queue] -= 1
+        if not self.active_of_queues[queue]:
+            del self.active_of_queues[queue]
 
     def _keys(self, job: JobRecord) -> Iterator[tuple[NumberGroups, Hashable]]:
         yield self.by_status, job.status
@@ -188,8 +213,6 @@ class JobIndex:
 
     def _queue_keys(self, job: JobRecord) -> Iterator[tuple[NumberGroups, Hashable]]:
         if not job.is_blocked:
-            if job.not_before is None:
-                yield self._waiting, tuple(sorted(job.required_capabilities.items()))
             return
         if run := job.facts.pipeline_run_id:
             yield self.blocked_by_run, run
@@ -284,6 +307,19 @@ def _queued_tools(job: JobRecord | None) -> frozenset[str]:
     if job is None or job.status is not JobStatus.QUEUED:
         return frozenset()
     return frozenset(required_tools(job.required_capabilities))
+
+
+def _is_waiting(job: JobRecord) -> bool:
+    return job.status is JobStatus.QUEUED and not job.is_blocked and job.not_before is None
+
+
+def _kind(job: JobRecord) -> Kind:
+    return tuple(sorted(job.required_capabilities.items())), job.queue_scope
+
+
+def _order(job: JobRecord) -> tuple[int, int, int]:
+    """Return what sorts waiting executions: the first is leased first."""
+    return -job.priority, job.place_in_queue, job.number
 
 
 def _is_postponed(job: JobRecord) -> bool:

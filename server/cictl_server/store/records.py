@@ -17,6 +17,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A stored document. Change it with `msgspec.structs.replace` and put it back in a transaction."""
 
 
+_QUEUE_OF_PROJECT = "project "
+
+
+def queue_of_project(project: str) -> str:
+    """Return the `queue_scope` of the executions of a project, named by its id, or by its name where there is no id."""
+    return _QUEUE_OF_PROJECT + project
+
+
+def is_queue_of_project(queue_scope: str) -> bool:
+    """Tell whether this is the queue of a project, and not of one agent's scripts."""
+    return queue_scope.startswith(_QUEUE_OF_PROJECT)
+
+
 class FailedDependency(Record, frozen=True, kw_only=True):
     """The failed job of its run, or else pipeline of its chain run, for which an execution waited."""
 
@@ -34,7 +47,8 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     """One job execution: its spec and its progress, in one document.
 
     Attributes:
-        number: Nanoseconds of its creation, strictly increasing; the id is `job-<number>`. The order of leasing.
+        number: Nanoseconds of its creation, strictly increasing; the id is `job-<number>`.
+        keeps_place_of: The number of the execution whose place in the queue it has, if it repeats one; else 0.
         default_timeout_seconds: The server's limit at its lease, if it states none itself; 0 means none.
         failed_dependency: What it waited for, if its failure ended the execution.
         lease_request_id: `request_id` of the lease that took it.
@@ -108,6 +122,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     started_by_job: str = ""
     start_depth: int = 0
     cancelled_by: str = ""
+    keeps_place_of: int = 0
     superseded: bool = False
 
     @classmethod
@@ -132,6 +147,11 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     @property
     def id(self) -> str:
         return f"job-{self.number}"
+
+    @property
+    def place_in_queue(self) -> int:
+        """What decides among executions of the same priority: the lower one is leased first."""
+        return self.keeps_place_of or self.number
 
     @property
     def is_good(self) -> bool:
@@ -168,7 +188,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     def queue_scope(self) -> str:
         """Whose queue it is in: that of its project, or of the agent that a script is for."""
         facts = self.facts
-        return f"project {facts.project_id or facts.project}" if facts.project else f"agent {facts.adhoc_agent_id}"
+        return queue_of_project(facts.project_id or facts.project) if facts.project else f"agent {facts.adhoc_agent_id}"
 
     @property
     def run_key(self) -> str:

@@ -285,12 +285,15 @@ class _Jobs(_Checked[JobRecord], Jobs):
     def of_pipeline(self, project_id: str, pipeline_id: str) -> Iterator[JobRecord]:
         return self.get_all(reversed(self._index.by_pipeline.get((project_id, pipeline_id))))
 
-    def claimable(self, accepts: Callable[[Mapping[str, str]], bool]) -> JobRecord | None:
+    def claimable(self, accepts: Callable[[Mapping[str, str], str], bool]) -> JobRecord | None:
         number = self._index.claimable(accepts)
         return None if number is None else self.find(number)
 
     def count_claimable(self) -> int:
         return self._index.count_claimable()
+
+    def count_active_by_queue(self) -> Mapping[str, int]:
+        return self._index.active_of_queues
 
     def count_unfinished(self, queue_scope: str, run_key: str) -> int:
         return self._index.unfinished_runs.size(queue_scope, run_key)

@@ -103,6 +103,9 @@ POST   /api/v1/pipeline-chains/{chain_id}/run                operator  -    name
 POST   /api/v1/pipeline-chains/{chain_id}/dry-run-preview    viewer    -    named  -
 POST   /api/v1/pipeline-chains/{chain_id}/eligible-agents    viewer    -    named  -
 GET    /api/v1/pipeline-chains/{chain_id}/source-refs        viewer    -    named  -
+GET    /api/v1/queue                                         viewer    -    -      -
+POST   /api/v1/queue/pause                                   operator  -    -      -
+POST   /api/v1/queue/resume                                  operator  -    -      -
 GET    /api/v1/retention                                     admin     -    -      -
 POST   /api/v1/retention                                     admin     -    -      -
 GET    /api/v1/retention/preview                             admin     -    -      -

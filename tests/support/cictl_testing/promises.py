@@ -199,8 +199,9 @@ def _verdict(executions: list[JobRecord]) -> str:
 
 
 def _check_next(view: View, jobs: list[JobRecord], offered: dict[str, str]) -> None:
-    """The oldest execution that may be leased and that fits is the one that an agent would get."""
-    waiting = (j for j in jobs if j.status is JobStatus.QUEUED and not j.is_blocked)
+    """Of the executions that may be leased and fit, an agent would get the most urgent, and of these the oldest."""
+    ready = (j for j in jobs if j.status is JobStatus.QUEUED and not j.is_blocked)
+    waiting = sorted(ready, key=lambda job: (-job.priority, job.place_in_queue))
     expected = next((j.number for j in waiting if meets_all(j.required_capabilities, offered)), None)
-    found = view.jobs.claimable(lambda required: meets_all(required, offered))
+    found = view.jobs.claimable(lambda required, _: meets_all(required, offered))
     assert (found and found.number) == expected

@@ -165,6 +165,15 @@ def serve(
             help="How many runs of one project may wait or run at once; 0 for any number.",
         ),
     ] = 1000,
+    max_running_per_project: Annotated[
+        int,
+        typer.Option(
+            envvar="CICTL_MAX_RUNNING_PER_PROJECT",
+            min=0,
+            metavar="N",
+            help="How many jobs of one project agents may have at once; the others wait. 0 for any number.",
+        ),
+    ] = 0,
     max_agents: Annotated[
         int,
         typer.Option(
@@ -279,7 +288,7 @@ def serve(
             project_bytes=_size(max_project_artifacts, "--max-project-artifacts"),
         ),
         min_free=_size(min_free, "--min-free") if min_free else None,
-        run_limits=RunLimits(jobs=max_run_jobs, queued_runs=max_queued_runs),
+        run_limits=RunLimits(jobs=max_run_jobs, queued_runs=max_queued_runs, running=max_running_per_project),
         fleet_limits=FleetLimits(
             agents=max_agents, forget_after=_duration(forget_agents_after, "--forget-agents-after")
         ),

@@ -16,4 +16,5 @@ class History:
 
     @classmethod
     def build(cls, core: Core, *, limits: RunLimits) -> History:
-        return cls(settling=Settler(hub=core.hub, events=core.events, metrics=core.metrics), limits=limits)
+        settler = Settler(hub=core.hub, events=core.events, metrics=core.metrics, ends_make_room=bool(limits.running))
+        return cls(settling=settler, limits=limits)

@@ -16,10 +16,12 @@ class RunLimits:
     Attributes:
         jobs: Executions of one run.
         queued_runs: Runs of one project; the scripts for one agent are counted in the same way.
+        running: Executions of one project that agents hold; the others wait.
     """
 
     jobs: int = 10_000
     queued_runs: int = 1000
+    running: int = 0
 
     def check_size(self, count: int) -> None:
         """Return if one run may have *count* executions that are not over.

@@ -30,11 +30,16 @@ from cictl_server.store.records import JobRecord
 
 @dataclass(frozen=True, kw_only=True)
 class Settler:
-    """Stores changed executions, settles what waits for them, and announces both once they are durable."""
+    """Stores changed executions, settles what waits for them, and announces both once they are durable.
+
+    Attributes:
+        ends_make_room: Only so many executions of a project are given out at once, so an end lets others be given out.
+    """
 
     hub: Hub
     events: EventLog
     metrics: Metrics
+    ends_make_room: bool = False
 
     def put(self, tx: Transaction, job: JobRecord) -> None:
         """Store a new or changed execution, count it, and announce it. Who makes new ones makes or recounts their run too."""
@@ -51,7 +56,8 @@ class Settler:
         """Wake the requests that watch *job*, and those that wait for work if it can be leased."""
         topic = job_topic(job.number)
         tx.after_commit(lambda: self.hub.publish(topic))
-        if job.status is JobStatus.QUEUED and not job.is_blocked:
+        is_claimable = job.status is JobStatus.QUEUED and not job.is_blocked
+        if is_claimable or (job.status.is_terminal and self.ends_make_room):
             tx.after_commit(lambda: self.hub.publish(QUEUE))
 
     def end(

@@ -25,6 +25,7 @@ from cictl_server.services.jobs.removal import RemovalService
 from cictl_server.services.jobs.reporting import ReportingService
 from cictl_server.services.jobs.rerun import RerunService
 from cictl_server.services.logs import Logs
+from cictl_server.services.policies import Policies
 from cictl_server.services.secrets import Secrets
 
 
@@ -49,6 +50,7 @@ class Jobs:
         access: Access,
         history: History,
         fleet: Fleet,
+        policies: Policies,
         secrets: Secrets,
         logs: Logs,
         artifacts: Artifacts,
@@ -61,18 +63,19 @@ class Jobs:
         pause = LeasePause(hub, clock)
         tokens = LeaseTokens(access.authentication.new_job_token)
         losses = LostWork(store=store, settler=settler, logs=book, clock=clock)
-        jobs = JobService(store=store, logs=book, hub=hub, matching=matching)
+        jobs = JobService(store=store, logs=book, hub=hub, matching=matching, policies=policies)
         return cls(
             jobs=jobs,
             cancel=CancelService(store=store, settler=settler, logs=book, clock=clock),
             rerun=RerunService(
                 store=store, settler=settler, numbers=core.ids, clock=clock, disk=core.disk, limits=history.limits
             ),
-            lists=JobListService(store=store, matching=matching),
+            lists=JobListService(store=store, matching=matching, policies=policies),
             explain=ExplainService(
                 store=store,
                 presence=presence,
                 wanted_tools=fleet.wanted_tools,
+                policies=policies,
                 pause=pause,
                 clock=clock,
             ),
@@ -83,6 +86,7 @@ class Jobs:
                 presence=presence,
                 processes=fleet.processes,
                 members=core.signals.members,
+                policies=policies,
                 handover=Handover(
                     store=store,
                     settler=settler,

@@ -30,6 +30,7 @@ from cictl_server.services.jobs.obstacles import (
     pinned_to,
     sentence,
 )
+from cictl_server.services.policies import Policies
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord
 
@@ -47,6 +48,7 @@ class ExplainService:
     presence: PresenceBook
     wanted_tools: WantedTools
     pause: LeasePause
+    policies: Policies
     clock: Clock
 
     def explain(self, job_id: str) -> Explanation:
@@ -88,6 +90,9 @@ class ExplainService:
                 retry_utc=job.not_before,
                 fixes=list(_vault_fixes(job)),
             )
+        if hold := self.policies.of_queues(view).hold(job.queue_scope):
+            summary = f"it waits: {hold.text}"
+            return msgspec.structs.replace(base, reason=hold.reason, summary=summary, fixes=list(hold.fixes))
         if not agents:
             return msgspec.structs.replace(base, reason=Reason.NO_AGENTS, summary=_no_agents(job), fixes=nearest)
         summary = sentence(agents)

@@ -18,9 +18,10 @@ from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.jobs.culprit import blocked_by
-from cictl_server.services.jobs.views import job_state, job_view
+from cictl_server.services.jobs.views import holds_of, job_state, job_view
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.logs.reader import JobLog, LogSlice
+from cictl_server.services.policies import Policies
 from cictl_server.signals.topics import job_topic
 from cictl_server.store.contract import Store
 
@@ -33,6 +34,7 @@ class JobService:
     logs: LogBook
     hub: Hub
     matching: Matching
+    policies: Policies
 
     def get_job(self, job_id: str) -> JobExecution:
         """Return one execution with the end of its log.
@@ -42,8 +44,10 @@ class JobService:
         """
         with self.store.read() as view:
             job = get_job(view, job_id)
+            holds = holds_of([job], self.policies.of_queues(view))
         log = JobLog(self.logs, job)
-        return job_view(job, candidates=self.matching.candidates(), output=log.output(), log_size=log.size)
+        candidates = self.matching.candidates()
+        return job_view(job, candidates=candidates, holds=holds, output=log.output(), log_size=log.size)
 
     def get_state(self, job_id: str) -> JobState:
         """Return the state alone, for clients that poll; reads no log.
@@ -53,7 +57,8 @@ class JobService:
         """
         with self.store.read() as view:
             job = get_job(view, job_id)
-        return job_state(job, log_size=JobLog(self.logs, job).size)
+            holds = holds_of([job], self.policies.of_queues(view))
+        return job_state(job, holds=holds, log_size=JobLog(self.logs, job).size)
 
     def read_log(self, job_id: str, *, offset: int, limit: int) -> LogSlice:
         """Return a piece of the log.

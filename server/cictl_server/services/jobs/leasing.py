@@ -1,4 +1,4 @@
-"""Claiming: an agent that asks gets the oldest unblocked execution whose requirements it meets."""
+"""Claiming: an agent that asks gets the first unblocked execution whose requirements it meets."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.handover import BEING_RESOLVED, Handover
 from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.jobs.losses import LostWork
+from cictl_server.services.policies import Policies
 from cictl_server.services.secrets.lease_secrets import needs_secrets
 from cictl_server.signals.contract import Members
 from cictl_server.signals.topics import QUEUE
@@ -58,6 +59,7 @@ class LeasingService:
     presence: PresenceBook
     processes: ProcessGuard
     members: Members
+    policies: Policies
     handover: Handover
     tokens: LeaseTokens
     pause: LeasePause
@@ -168,8 +170,13 @@ class LeasingService:
 
     def _claim(self, tx: Transaction, request: LeaseRequest, capabilities: Mapping[str, str]) -> JobRecord | None:
         self.handover.release_due(tx)
+        rules = self.policies.of_queues(tx)
+
+        def accepts(required: Mapping[str, str], queue: str) -> bool:
+            return meets_all(required, capabilities) and rules.hold(queue) is None
+
         while True:
-            job = tx.jobs.claimable(lambda required: meets_all(required, capabilities))
+            job = tx.jobs.claimable(accepts)
             if job is None:
                 return None
             if not self.handover.postpone(tx, job):

@@ -12,7 +12,8 @@ from cictl_server.services.core.ids import job_number
 from cictl_server.services.core.names import find_project_called
 from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.history.lookup import jobs_of_run
-from cictl_server.services.jobs.views import listed_view
+from cictl_server.services.jobs.views import holds_of, listed_view
+from cictl_server.services.policies import Policies
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord
 
@@ -66,6 +67,7 @@ _STATUSES = {
 class JobListService:
     store: Store
     matching: Matching
+    policies: Policies
 
     def list_jobs(self, where: JobFilter, *, limit: int, sees: Sees = _everything) -> JobList:
         """Return executions, newest first, at most *limit*.
@@ -124,7 +126,9 @@ class JobListService:
 
     def _views(self, jobs: list[JobRecord]) -> list[JobExecution]:
         candidates = self.matching.candidates()
-        return [listed_view(job, candidates=candidates) for job in jobs]
+        with self.store.read() as view:
+            holds = holds_of(jobs, self.policies.of_queues(view))
+        return [listed_view(job, candidates=candidates, holds=holds) for job in jobs]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -11,6 +11,7 @@ from cictl.base.urls import without_login
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
 from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded, cut_text
 from cictl_server.services.fleet.matching import Candidate, unmet_requirements
+from cictl_server.services.policies.queue_rules import QueueRules
 from cictl_server.services.secrets.tokens import without_token
 from cictl_server.store.records import JobRecord
 
@@ -27,10 +28,20 @@ _LISTED = Bounds(
 )
 
 
+NOTHING_HELD: Mapping[str, str] = {}
+
+
+def holds_of(jobs: Iterable[JobRecord], rules: QueueRules) -> dict[str, str]:
+    """Return why the queues of those *jobs* that wait for an agent give nothing out, by `queue_scope`."""
+    queues = {job.queue_scope for job in jobs if _is_waiting(job)}
+    return {queue: hold.text for queue in queues if (hold := rules.hold(queue))}
+
+
 def job_view(
     job: JobRecord,
     *,
     candidates: Iterable[Candidate] | None = None,
+    holds: Mapping[str, str] = NOTHING_HELD,
     output: str = "",
     log_size: int = 0,
     is_leased: bool = False,
@@ -40,6 +51,7 @@ def job_view(
     Args:
         candidates: Agents that could take a job now; a queued execution shows what they lack. With None, as in the
             answers to agents and to changes, that and the test summary are left out.
+        holds: Why queues give nothing out, as `holds_of` returns it.
         is_leased: The view goes to the agent that is to execute it, which needs the token of an automatic bump, and the login
             in the URL of its repository.
     """
@@ -64,7 +76,7 @@ def job_view(
         exit_code=job.exit_code,
         error=job.error,
         cause=job.cause,
-        waiting_reason=_waiting_reason(job),
+        waiting_reason=_waiting_reason(job, holds),
         not_before_utc=_not_before(job),
         output=output,
         log_size=log_size,
@@ -92,12 +104,12 @@ def _without_logins(job: JobRecord) -> dict[str, object]:
     return {**plan, "source": msgspec.structs.replace(job.source, repo=shown)}
 
 
-def listed_view(job: JobRecord, *, candidates: Iterable[Candidate]) -> JobExecution:
+def listed_view(job: JobRecord, *, candidates: Iterable[Candidate], holds: Mapping[str, str]) -> JobExecution:
     """Return the view of *job* for a list, whose size must not depend on what one agent or one script says.
 
     What agents tell is cut always; the rest only where the view is large, so that usual scripts stay whole.
     """
-    view = job_view(job, candidates=candidates)
+    view = job_view(job, candidates=candidates, holds=holds)
     changes = {name: cut_text(getattr(view, name), _LISTED_TEXT) for name in _TOLD if getattr(view, name)}
     kept = msgspec.structs.replace(view, **changes) if changes else view
     if len(msgspec.json.encode(kept)) > _LISTED_BYTES:
@@ -105,14 +117,14 @@ def listed_view(job: JobRecord, *, candidates: Iterable[Candidate]) -> JobExecut
     return kept if kept is view or kept == view else msgspec.structs.replace(kept, is_cut=True)
 
 
-def job_state(job: JobRecord, *, log_size: int) -> JobState:
+def job_state(job: JobRecord, *, log_size: int, holds: Mapping[str, str] = NOTHING_HELD) -> JobState:
     """Return the state of *job*, with long texts cut."""
-    state = _whole_state(job, log_size=log_size)
+    state = _whole_state(job, log_size=log_size, holds=holds)
     kept = bounded(state, _LISTED)
     return kept if kept == state else msgspec.structs.replace(kept, is_cut=True)
 
 
-def _whole_state(job: JobRecord, *, log_size: int) -> JobState:
+def _whole_state(job: JobRecord, *, log_size: int, holds: Mapping[str, str]) -> JobState:
     return JobState(
         id=job.id,
         status=job.status,
@@ -121,7 +133,7 @@ def _whole_state(job: JobRecord, *, log_size: int) -> JobState:
         error=job.error,
         exit_code=job.exit_code,
         cause=job.cause,
-        waiting_reason=_waiting_reason(job),
+        waiting_reason=_waiting_reason(job, holds),
         not_before_utc=_not_before(job),
         leased_by_agent_id=job.agent_id,
         started_utc=job.started,
@@ -132,8 +144,12 @@ def _whole_state(job: JobRecord, *, log_size: int) -> JobState:
     )
 
 
-def _waiting_reason(job: JobRecord) -> str:
-    return job.waiting_reason if job.status is JobStatus.QUEUED else ""
+def _waiting_reason(job: JobRecord, holds: Mapping[str, str]) -> str:
+    return job.waiting_reason or holds.get(job.queue_scope, "") if _is_waiting(job) else ""
+
+
+def _is_waiting(job: JobRecord) -> bool:
+    return job.status is JobStatus.QUEUED and not job.is_blocked
 
 
 def _not_before(job: JobRecord) -> datetime | None:

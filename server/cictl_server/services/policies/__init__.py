@@ -1,1 +1,26 @@
-"""What people order of the queue as a whole: what goes first, how much runs at once, what is given out to nobody."""
+"""What holds jobs back although an agent could take them: pauses, and the share of each project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cictl_server.services.core import Core
+from cictl_server.services.policies.pauses import PauseService
+from cictl_server.services.policies.queue_rules import QueueRules
+from cictl_server.store.contract import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policies:
+    pauses: PauseService
+    max_running: int
+
+    @classmethod
+    def build(cls, core: Core, *, max_running: int) -> Policies:
+        """Let agents hold *max_running* executions of one project; 0 for any number."""
+        pauses = PauseService(store=core.store, hub=core.hub, clock=core.clock)
+        return cls(pauses=pauses, max_running=max_running)
+
+    def of_queues(self, view: View) -> QueueRules:
+        """Return what the rules say of queues as of *view*."""
+        return QueueRules(view, max_running=self.max_running)

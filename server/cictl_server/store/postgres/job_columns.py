@@ -53,6 +53,8 @@ class UnfinishedColumns(NamedTuple):
     chain_run: str | None
     queue_scope: str
     run_key: str
+    priority: int
+    place: int
 
     @classmethod
     def of(cls, job: JobRecord) -> UnfinishedColumns | None:
@@ -73,6 +75,8 @@ class UnfinishedColumns(NamedTuple):
             chain_run=optional_key(facts.chain_run_id),
             queue_scope=text_key(job.queue_scope),
             run_key=text_key(job.run_key),
+            priority=job.priority,
+            place=job.place_in_queue,
         )
 
     @property
@@ -87,6 +91,8 @@ UNFINISHED_TYPES = {
     "not_before": "timestamptz",
     "needs_key": "bytea",
     "needs": "json",
+    "priority": "smallint",
+    "place": "bigint",
 }
 """PostgreSQL's type of each column."""
 

@@ -81,9 +81,22 @@ _KINDS = (
     "  ORDER BY u.needs_key, u.number LIMIT 1) AS following"
     ") SELECT u.needs, number FROM heads JOIN unfinished_jobs u USING (number) ORDER BY number"
 )
-_CLAIMABLE_KINDS = compose(_KINDS, condition="NOT u.is_active AND NOT u.is_blocked AND u.not_before IS NULL")
+# The same by requirements and queue, with the first of each in the order of leasing. A server of an earlier version tells no place.
+_CLAIMABLE_KINDS = compose(
+    "WITH RECURSIVE heads AS ("
+    " (SELECT needs_key, queue_scope, number FROM unfinished_jobs u WHERE {condition} ORDER BY {order} LIMIT 1)"
+    " UNION ALL SELECT following.* FROM heads CROSS JOIN LATERAL ("
+    "  SELECT u.needs_key, u.queue_scope, u.number FROM unfinished_jobs u"
+    "  WHERE {condition} AND (u.needs_key, u.queue_scope) > (heads.needs_key, heads.queue_scope) ORDER BY {order} LIMIT 1"
+    " ) AS following"
+    ") SELECT u.needs, u.queue_scope, number FROM heads JOIN unfinished_jobs u USING (number)"
+    " ORDER BY -u.priority, coalesce(u.place, number), number",
+    condition="NOT u.is_active AND NOT u.is_blocked AND u.not_before IS NULL",
+    order="u.needs_key, u.queue_scope, (-u.priority), coalesce(u.place, u.number), u.number",
+)
 _QUEUED_KINDS = compose(_KINDS, condition="NOT u.is_active")
 
+_ACTIVE_BY_QUEUE = "SELECT queue_scope, count(*) FROM unfinished_jobs WHERE is_active GROUP BY queue_scope"
 _COUNT_OF_RUN = "SELECT count(*) FROM unfinished_jobs WHERE queue_scope = %s AND run_key = %s"
 _COUNT_RUNS = (
     "WITH RECURSIVE runs AS ("
@@ -200,11 +213,14 @@ class PostgresJobs(Jobs):
     def of_pipeline(self, project_id: str, pipeline_id: str) -> Iterator[JobRecord]:
         return self._newest_first(_OF_PIPELINE, text_key(project_id), text_key(pipeline_id), before=maxsize)
 
-    def claimable(self, accepts: Callable[[Mapping[str, str]], bool]) -> JobRecord | None:
-        for needs, number in self._session.rows(_CLAIMABLE_KINDS):
-            if accepts(_needs_decoder.decode(needs)):
+    def claimable(self, accepts: Callable[[Mapping[str, str], str], bool]) -> JobRecord | None:
+        for needs, queue_scope, number in self._session.rows(_CLAIMABLE_KINDS):
+            if accepts(_needs_decoder.decode(needs), queue_scope):
                 return self.find(number)
         return None
+
+    def count_active_by_queue(self) -> Mapping[str, int]:
+        return dict(self._session.rows(_ACTIVE_BY_QUEUE))
 
     def count_claimable(self) -> int:
         return self._session.counted([CLAIMABLE])[CLAIMABLE]
