@@ -3,15 +3,15 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs runs tests retention secrets login logout whoami tokens audit vault update server api store context completion version"
+        commands="serve run-agent demo healthcheck info lint run agents projects pipelines chains jobs queue runs tests retention secrets login logout whoami tokens audit vault update server api store context completion version"
         options="--version -y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl serve")
         commands=""
-        options="--host --port --data-dir --store --files --no-auth --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level --debug -h --help"
-        valued="--host --port --data-dir --store --files --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level"
+        options="--host --port --data-dir --store --files --no-auth --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-running-per-project --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level --debug -h --help"
+        valued="--host --port --data-dir --store --files --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-running-per-project --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level"
         arguments="" repeated=""
         ;;
     "cictl run-agent")
@@ -46,8 +46,8 @@ _cictl_node() {
         ;;
     "cictl run")
         commands=""
-        options="--matrix --matrix-index --only --reload --dry-run --ref --input --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--matrix --matrix-index --ref --input --agent --timeout -o --output --query --server --context --ca-file"
+        options="--matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --input --agent --priority --timeout -o --output --query --server --context --ca-file"
         arguments="targets" repeated=""
         ;;
     "cictl agents")
@@ -202,8 +202,8 @@ _cictl_node() {
         ;;
     "cictl pipelines run")
         commands=""
-        options="--matrix --matrix-index --only --reload --dry-run --ref --input --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--matrix --matrix-index --ref --input --agent --timeout -o --output --query --server --context --ca-file"
+        options="--matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --input --agent --priority --timeout -o --output --query --server --context --ca-file"
         arguments="pipeline-targets" repeated=""
         ;;
     "cictl pipelines preview")
@@ -250,8 +250,8 @@ _cictl_node() {
         ;;
     "cictl chains run")
         commands=""
-        options="--matrix --matrix-index --only --reload --dry-run --ref --input --agent --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--matrix --matrix-index --ref --input --agent --timeout -o --output --query --server --context --ca-file"
+        options="--matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --input --agent --priority --timeout -o --output --query --server --context --ca-file"
         arguments="chains" repeated=""
         ;;
     "cictl chains preview")
@@ -273,7 +273,7 @@ _cictl_node() {
         arguments="chains" repeated=""
         ;;
     "cictl jobs")
-        commands="list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch"
+        commands="list show logs cancel prioritize rerun delete clear-queue flush-history artifacts download tests explain watch"
         options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -301,6 +301,12 @@ _cictl_node() {
         options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="jobs" repeated="jobs"
+        ;;
+    "cictl jobs prioritize")
+        commands=""
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="jobs -" repeated=""
         ;;
     "cictl jobs rerun")
         commands=""
@@ -355,6 +361,30 @@ _cictl_node() {
         options="--run --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
         valued="--run --timeout -o --output --query --server --context --ca-file"
         arguments="jobs" repeated="jobs"
+        ;;
+    "cictl queue")
+        commands="show pause resume"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl queue show")
+        commands=""
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl queue pause")
+        commands=""
+        options="--reason --project -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--reason --project -o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl queue resume")
+        commands=""
+        options="--project -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--project -o --output --query --server --context --ca-file"
+        arguments="" repeated=""
         ;;
     "cictl runs")
         commands="list show summary watch cancel rerun pin unpin"

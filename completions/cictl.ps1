@@ -16,7 +16,8 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('projects', 'Projects: list show import reload set delete icon.');
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
-                , @('jobs', 'Jobs: list show logs cancel rerun delete clear-queue flush-history artifacts download tests explain watch.');
+                , @('jobs', 'Jobs: list show logs cancel rerun prioritize delete clear-queue flush-history artifacts download tests explain watch.');
+                , @('queue', 'Whether jobs are given out: show pause resume.');
                 , @('runs', 'Runs: list show summary watch cancel rerun pin unpin.');
                 , @('tests', 'Tests over time: list show flaky slow.');
                 , @('retention', 'How long runs, logs and artifacts are kept: show set preview run.');
@@ -73,6 +74,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--max-log', 'How much of one job''s log is kept: 500MiB, 2GiB; 0 for any size. [env var: CICTL_MAX_LOG; default: 1GiB]');
                 , @('--max-run-jobs', 'How many jobs one run may have; 0 for any number. [env var: CICTL_MAX_RUN_JOBS; default: 10000; x>=0]');
                 , @('--max-queued-runs', 'How many runs of one project may wait or run at once; 0 for any number. [env var: CICTL_MAX_QUEUED_RUNS; default: 1000; x>=0]');
+                , @('--max-running-per-project', 'How many jobs of one project agents may have at once; the others wait. 0 for any number. [env var: CICTL_MAX_RUNNING_PER_PROJECT; default: 0; x>=0]');
                 , @('--max-agents', 'How many agents may be known; further ones are refused. 0 for any number. [env var: CICTL_MAX_AGENTS; default: 1000; x>=0]');
                 , @('--forget-agents-after', 'Forget agents that were silent for this long, unless deactivated or draining: 12h, 90d; 0 for never. [env var: CICTL_FORGET_AGENTS_AFTER; default: 30d]');
                 , @('--header-seconds', 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]');
@@ -83,7 +85,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--host', '--port', '--data-dir', '--store', '--files', '--allowed-host', '--public-url', '--trusted-proxy', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--max-project-artifacts', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--keep-audit', '--log-level')
+            valued = @('--host', '--port', '--data-dir', '--store', '--files', '--allowed-host', '--public-url', '--trusted-proxy', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--max-project-artifacts', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-running-per-project', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--keep-audit', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -177,6 +179,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
                 , @('--input', 'Value of an input of the pipeline; may be repeated.');
                 , @('--agent', 'Run every job on this agent.');
+                , @('--priority', 'Of what waits, the highest goes first; default: what the project file says. [-100<=x<=100]');
                 , @('--offline', 'Build the commit and version of an earlier run; the server asks no remote.');
                 , @('--wait', 'Wait for the end; the exit code is the result.');
                 , @('-f', 'Wait, and show the logs as they grow.');
@@ -192,7 +195,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--priority', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('targets')
             repeated = ''
         }
@@ -673,6 +676,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
                 , @('--input', 'Value of an input of the pipeline; may be repeated.');
                 , @('--agent', 'Run every job on this agent.');
+                , @('--priority', 'Of what waits, the highest goes first; default: what the project file says. [-100<=x<=100]');
                 , @('--offline', 'Build the commit and version of an earlier run; the server asks no remote.');
                 , @('--wait', 'Wait for the end; the exit code is the result.');
                 , @('-f', 'Wait, and show the logs as they grow.');
@@ -688,7 +692,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--priority', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipeline-targets')
             repeated = ''
         }
@@ -837,6 +841,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--ref', 'Branch, tag or commit instead of the pipeline''s own.');
                 , @('--input', 'Value of an input of the pipeline; may be repeated.');
                 , @('--agent', 'Run every job on this agent.');
+                , @('--priority', 'Of what waits, the highest goes first; default: what the project file says. [-100<=x<=100]');
                 , @('--offline', 'Build the commit and version of an earlier run; the server asks no remote.');
                 , @('--wait', 'Wait for the end; the exit code is the result.');
                 , @('-f', 'Wait, and show the logs as they grow.');
@@ -852,7 +857,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--priority', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }
@@ -923,6 +928,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('show', 'Show one job: its state, what it waits for, its steps.');
                 , @('logs', 'Show a job''s log, or a part of it.');
                 , @('cancel', 'Cancel jobs; one that is over stays as it is.');
+                , @('prioritize', 'Let a job that waits go before those of a lower priority.');
                 , @('rerun', 'Enqueue jobs once more, each as a new job of its run.');
                 , @('delete', 'Delete jobs that have not started; jobs that need them end too.');
                 , @('clear-queue', 'Delete all jobs that are queued or leased.');
@@ -1033,6 +1039,22 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = 'jobs'
+        }
+        'cictl jobs prioritize' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('jobs', '')
+            repeated = ''
         }
         'cictl jobs rerun' = @{
             commands = @()
@@ -1198,6 +1220,78 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             valued = @('--run', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('jobs')
             repeated = 'jobs'
+        }
+        'cictl queue' = @{
+            commands = @(
+                , @('show', 'Show what is paused, by whom and why.');
+                , @('pause', 'Give agents no further jobs.');
+                , @('resume', 'End a pause.');)
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl queue show' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl queue pause' = @{
+            commands = @()
+            options = @(
+                , @('--reason', 'Why; `jobs explain` shows it. [required]');
+                , @('--project', 'Only the jobs of this project; default: all jobs.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--reason', '--project', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl queue resume' = @{
+            commands = @()
+            options = @(
+                , @('--project', 'Only the jobs of this project; default: all jobs.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--project', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
         }
         'cictl runs' = @{
             commands = @(

@@ -15,6 +15,10 @@ class JobPart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
 
+LEAST_PRIORITY, HIGHEST_PRIORITY = -100, 100
+"""The bounds of the priority of a job."""
+
+
 class SecretRef(JobPart, frozen=True, kw_only=True):
     """Where one secret of a step lies in Vault; never its value.
 

@@ -82,6 +82,7 @@ class Job(Definition, frozen=True, kw_only=True):
         restores_needs: Whether the artifacts of the other needs are.
         condition: `if` in the file; empty for `success()`.
         allow_failure: Whether what needs it runs also if it fails.
+        priority: -100 to 100; None for the pipeline's.
         runs_on: As written, but executor and shell are trimmed and in lower case.
         requires_tools: Version constraints by tools of the host.
         requires_container_tools: Version constraints by tools inside the container.
@@ -106,6 +107,7 @@ class Job(Definition, frozen=True, kw_only=True):
     restores_needs: bool = False
     condition: str = field(default="", name="if")
     allow_failure: bool = False
+    priority: int | None = None
     runs_on: dict[str, str] = {}
     requires_tools: dict[str, str] = {}
     requires_container_tools: dict[str, str] = {}
@@ -250,6 +252,7 @@ class Pipeline(Definition, frozen=True, kw_only=True):
         depends_on: Ids of pipelines of the same file, without cycles.
         on: None means that only people start runs.
         inputs: By name, in the order of the file.
+        priority: -100 to 100. Of what waits for agents, the highest is given out first.
         env: The environment of its jobs, with templates: its own, and what the defaults add.
         vcs_source: None means that nothing is checked out.
     """
@@ -259,6 +262,7 @@ class Pipeline(Definition, frozen=True, kw_only=True):
     depends_on: list[str] = []
     on: Triggers | None = None
     inputs: dict[str, Input] = {}
+    priority: int = 0
     env: dict[str, str] = {}
     vcs_source: VcsSource | None = None
     versioning: Versioning | None = None

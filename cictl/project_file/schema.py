@@ -66,6 +66,7 @@ class JobShape(Shape, frozen=True, kw_only=True):
     needs: list[str | NeedShape] = []
     condition: str = field(default="", name="if")
     allow_failure: bool = False
+    priority: int | None = None
     runs_on: TextMap = {}
     requires: RequiresShape = RequiresShape()
     timeout_seconds: int | None = None
@@ -112,6 +113,7 @@ class PipelineShape(Shape, frozen=True, kw_only=True):
     depends_on: list[str] = []
     on: Triggers | None = None
     inputs: dict[str, InputShape] = {}
+    priority: int = 0
     env: TextMap = {}
     vcs_source: VcsSourceShape | None = None
     versioning: VersioningShape | None = None

@@ -9,7 +9,12 @@ from typing import Any
 
 import msgspec
 
-from cictl.base.job_parts import ArtifactSpec, CacheSpec, SecretRef, ServiceSpec
+from cictl.base.job_parts import (
+    ArtifactSpec,
+    CacheSpec,
+    SecretRef,
+    ServiceSpec,
+)
 from cictl.wire.agents import AgentProcess
 from cictl.wire.codec import Item, Message
 from cictl.wire.metadata import JobMetadata
@@ -354,6 +359,12 @@ class JobState(Message):
     is_cut: bool = False
     skipped: bool = False
     allow_failure: bool = False
+
+
+class PriorityRequest(Message):
+    """`POST jobs/{id}/priority`: -100 to 100."""
+
+    priority: int | None = None
 
 
 class JobResponse(Message):

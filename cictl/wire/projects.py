@@ -243,6 +243,7 @@ class RunRequest(Message):
         execution_mode: `offline_cached`, or empty.
         needs: What becomes of jobs that are needed and not selected (ours).
         inputs: Values of the pipeline's inputs, by name (ours).
+        priority: -100 to 100, of all its jobs; absent for those of the project file (ours).
     """
 
     pipeline_job_id: str = ""
@@ -254,6 +255,7 @@ class RunRequest(Message):
     execution_mode: str = ""
     needs: Needs = Needs.REFUSE
     inputs: dict[str, str] = msgspec.field(default_factory=dict)
+    priority: int | None = None
 
 
 class SkippedJob(Message):

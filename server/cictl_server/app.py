@@ -78,6 +78,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/jobs/{job_id}/status", jobs.JobStatusResource, body=STATUS_BODY),
     Route("/api/v1/jobs/{job_id}/cancel", jobs.JobCancelResource),
     Route("/api/v1/jobs/{job_id}/rerun", jobs.JobRerunResource),
+    Route("/api/v1/jobs/{job_id}/priority", jobs.JobPriorityResource),
     Route("/api/v1/jobs/{job_id}/blocked-by", jobs.JobBlockedByResource),
     Route("/api/v1/jobs/{job_id}/explain", explain.JobExplainResource),
     Route("/api/v1/jobs/{job_id}/log", logs.JobLogResource),

@@ -27,6 +27,7 @@ audit/test_undone_runs.py
 jobs/test_clock_jumps.py
 jobs/test_explain.py
 jobs/test_leasing.py
+jobs/test_priorities.py
 jobs/test_queue_pauses.py
 jobs/test_removal.py
 jobs/test_reporting.py

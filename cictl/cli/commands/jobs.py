@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from cictl.base.job_parts import HIGHEST_PRIORITY, LEAST_PRIORITY
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
 from cictl.cli.app.confirmation import confirm_work
 from cictl.cli.app.failures import usage
@@ -188,6 +189,31 @@ def cancel_jobs(context: typer.Context, jobs: JobIds) -> None:
             session.note(f"{short_id(job)}: {text}")
             done.append(job)
     _end(session, several, done)
+
+
+@app.command(
+    "prioritize",
+    cls=Command,
+    epilog="cictl jobs prioritize 41/test 50\ncictl jobs prioritize 41/test -- -10",
+)
+def prioritize_job(
+    context: typer.Context,
+    job: JobId,
+    priority: Annotated[
+        int,
+        typer.Argument(
+            metavar="N", min=LEAST_PRIORITY, max=HIGHEST_PRIORITY, help="-100 to 100; jobs have 0 by default."
+        ),
+    ],
+) -> None:
+    """Let a job that waits go before those of a lower priority.
+
+    Of the same priority, the oldest goes first. A job that an agent has already is left alone: exit code 7.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"prioritize {job}")
+    changed = session.client.prioritize_job(find_job_id(session.client, job), priority)
+    session.show_done(jobs_result([changed]), f"{short_id(changed)}: priority {priority}")
 
 
 @app.command(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cictl.base.job_parts import HIGHEST_PRIORITY, LEAST_PRIORITY
 from cictl.cli.app.failures import usage
 from cictl.wire.projects import Needs
 
@@ -60,6 +61,16 @@ Offline = Annotated[
 Reload = Annotated[bool, typer.Option("--reload", help="Load the project's file again first.")]
 Ref = Annotated[str, typer.Option("--ref", metavar="REF", help="Branch, tag or commit instead of the pipeline's own.")]
 AgentOption = Annotated[str, typer.Option("--agent", metavar="AGENT", help="Run every job on this agent.")]
+PriorityOption = Annotated[
+    int | None,
+    typer.Option(
+        "--priority",
+        metavar="N",
+        min=LEAST_PRIORITY,
+        max=HIGHEST_PRIORITY,
+        help="Of what waits, the highest goes first; default: what the project file says.",
+    ),
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end; the exit code is the result.")]
 Follow = Annotated[bool, typer.Option("-f", "--follow", help="Wait, and show the logs as they grow.")]
 Timeout = Annotated[

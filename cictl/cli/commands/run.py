@@ -22,6 +22,7 @@ from cictl.cli.commands.options import (
     MatrixIndex,
     Offline,
     Only,
+    PriorityOption,
     Ref,
     Reload,
     Timeout,
@@ -76,6 +77,7 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
         ref: Ref = "",
         inputs: Inputs = None,
         agent: AgentOption = "",
+        priority: PriorityOption = None,
         offline: Offline = False,
         wait: Wait = False,
         follow: Follow = False,
@@ -90,6 +92,7 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
             execution_mode=OFFLINE_CACHED if offline else "",
             needs=needs(only),
             inputs=inputs_in(inputs),
+            priority=priority,
         )
         waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
         session = Session.of(context)

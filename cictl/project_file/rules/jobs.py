@@ -12,7 +12,12 @@ from cictl.project_file.rules.keeping import check_keeping
 from cictl.project_file.rules.matrix import check_matrix
 from cictl.project_file.rules.services import check_services
 from cictl.project_file.rules.steps import check_step
-from cictl.project_file.rules.surroundings import check_directory, check_limit, check_shared_environment
+from cictl.project_file.rules.surroundings import (
+    check_directory,
+    check_limit,
+    check_priority,
+    check_shared_environment,
+)
 from cictl.project_file.schema import DefaultsShape, JobShape, PipelineShape, TextMap
 from cictl.project_file.shells import CONTAINER_SHELLS, SHELLS, shell_of_job, shell_of_step
 from cictl.project_file.source.structure import join_key
@@ -40,6 +45,7 @@ def check_job(
 ) -> None:
     """Check the job at *path*, which is one of *pipeline*. Its id and its needs are checked with that."""
     check_limit(job.timeout_seconds, f"{path}.timeout_seconds", collector)
+    check_priority(job.priority, f"{path}.priority", collector)
     check_shared_environment(job.env, f"{path}.env", collector)
     check_directory(job.working_directory, f"{path}.working_directory", collector)
     _check_placement(job.runs_on, f"{path}.runs_on", collector)

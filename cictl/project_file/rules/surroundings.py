@@ -1,5 +1,6 @@
 """The rules of what a script finds around it: environment, shell, directory, time limit. All levels of a file have some."""
 
+from cictl.base.job_parts import HIGHEST_PRIORITY, LEAST_PRIORITY
 from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.schema import TextMap
@@ -47,6 +48,12 @@ def leaves_checkout(path: str) -> bool:
     """Tell whether a path of the file leads out of the checkout, on any system."""
     path = path.strip()
     return path.startswith(("/", "\\", "..")) or "../" in path or "..\\" in path
+
+
+def check_priority(priority: int | None, path: str, collector: Collector) -> None:
+    """Check the priority at *path*."""
+    if priority is not None and not LEAST_PRIORITY <= priority <= HIGHEST_PRIORITY:
+        collector.add(path, f"must be {LEAST_PRIORITY} to {HIGHEST_PRIORITY}")
 
 
 def check_limit(seconds: int | None, path: str, collector: Collector) -> None:

@@ -31,6 +31,7 @@ class AuditAction(StrEnum):
     HISTORY_FLUSHED = "history.flushed"
     JOB_CANCELLED = "job.cancelled"
     JOB_DELETED = "job.deleted"
+    JOB_PRIORITIZED = "job.prioritized"
     JOB_RERUN = "job.rerun"
     PROJECT_CHANGED = "project.changed"
     """One of its settings on the server."""

@@ -14,6 +14,7 @@ from cictl.wire.jobs import (
     JobList,
     JobResponse,
     JobState,
+    PriorityRequest,
     RerunResponse,
 )
 from cictl.wire.queue import PauseRequest, QueueState, ResumeRequest
@@ -82,6 +83,11 @@ class JobCalls(Calls):
     def rerun_job(self, job_id: str) -> RerunResponse:
         """Enqueue the same work again, with what had ended because it failed; `Conflict` if it never started."""
         return self._mutations.post(RerunResponse, f"{job_path(job_id)}/rerun")
+
+    def prioritize_job(self, job_id: str, priority: int) -> JobExecution:
+        """Let an execution that waits go before those of a lower priority, -100 to 100; `Conflict` if an agent has it."""
+        body = encode(PriorityRequest(priority=priority))
+        return self._mutations.post(JobResponse, f"{job_path(job_id)}/priority", body).job_execution
 
     def delete_job(self, job_id: str) -> None:
         """Remove an execution that has not started, and end those that wait for it; `Conflict` if it has started."""

@@ -40,6 +40,7 @@ DEEDS: Mapping[str, Audited] = {
     "DELETE /api/v1/jobs/{job_id}": Audited(AuditAction.JOB_DELETED),
     "POST /api/v1/jobs/{job_id}/cancel": Audited(AuditAction.JOB_CANCELLED),
     "POST /api/v1/jobs/{job_id}/rerun": Audited(AuditAction.JOB_RERUN),
+    "POST /api/v1/jobs/{job_id}/priority": Audited(AuditAction.JOB_PRIORITIZED),
     "POST /api/v1/queue/pause": Audited(AuditAction.QUEUE_PAUSED),
     "POST /api/v1/queue/resume": Audited(AuditAction.QUEUE_RESUMED),
     "POST /api/v1/projects/import": Audited(AuditAction.PROJECT_IMPORTED, TargetKind.PROJECT),

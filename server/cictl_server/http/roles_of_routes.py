@@ -64,6 +64,7 @@ ROLES: Mapping[str, Access] = {
     "POST /api/v1/jobs/{job_id}/status": AGENT,
     "POST /api/v1/jobs/{job_id}/cancel": OPERATOR,
     "POST /api/v1/jobs/{job_id}/rerun": OPERATOR,
+    "POST /api/v1/jobs/{job_id}/priority": OPERATOR,
     "GET /api/v1/jobs/{job_id}/blocked-by": VIEWER,
     "GET /api/v1/jobs/{job_id}/explain": VIEWER,
     "GET /api/v1/jobs/{job_id}/log": VIEWER,

@@ -17,6 +17,7 @@ from cictl.wire.jobs import (
     JobResponse,
     JobStateResponse,
     JobSummary,
+    PriorityRequest,
     RerunResponse,
     StatusRequest,
 )
@@ -136,6 +137,22 @@ class FlushHistoryResource:
     def on_post(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Delete all finished executions, except of runs in which others are still blocked. A body is ignored."""
         media.write(resp, FlushedHistory(flushed=self._removal.flush_history()))
+
+
+class JobPriorityResource:
+    """`/api/v1/jobs/{job_id}/priority`"""
+
+    def __init__(self, services: Services) -> None:
+        self._priorities = services.jobs.priorities
+
+    @api(
+        request=PriorityRequest,
+        answers={200: JobResponse, 400: "not -100 to 100", 404: "unknown", 409: "an agent has it, or it is over"},
+    )
+    def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+        """Let an execution that waits go before those of a lower priority."""
+        request = media.read(req, PriorityRequest)
+        media.write(resp, JobResponse(job_execution=self._priorities.prioritize(job_id, request.priority)))
 
 
 class JobRerunResource:

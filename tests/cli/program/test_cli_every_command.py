@@ -86,6 +86,7 @@ ROWS = [
     Row("jobs logs job-1", "jobs logs job-9", shows_text=True),
     Row("jobs cancel job-2", "jobs cancel job-9", writes=True),
     Row("jobs rerun job-1", "jobs rerun job-9", writes=True),
+    Row("jobs prioritize job-2 5", "jobs prioritize job-9 5", writes=True),
     Row("jobs delete job-2 --yes", "jobs delete job-9 --yes", writes=True),
     Row("jobs clear-queue --yes", writes=True),
     Row("jobs flush-history --yes", writes=True),

@@ -72,6 +72,7 @@ GET    /api/v1/jobs/{job_id}                                 viewer    yes  name
 DELETE /api/v1/jobs/{job_id}                                 operator  -    named  -
 POST   /api/v1/jobs/{job_id}/status                          agent     yes  -      -
 POST   /api/v1/jobs/{job_id}/cancel                          operator  -    named  -
+POST   /api/v1/jobs/{job_id}/priority                        operator  -    named  -
 POST   /api/v1/jobs/{job_id}/rerun                           operator  -    named  -
 GET    /api/v1/jobs/{job_id}/blocked-by                      viewer    yes  named  run
 GET    /api/v1/jobs/{job_id}/explain                         viewer    yes  named  run

@@ -21,6 +21,7 @@ from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.jobs.leasing import LeasingService
 from cictl_server.services.jobs.lists import JobListService
 from cictl_server.services.jobs.losses import LostWork
+from cictl_server.services.jobs.priorities import PriorityService
 from cictl_server.services.jobs.removal import RemovalService
 from cictl_server.services.jobs.reporting import ReportingService
 from cictl_server.services.jobs.rerun import RerunService
@@ -34,6 +35,7 @@ class Jobs:
     jobs: JobService
     cancel: CancelService
     rerun: RerunService
+    priorities: PriorityService
     lists: JobListService
     explain: ExplainService
     leasing: LeasingService
@@ -70,6 +72,7 @@ class Jobs:
             rerun=RerunService(
                 store=store, settler=settler, numbers=core.ids, clock=clock, disk=core.disk, limits=history.limits
             ),
+            priorities=PriorityService(store=store, settler=settler),
             lists=JobListService(store=store, matching=matching, policies=policies),
             explain=ExplainService(
                 store=store,

@@ -26,6 +26,7 @@ def pipeline_yaml(pipeline: Pipeline) -> str:
             **_present(
                 depends_on=pipeline.depends_on,
                 on=_triggers(pipeline.on),
+                priority=pipeline.priority,
                 inputs={name: _input(declared) for name, declared in pipeline.inputs.items()},
                 env=pipeline.env,
                 vcs_source=_source(source) if source else None,
@@ -78,6 +79,7 @@ def _job(job: Job) -> _Node:
     return {
         "id": job.id,
         **_present(needs=_needs(job), allow_failure=job.allow_failure, **{"if": job.condition}),
+        **({} if job.priority is None else {"priority": job.priority}),
         "runs_on": dict(job.runs_on),
         **_present(requires=requires),
         "timeout_seconds": job.timeout_seconds,

@@ -30,8 +30,8 @@ class Pause(Message):
     """A pause as it is stored; `project` is the name that its project had then."""
 
     reason: str
-    project: str = ""
     since: datetime
+    project: str = ""
     by: str = ""
 
 

@@ -54,12 +54,12 @@ class QueueRules:
 
 def _everything_is_paused(rules: QueueRules, _queue: str) -> Hold | None:
     pause = rules.pauses.get(EVERY_QUEUE)
-    return pause and _paused(pause, "the queue is paused")
+    return _paused(pause, "the queue is paused") if pause else None
 
 
 def _project_is_paused(rules: QueueRules, queue: str) -> Hold | None:
     pause = rules.pauses.get(queue) if queue != EVERY_QUEUE else None
-    return pause and _paused(pause, "its project is paused")
+    return _paused(pause, "its project is paused") if pause else None
 
 
 def _project_has_its_share(rules: QueueRules, queue: str) -> Hold | None:

@@ -18,6 +18,7 @@ from cictl_server.services.pipelines.planning.context import RunIdentity, Source
 from cictl_server.services.pipelines.planning.names import condition_values, is_open, template_values
 from cictl_server.services.pipelines.planning.requirements import requirements
 from cictl_server.services.pipelines.planning.steps import plan_steps
+from cictl_server.services.policies.priorities import checked_priority
 
 _CONTAINER_METADATA = {
     "container_image": JobMetadata.container_image,
@@ -75,8 +76,20 @@ def plan_job(
         allow_failure=job.allow_failure,
         fail_fast=job.fail_fast,
         max_parallel=job.max_parallel,
+        priority=_priority(pipeline, job, request),
     )
     return replace(spec, required_capabilities=requirements(job, spec, agent_id=request.agent_id.strip()))
+
+
+def _priority(pipeline: Pipeline, job: Job, request: RunRequest) -> int:
+    """Return what whoever starts the run says, else the job, else its pipeline.
+
+    Raises:
+        InvalidRequest: What the run says is out of bounds.
+    """
+    if request.priority is not None:
+        return checked_priority(request.priority)
+    return pipeline.priority if job.priority is None else job.priority
 
 
 def _decided(job: Job, values: Mapping[str, str]) -> str:
