@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bench_auth
+import bench_several
 import pytest
 from bench_http import CAPABILITIES, EmptyLeases, Heartbeats, WholeJobs
 from cictl_testing.servers.threads import ThreadedServer
@@ -54,6 +55,7 @@ def test_the_jobs_ask_for_a_tool_by_the_key_that_is_matched() -> None:
         pytest.param(Heartbeats, {"accepted": False}, id="heartbeat refused"),
         pytest.param(lambda: bench_auth.Heartbeats(["", ""]), {"accepted": False}, id="heartbeat with a token refused"),
         pytest.param(EmptyLeases, {"assigned": True}, id="lease found a job"),
+        pytest.param(bench_several.Reads, {"job_executions": []}, id="list without jobs"),
         pytest.param(WholeJobs, {"assigned": False}, id="lease found nothing"),
     ],
 )
