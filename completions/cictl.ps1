@@ -19,7 +19,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('jobs', 'Jobs: list show logs cancel rerun prioritize delete clear-queue flush-history artifacts download tests explain watch.');
                 , @('queue', 'Whether jobs are given out: show pause resume.');
                 , @('runs', 'Runs: list show summary watch cancel rerun pin unpin.');
-                , @('tests', 'Tests over time: list show flaky slow.');
+                , @('tests', 'Tests over time: list flaky slow show.');
                 , @('retention', 'How long runs, logs and artifacts are kept: show set preview run.');
                 , @('secrets', 'Secrets that the server keeps for jobs: list set remove rotate-key.');
                 , @('login', 'Log in to a server, and use it from now on.');

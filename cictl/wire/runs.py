@@ -115,14 +115,14 @@ class RunRerunRequest(Message):
     only_failed: bool = False
 
 
-class RunRerunResponse(Run):
+class RunRerunResponse(Run, kw_only=True):
     """The run as it is then.
 
     Attributes:
         job_execution_ids: The new executions, in the order of those that they replace.
     """
 
-    job_execution_ids: list[str] = msgspec.field(default_factory=list)
+    job_execution_ids: list[str]
 
 
 class FailedJob(Item):
@@ -136,19 +136,19 @@ class FailedJob(Item):
     """
 
     job: str
-    step: str = ""
-    error: str = ""
-    tail: str = ""
+    step: str
+    error: str
+    tail: str
 
 
 class FailedTest(Item):
     """A test that failed: its package and name, and what it says."""
 
     name: str
-    text: str = ""
+    text: str
 
 
-class RunSummary(Run):
+class RunSummary(Run, kw_only=True):
     """`GET runs/{run}/summary`: what a person or a program needs to know of a run, in few bytes; without its `jobs`.
 
     Attributes:
@@ -159,7 +159,7 @@ class RunSummary(Run):
         truncated: Something of these was left out or cut.
     """
 
-    failed_jobs: list[FailedJob] = msgspec.field(default_factory=list)
-    failed_tests: list[FailedTest] = msgspec.field(default_factory=list)
-    since_last_success: list[str] = msgspec.field(default_factory=list)
-    truncated: bool = msgspec.field(default_factory=bool)
+    failed_jobs: list[FailedJob]
+    failed_tests: list[FailedTest]
+    since_last_success: list[str]
+    truncated: bool

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from cictl.wire.codec import Message
 
 
@@ -40,5 +38,5 @@ class TestList(Message):
 
     __test__ = False
 
-    tests: list[TestStory] = msgspec.field(default_factory=list)
+    tests: list[TestStory]
     next_cursor: str = ""

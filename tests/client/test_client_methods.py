@@ -162,7 +162,17 @@ GOING = RetentionCounts(runs=1, jobs=2, logs=2, artifacts=0, bytes=20)
 PIN = RunPin(run="41", pinned=False, jobs=2)
 RUN = Run(id="run-1", number=41, status=RunStatus.FAILED, created_utc=NOW, counts=RunCounts(failed=1), project="shop")
 RUNS = RunList(runs=[RUN], next_cursor="41")
-SUMMARY = RunSummary(id="run-1", number=41, status=RunStatus.FAILED, created_utc=NOW, counts=RunCounts(failed=1))
+SUMMARY = RunSummary(
+    id="run-1",
+    number=41,
+    status=RunStatus.FAILED,
+    created_utc=NOW,
+    counts=RunCounts(failed=1),
+    failed_jobs=[],
+    failed_tests=[],
+    since_last_success=["41"],
+    truncated=True,
+)
 RERUN_OF_RUN = RunRerunResponse(
     id="run-1",
     number=41,

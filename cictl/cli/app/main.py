@@ -65,7 +65,7 @@ COMMANDS: dict[str, CommandEntry] = {
     ),
     "queue": CommandEntry("cictl.cli.commands.queue", "app", "Whether jobs are given out: show pause resume."),
     "runs": CommandEntry("cictl.cli.commands.runs", "app", "Runs: list show summary watch cancel rerun pin unpin."),
-    "tests": CommandEntry("cictl.cli.commands.tests", "app", "Tests over time: list show flaky slow."),
+    "tests": CommandEntry("cictl.cli.commands.tests", "app", "Tests over time: list flaky slow show."),
     "retention": CommandEntry(
         "cictl.cli.commands.retention", "app", "How long runs, logs and artifacts are kept: show set preview run."
     ),

@@ -47,3 +47,8 @@ def test_one_test(run: Run, tried: RunningServer) -> None:
     [story] = run("tests", "show", "tea.pot", "-o", "json").json()["tests"]
     assert (story["suite"], story["passes"], story["failures"], story["flaky"]) == ("unit", 1, 1, True)
     assert run("tests", "show", "tea").code == ExitCode.NOT_FOUND
+
+
+def test_no_tests(run: Run, server: RunningServer) -> None:
+    assert run("tests", "flaky").err == "no test is flaky\n"
+    assert run("tests", "flaky", "-o", "json").json() == {"tests": []}

@@ -61,7 +61,10 @@ class SummaryService:
             since_last_success=since,
             truncated=has_more or has_more_tests or len(failed) > _MOST_LOGS,
         )
-        return fitted(RunSummary(**fields_of(run_view(run))), parts, max_bytes=max_bytes)
+        bare = RunSummary(
+            **fields_of(run_view(run)), failed_jobs=[], failed_tests=[], since_last_success=[], truncated=False
+        )
+        return fitted(bare, parts, max_bytes=max_bytes)
 
     def _failed_job(self, job: JobRecord, *, reads_log: bool) -> FailedJob:
         step = self._last_step(job) if reads_log else None
