@@ -13,7 +13,9 @@ from cictl_server.errors import CictlError, HostNotAllowed, InvalidRequest
 from cictl_server.http.hosts import OwnHosts
 from cictl_server.http.origin import ForeignPage, OriginRule
 
-_ONE = dict.fromkeys(("job_id", "pipeline_id", "chain_id", "project_id", "agent_id", "connection_id", "path"), "1")
+_ONE = dict.fromkeys(
+    ("job_id", "pipeline_id", "chain_id", "project_id", "agent_id", "connection_id", "path", "run"), "1"
+)
 """What stands for the ids in a path."""
 LOOPBACK, NETWORK = "127.0.0.1", "0.0.0.0"
 PUBLIC = "https://ci.example.com"
@@ -150,6 +152,7 @@ WORK = [
     "/api/v1/pipelines/{pipeline_id}/source-refs",
     "/api/v1/pipelines/{pipeline_id}/version-resolve",
     "/api/v1/retention/preview",
+    "/api/v1/runs/{run}/summary",
     "/api/v1/update/tags",
 ]
 READS = [each.path for each in operations(ROUTES) if each.method == "get"]
