@@ -91,3 +91,20 @@ class ServiceSpec(JobPart, frozen=True, kw_only=True):
     name: str = msgspec.field(default_factory=str)
     env: dict[str, str] = {}
     ready: str = ""
+
+
+RETRY_CAUSES = ("agent_lost", "timed_out", "signal")
+"""What a job may be run again for, besides an exit code, which is written `exit:N`."""
+MOST_RETRIES = 10
+
+
+class RetrySpec(JobPart, frozen=True, kw_only=True):
+    """When a job that failed runs once more by itself.
+
+    Attributes:
+        limit: How many further executions it gets.
+        on: Some of `RETRY_CAUSES`, and exit codes as `exit:137`.
+    """
+
+    limit: int = 0
+    on: list[str] = []

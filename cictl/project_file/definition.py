@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from cictl.base.job_parts import ArtifactSpec, CacheSpec, SecretRef, ServiceSpec
+from cictl.base.job_parts import ArtifactSpec, CacheSpec, RetrySpec, SecretRef, ServiceSpec
 
 
 class Definition(Struct, frozen=True, kw_only=True):
@@ -83,6 +83,7 @@ class Job(Definition, frozen=True, kw_only=True):
         condition: `if` in the file; empty for `success()`.
         allow_failure: Whether what needs it runs also if it fails.
         priority: -100 to 100; None for the pipeline's.
+        retry: None if it is never run again by itself.
         runs_on: As written, but executor and shell are trimmed and in lower case.
         requires_tools: Version constraints by tools of the host.
         requires_container_tools: Version constraints by tools inside the container.
@@ -108,6 +109,7 @@ class Job(Definition, frozen=True, kw_only=True):
     condition: str = field(default="", name="if")
     allow_failure: bool = False
     priority: int | None = None
+    retry: RetrySpec | None = None
     runs_on: dict[str, str] = {}
     requires_tools: dict[str, str] = {}
     requires_container_tools: dict[str, str] = {}

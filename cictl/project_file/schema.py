@@ -61,12 +61,22 @@ class NeedShape(Shape, frozen=True, kw_only=True):
     artifacts: bool | None = None
 
 
+class ExitShape(Shape, frozen=True, kw_only=True):
+    exit: int = 0
+
+
+class RetryShape(Shape, frozen=True, kw_only=True):
+    limit: int = 1
+    on: list[str | ExitShape] = []
+
+
 class JobShape(Shape, frozen=True, kw_only=True):
     id: str = ""
     needs: list[str | NeedShape] = []
     condition: str = field(default="", name="if")
     allow_failure: bool = False
     priority: int | None = None
+    retry: RetryShape | None = None
     runs_on: TextMap = {}
     requires: RequiresShape = RequiresShape()
     timeout_seconds: int | None = None

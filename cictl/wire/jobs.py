@@ -12,6 +12,7 @@ import msgspec
 from cictl.base.job_parts import (
     ArtifactSpec,
     CacheSpec,
+    RetrySpec,
     SecretRef,
     ServiceSpec,
 )
@@ -214,6 +215,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         fail_fast: When it fails, the rows of its matrix that have not begun are cancelled (ours).
         max_parallel: How many rows of its matrix run at once; 0 for all (ours).
         priority: -100 to 100. Of what waits, the highest is given out first, and of these the oldest (ours).
+        retry: When it is run again by itself; None for never (ours).
         declared_outputs: The path below the checkout of the file that holds the text of an output, by the output's name;
             empty for one that a step writes to `$CICTL_OUTPUT` (ours).
     """
@@ -240,6 +242,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fail_fast: bool = False
     max_parallel: int = 0
     priority: int = 0
+    retry: RetrySpec | None = None
 
     @property
     def facts(self) -> JobMetadata:
@@ -271,9 +274,12 @@ class JobExecution(Message):
         started_by: The name of the token with which it was started or run again; absent if nobody was authenticated (ours).
         cancelled_by: The name of the token with which it was cancelled (ours).
         working_directory, shell, services, artifacts, declared_outputs, inputs: As in `JobSpec` (ours).
-        if, open_condition, skipped, allow_failure, fail_fast, max_parallel, priority: As in `JobSpec` (ours).
+        if, open_condition, skipped, allow_failure, fail_fast, max_parallel, priority, retry: As in `JobSpec` (ours).
         failed_step: The position in the plan of the step that failed it (ours). 0 if none did, or if its agent does not tell.
         outputs: The text of each declared output, by name, once the execution has succeeded (ours).
+        attempt: Which execution of its job in its run it is, from 1; absent for a single one that is not to be retried (ours).
+        retry_of: Id of the execution that it repeats by itself (ours).
+        retried_by: Id of the one that repeats it by itself (ours).
     """
 
     id: str
@@ -328,6 +334,10 @@ class JobExecution(Message):
     fail_fast: bool = False
     max_parallel: int = 0
     priority: int = 0
+    retry: RetrySpec | None = None
+    attempt: int = 0
+    retry_of: str = ""
+    retried_by: str = ""
 
     @property
     def facts(self) -> JobMetadata:

@@ -51,6 +51,9 @@ FILE_RULES = [
         id="1-2-3-null-root",
     ),
     pytest.param("pipeline", f"- §{GOOD}", [f"{P}.id is required"], id="4-id-missing"),
+    pytest.param(
+        "pipeline", f"- id: a\n  priority: §-101\n  {GOOD}", [f"{P}.priority must be -100 to 100"], id="4-priority"
+    ),
     pytest.param("pipeline", f"- id: §'  '\n  {GOOD}", [f"{P}.id is required"], id="4-id-blank"),
     pytest.param(
         "pipeline",
@@ -258,6 +261,33 @@ JOB_RULES = [
         f"- id: §'j '\n  {STEPS}",
         [f"{J}.id must not have outer blanks, commas or control characters"],
         id="W2-job-outer-blank",
+    ),
+    pytest.param(
+        "job", f"- id: j\n  priority: §101\n  {STEPS}", [f"{J}.priority must be -100 to 100"], id="19-priority"
+    ),
+    pytest.param(
+        "job",
+        f"- id: j\n  retry: {{limit: §11, on: [signal]}}\n  {STEPS}",
+        [f"{J}.retry.limit must be 1 to 10"],
+        id="19-retry-limit",
+    ),
+    pytest.param(
+        "job",
+        f"- id: j\n  retry: §{{limit: 1}}\n  {STEPS}",
+        [f"{J}.retry.on must name what to retry after: agent_lost, timed_out, signal or exit: N"],
+        id="19-retry-of-nothing",
+    ),
+    pytest.param(
+        "job",
+        f"- id: j\n  retry: {{on: [§always]}}\n  {STEPS}",
+        [f"{J}.retry.on[0] must be one of agent_lost,timed_out,signal, or exit: N"],
+        id="19-retry-cause",
+    ),
+    pytest.param(
+        "job",
+        f"- id: j\n  retry: {{on: [exit: §0]}}\n  {STEPS}",
+        [f"{J}.retry.on[0].exit must be 1 to 255"],
+        id="19-retry-exit",
     ),
     pytest.param(
         "job", f"- id: j\n  timeout_seconds: §-1\n  {STEPS}", [f"{J}.timeout_seconds must be >= 0"], id="19-timeout"

@@ -31,6 +31,7 @@ jobs/test_priorities.py
 jobs/test_queue_pauses.py
 jobs/test_removal.py
 jobs/test_reporting.py
+jobs/test_retries.py
 jobs/test_settling.py
 limits/test_run_limits.py
 pipelines/test_chain_runs.py

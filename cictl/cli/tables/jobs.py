@@ -109,6 +109,9 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Caches", lambda j: [_cache_text(cache) for cache in j.cache_stats]),
     Column("Waits for", lambda j: [*j.unmet_requirements, *([j.waiting_reason] if j.waiting_reason else [])]),
     Column("Next attempt", lambda j: j.not_before_utc),
+    Column("Attempt", lambda j: str(j.attempt) if j.attempt else ""),
+    Column("Repeats", lambda j: j.retry_of),
+    Column("Repeated by", lambda j: j.retried_by),
     Column("Priority", lambda j: str(j.priority) if j.priority else ""),
     Column("Requires", lambda j: [f"{key}={value}" for key, value in sorted((j.required_capabilities or {}).items())]),
 )

@@ -78,7 +78,6 @@ NO_EQUAL = frozenset(
         "extends",
         "only",
         "permissions",
-        "retry",
     }
     | {"rules", "with", "workspace"}
 )

@@ -48,6 +48,8 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
 
     Attributes:
         number: Nanoseconds of its creation, strictly increasing; the id is `job-<number>`.
+        retry_of: The id of the execution that it repeats by itself, if it does; `retries` is how many such came before it.
+        retried_by: The id of the one that repeats it by itself.
         keeps_place_of: The number of the execution whose place in the queue it has, if it repeats one; else 0.
         default_timeout_seconds: The server's limit at its lease, if it states none itself; 0 means none.
         failed_dependency: What it waited for, if its failure ended the execution.
@@ -123,6 +125,9 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     start_depth: int = 0
     cancelled_by: str = ""
     keeps_place_of: int = 0
+    retry_of: str = ""
+    retries: int = 0
+    retried_by: str = ""
     superseded: bool = False
 
     @classmethod

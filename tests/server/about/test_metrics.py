@@ -16,7 +16,6 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from cictl_server.services.core.metrics import Metrics
-from cictl_server.services.history.settling import Settler
 from cictl_server.store.contract import Transaction
 
 PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
@@ -88,8 +87,7 @@ def test_a_lease_that_is_stored_again_counts_once(server: RunningServer) -> None
 
     def change(tx: Transaction) -> None:
         [held] = tx.jobs.active_of_agent("a")
-        settler = Settler(hub=services.core.hub, events=services.core.events, metrics=services.core.metrics)
-        settler.put(tx, msgspec.structs.replace(held, secrets_attempts=1))
+        services.history.settling.put(tx, msgspec.structs.replace(held, secrets_attempts=1))
 
     server.store.write(change)
     assert scrape(server)["cictl_leases_total", ()] == 1

@@ -16,5 +16,11 @@ class History:
 
     @classmethod
     def build(cls, core: Core, *, limits: RunLimits) -> History:
-        settler = Settler(hub=core.hub, events=core.events, metrics=core.metrics, ends_make_room=bool(limits.running))
+        settler = Settler(
+            hub=core.hub,
+            events=core.events,
+            metrics=core.metrics,
+            numbers=core.ids,
+            ends_make_room=bool(limits.running),
+        )
         return cls(settling=settler, limits=limits)

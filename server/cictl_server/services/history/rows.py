@@ -54,7 +54,7 @@ def _released(tx: Transaction, pipeline_run_id: str, job_id: str, limit: int) ->
 def _has_failed(job: JobRecord) -> bool:
     """Tell whether *job* ended by a failure of its own that is not forgiven."""
     is_own = job.cause not in (Cause.CANCELLED, Cause.DEPENDENCY_FAILED)
-    return job.status is JobStatus.FAILED and is_own and not job.is_good
+    return job.status is JobStatus.FAILED and is_own and not job.is_good and not job.retried_by
 
 
 def _cancelled(job: JobRecord, failed: JobRecord, *, now: datetime) -> JobRecord:

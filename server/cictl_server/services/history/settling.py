@@ -12,17 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from cictl.wire.events import EventKind
 from cictl.wire.jobs import JobStatus
 from cictl.wire.metadata import JobMetadata, Key
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import Hub
+from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.history.chain_waits import settled_by_chain
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.needs import settled_by_needs
+from cictl_server.services.history.retries import is_to_be_retried, next_attempt
 from cictl_server.services.history.rows import ended_by_rows, released_rows
-from cictl_server.services.history.run_book import note_change
+from cictl_server.services.history.run_book import note_change, recount_runs_of
 from cictl_server.signals.topics import QUEUE, job_topic
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import JobRecord
@@ -39,6 +43,7 @@ class Settler:
     hub: Hub
     events: EventLog
     metrics: Metrics
+    numbers: NumberSource
     ends_make_room: bool = False
 
     def put(self, tx: Transaction, job: JobRecord) -> None:
@@ -63,13 +68,22 @@ class Settler:
     def end(
         self, tx: Transaction, job: JobRecord, event: Event, ending: Ending, *, now: datetime, **changes: Any
     ) -> JobRecord:
-        """End *job* and settle its run; return it as it ended.
+        """End *job* and settle its run; return it as it ended. If it is to be retried, the next attempt is enqueued.
 
         Raises:
             Conflict: It is over already.
         """
         ended = advance(job, event, now=now, ending=ending, **changes)
+        if not is_to_be_retried(ended):
+            self.put(tx, ended)
+            self.settle(tx, [ended], now=now)
+            return ended
+        again = next_attempt(ended, numbers=self.numbers, now=now)
+        ended = replace(ended, retried_by=again.id)
         self.put(tx, ended)
+        self.put(tx, again)
+        recount_runs_of(tx, [again])
+        # The new execution counts as its job's now. So nothing that waits for the job is settled, but rows get the place.
         self.settle(tx, [ended], now=now)
         return ended
 

@@ -129,10 +129,17 @@ def _ended(job: JobRecord, view: View) -> Explanation:
     culprit = find_culprit(view, job)
     return msgspec.structs.replace(
         _explanation(job),
-        summary=_failure(job, place) + ("; it may fail, so what needs it runs" if job.is_good else ""),
+        summary=_failure(job, place) + _what_then(job, view),
         blocked_by=[_blocker(culprit.facts.pipeline_job_id, culprit)] if culprit else [],
         fixes=list(_remedies(job, culprit)),
     )
+
+
+def _what_then(job: JobRecord, view: View) -> str:
+    """Return what follows from the failure of *job* by itself, as the end of a sentence."""
+    if job.retried_by:
+        return f"; {short_id(get_job(view, job.retried_by))} repeats it"
+    return "; it may fail, so what needs it runs" if job.is_good else ""
 
 
 def _explanation(job: JobRecord) -> Explanation:

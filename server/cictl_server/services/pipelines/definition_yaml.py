@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cictl.base.job_parts import JobPart
+from cictl.base.job_parts import JobPart, RetrySpec
 from cictl.base.urls import without_login
 from cictl.project_file import Input, Job, Pipeline, Step, VaultUse, VcsSource, Versioning
 from cictl.project_file.definition import Triggers
@@ -80,6 +80,7 @@ def _job(job: Job) -> _Node:
         "id": job.id,
         **_present(needs=_needs(job), allow_failure=job.allow_failure, **{"if": job.condition}),
         **({} if job.priority is None else {"priority": job.priority}),
+        **({"retry": _retry(job.retry)} if job.retry else {}),
         "runs_on": dict(job.runs_on),
         **_present(requires=requires),
         "timeout_seconds": job.timeout_seconds,
@@ -100,6 +101,11 @@ def _job(job: Job) -> _Node:
         },
         "steps": [_step(step) for step in job.steps],
     }
+
+
+def _retry(retry: RetrySpec) -> _Node:
+    causes = (cause.partition(":") for cause in retry.on)
+    return {"limit": retry.limit, "on": [{name: int(code)} if code else name for name, _, code in causes]}
 
 
 def _needs(job: Job) -> list[str | _Node]:

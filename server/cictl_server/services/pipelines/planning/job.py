@@ -76,6 +76,7 @@ def plan_job(
         allow_failure=job.allow_failure,
         fail_fast=job.fail_fast,
         max_parallel=job.max_parallel,
+        retry=job.retry,
         priority=_priority(pipeline, job, request),
     )
     return replace(spec, required_capabilities=requirements(job, spec, agent_id=request.agent_id.strip()))
