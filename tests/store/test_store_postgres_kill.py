@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import random
 import subprocess
+from collections.abc import Iterator
 
-from cictl_testing.servers.postgres import Postgres, own_postgres
+import pytest
+from cictl_testing.servers.postgres import Postgres
+from cictl_testing.stores.records import make_job
 from cictl_testing.stores.reopening import open_postgres_store
 from cictl_testing.stores.writer import check_content, writing
 
-__all__ = ["own_postgres"]
+from cictl_server.errors import StoreAway
+from cictl_server.postgres.address import DatabaseAddress
+from cictl_server.postgres.database import Database
+from cictl_server.postgres.flusher import Flusher
+from cictl_server.store.contract import Transaction
+from cictl_server.store.postgres.store import PostgresStore
 
 KILLS = 6
+
+
+@pytest.fixture
+def durable_postgres() -> Iterator[Postgres]:
+    """One that waits for the disk, for a single test."""
+    server = Postgres(is_durable=True)
+    yield server
+    server.remove()
 
 
 def acknowledged(child: subprocess.Popen[bytes], count: int) -> list[int]:
@@ -61,14 +77,41 @@ def test_killed_connections_cost_nothing(postgres: Postgres, database_url: str) 
     assert last - len(seen) <= 8
 
 
-def test_a_crash_of_the_database_loses_nothing(own_postgres: Postgres) -> None:
+def test_a_crash_of_the_database_loses_nothing(durable_postgres: Postgres) -> None:
     seen: list[int] = []
-    with writing(own_postgres.url) as one:
+    with writing(durable_postgres.url) as one:
         for _ in range(3):
             seen += acknowledged(one, random.randint(1, 20))
-            own_postgres.stop()
-            own_postgres.start()
+            durable_postgres.stop()
+            durable_postgres.start()
         seen += acknowledged(one, 10) + rest(one)
     # Of each crash and of the kill, what was being committed by four threads may be there without an acknowledgement.
-    assert last_number(own_postgres.url) - len(seen) <= 4 * 4
+    assert last_number(durable_postgres.url) - len(seen) <= 4 * 4
     assert len(seen) == len(set(seen))
+
+
+def test_a_crash_between_commit_and_flush_acknowledges_nothing(durable_postgres: Postgres) -> None:
+    """Afterwards the database flushes as if nothing had been, and may have given the number of the lost transaction out anew."""
+    database = Database.open(DatabaseAddress.parse(durable_postgres.url))
+    store = PostgresStore(database)
+    done: list[str] = []
+
+    def add(tx: Transaction) -> None:
+        tx.jobs.put(make_job(1))
+        tx.after_commit(lambda: done.append("acknowledged"))
+
+    sound = database.flusher
+    database.flusher = Flusher(lambda: flush_after_a_crash(durable_postgres, sound))
+    with pytest.raises(StoreAway):
+        store.write(add)
+    assert not done
+    database.flusher = sound
+    store.write(add)
+    assert done == ["acknowledged"]
+    store.close()
+
+
+def flush_after_a_crash(postgres: Postgres, flusher: Flusher) -> str:
+    postgres.stop()
+    postgres.start()
+    return flusher.wait()

@@ -25,6 +25,7 @@ from cictl_server.postgres.errors import (
     DatabaseUnreachable,
     DatabaseUnusable,
 )
+from cictl_server.postgres.flusher import Flusher
 from cictl_server.postgres.migrations import migrate, require_newest
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,12 @@ _LIMITS = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_
 # Every statement of cictl reaches its rows by an index, and joins by keys. So PostgreSQL need not consider anything else, which it
 # would while a table is new and small, and would keep on doing after it has grown.
 _PLANS = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
+_BEGIN_LIFE = "INSERT INTO database_life DEFAULT VALUES ON CONFLICT DO NOTHING"
+LIFE: LiteralString = "(SELECT id::text FROM database_life)"
+"""The id of the database's life, within a statement: another one after each crash."""
+
+# Its commit is synchronous: it takes along all that was committed before it, and waits for a synchronous standby too.
+_FLUSH = "SELECT (SELECT id::text FROM database_life) FROM pg_logical_emit_message(true, 'cictl', '')"
 _NO_LIMITS = "SET statement_timeout = 0; SET lock_timeout = 0"
 
 # libpq tells no SQLSTATE when a log-in fails, only the server's words.
@@ -78,14 +85,24 @@ class Database:
     Attributes:
         address: Where it is.
         schema: The schema that its connections work in, with which names beyond its tables (locks, channels) begin.
+        flusher: Waits for the disk; all pools of a server share it.
     """
 
-    def __init__(self, address: DatabaseAddress, *, schema: str, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(
+        self,
+        address: DatabaseAddress,
+        *,
+        schema: str,
+        wait_seconds: float = WAIT_SECONDS,
+        flusher: Flusher | None = None,
+    ) -> None:
         """Open the pool; the schema must be up to date, see `open`.
 
         Args:
             wait_seconds: How long a request waits for a connection.
+            flusher: That of another pool of this server.
         """
+        self.flusher = flusher or Flusher(self._flush)
         self._wait_seconds = wait_seconds
         self.address = address
         self.schema = schema
@@ -145,7 +162,7 @@ class Database:
 
         Who holds a connection of this one, and waits for a connection of that, never waits for those who wait for this one.
         """
-        return Database(self.address, schema=self.schema, wait_seconds=self._wait_seconds)
+        return Database(self.address, schema=self.schema, wait_seconds=self._wait_seconds, flusher=self.flusher)
 
     @contextmanager
     def connection(self, first: LiteralString | None = "") -> Iterator[Connection]:
@@ -234,6 +251,10 @@ class Database:
         """Close every connection. Twice is fine."""
         self._pool.close()
 
+    def _flush(self) -> str:
+        [(life,)] = self.fetch(_FLUSH)
+        return str(life)
+
     def _first_result(self, action: Callable[[Connection], T]) -> tuple[Connection, T]:
         """Do something on a sound connection: on another one if the first is lost. Return the connection, and what came out."""
         deadline = time.monotonic() + self._wait_seconds
@@ -308,6 +329,7 @@ class _JsonBytes(Loader):
 def _configure(connection: Connection) -> None:
     connection.execute(_LIMITS)
     connection.execute(_PLANS)
+    connection.execute(_BEGIN_LIFE)
     connection.adapters.register_loader("json", _JsonBytes)
 
 

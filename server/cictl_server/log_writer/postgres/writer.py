@@ -108,8 +108,7 @@ class PostgresLogs(LogWriter):
         yield FinishedEditor(state.size, lambda offset: self.read(name, offset=offset, limit=state.size))
 
     def seal(self, name: str) -> None:
-        """Wait for the disk, by a commit of next to nothing: it takes along all that was committed before it."""
-        self._database.fetch("SELECT pg_logical_emit_message(true, 'cictl', '')")
+        self._database.flusher.wait()
 
     def finish(self, name: str, *, size: int, project: str) -> None:
         """Bring the log into a blob, and then, in one transaction, take it for the pieces.

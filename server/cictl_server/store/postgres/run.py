@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from psycopg import Connection
 
 from cictl_server.store.contract import Transaction
-from cictl_server.store.postgres.session import Session
+from cictl_server.store.postgres.session import Mark, Session
 from cictl_server.store.postgres.transaction import KeptSets, PostgresTransaction
 
 T = TypeVar("T")
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-_LOCK = "SELECT pg_advisory_xact_lock(%s)"
+# The lock must not be held while the disk is waited for. Whoever wants the change to be durable flushes after the commit.
+_LOCK = "SELECT set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(%s)"
 
 
 class Run(Generic[T]):
@@ -23,8 +23,7 @@ class Run(Generic[T]):
 
     Attributes:
         actions: What is to be done after the commit.
-        commit_seconds: How long the commit took.
-        xid: PostgreSQL's number of the transaction, once that is being committed; empty before, or if it changed nothing.
+        mark: What PostgreSQL knows the transaction by, once that is being committed; None before, or if it changed nothing.
     """
 
     result: T
@@ -42,11 +41,13 @@ class Run(Generic[T]):
         self._kept = kept
         self._lock_key = lock_key
         self.actions: list[Callable[[], None]] = []
-        self.commit_seconds = 0.0
-        self.xid = ""
+        self.mark: Mark | None = None
 
     def execute(self, connection: Connection) -> None:
-        """Run the change in a transaction of *connection*, and commit it. Begin and lock go along with its first look-up."""
+        """Run the change in a transaction of *connection*, and commit it. Begin and lock go along with its first look-up.
+
+        What it changed is not durable yet.
+        """
         session = Session(connection, can_change=True)
         transaction = PostgresTransaction(session, self._kept)
         try:
@@ -57,10 +58,8 @@ class Run(Generic[T]):
                 if session.has_changes:
                     for step in self._last_steps:
                         step(transaction)
-                    self.xid = session.finish()
+                    self.mark = session.finish()
                 connection.execute("COMMIT")
-                begun = time.perf_counter()
-            self.commit_seconds = time.perf_counter() - begun
         finally:
             session.end()
         self.actions = transaction.actions

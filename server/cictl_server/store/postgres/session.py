@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from psycopg import Connection, Cursor
+
+from cictl_server.postgres.database import LIFE
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -14,7 +16,7 @@ Row = tuple[Any, ...]
 _FIRST_PAGE = 50
 _LARGEST_PAGE = 1000
 
-_XID = "SELECT pg_current_xact_id()::text"
+_MARK = f"SELECT pg_current_xact_id()::text, {LIFE}"
 _READ_LAST_IDS = "SELECT name, last FROM last_ids"
 _WRITE_LAST_IDS = (
     "INSERT INTO last_ids (name, last) SELECT * FROM unnest(%s::text[], %s::bigint[])"
@@ -32,6 +34,18 @@ def compose(statement: str, **parts: str) -> str:
     return statement.format(**parts)
 
 
+class Mark(NamedTuple):
+    """What PostgreSQL knows a transaction by.
+
+    Attributes:
+        xid: Its number.
+        life: The life of the database in which it has that number.
+    """
+
+    xid: str
+    life: str
+
+
 class Session:
     """One transaction over one connection, which is in pipeline mode where it can change: then only `rows` waits.
 
@@ -43,7 +57,7 @@ class Session:
         self._connection = connection
         self.can_change = can_change
         self._is_over = False
-        self._xid: Cursor[Row] | None = None
+        self._mark: Cursor[Row] | None = None
         """Asked for at the first change, so that its answer comes along with that of a later statement."""
         self._inserts: dict[str, list[Row]] = {}
         """Rows that were not sent yet, by their statement."""
@@ -76,13 +90,13 @@ class Session:
         """Note that something is about to be changed, and refuse that where nothing may be."""
         is_allowed = self.can_change and not self._is_over
         assert is_allowed, "changes need a write transaction"
-        if self._xid is None:
-            self._xid = self._connection.execute(_XID)
+        if self._mark is None:
+            self._mark = self._connection.execute(_MARK)
 
     @property
     def has_changes(self) -> bool:
         """Whether it has changed anything so far."""
-        return self._xid is not None
+        return self._mark is not None
 
     def paged(self, page: Callable[[T | None, int], list[T]]) -> Iterator[T]:
         """Yield what *page* returns: at most as many as its second argument says, those after its first one."""
@@ -114,8 +128,8 @@ class Session:
         if number > self.last_id(table):
             self._new_last_ids[table] = number
 
-    def finish(self) -> str:
-        """Send what was counted, and return PostgreSQL's number of this transaction, which has changed something."""
+    def finish(self) -> Mark:
+        """Send what was counted, and return the mark of this transaction, which has changed something."""
         self._send_inserts()
         if self._new_last_ids:
             self._connection.execute(_WRITE_LAST_IDS, _columns(self._new_last_ids))
@@ -123,10 +137,10 @@ class Session:
         counts = {name: self._counts[name] for name in sorted(self._counts) if self._counts[name]}
         if counts:
             self._connection.execute(_WRITE_COUNTERS, _columns(counts))
-        assert self._xid is not None
-        found = self._xid.fetchone()
+        assert self._mark is not None
+        found = self._mark.fetchone()
         assert found is not None
-        return str(found[0])
+        return Mark(xid=str(found[0]), life=str(found[1]))
 
     def _send_inserts(self) -> None:
         for statement, rows in self._inserts.items():

@@ -12,16 +12,16 @@ import psycopg
 from psycopg import Connection
 
 from cictl_server.errors import StoreAway
-from cictl_server.postgres.database import WAIT_SECONDS, Database
+from cictl_server.postgres.database import LIFE, WAIT_SECONDS, Database
 from cictl_server.store.contract import Store, StoreFailed, StoreFigures, Transaction, View
 from cictl_server.store.postgres.run import Run
-from cictl_server.store.postgres.session import Session
+from cictl_server.store.postgres.session import Mark, Session
 from cictl_server.store.postgres.transaction import KeptSets, PostgresTransaction
 
 T = TypeVar("T")
 
 _BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_OUTCOME = "SELECT pg_xact_status(%s::xid8)"
+_OUTCOME = f"SELECT CASE WHEN {LIFE} = %s THEN pg_xact_status(%s::xid8) END"
 _ASK_SECONDS = 0.1
 
 _UNDONE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
@@ -32,8 +32,10 @@ class PostgresStore(Store):
     """The store of one schema.
 
     Whoever changes something holds one lock of the schema until the commit, so that the changes of all servers follow each other.
+    The commit does not wait for the disk. A flush after it does, which many changes share.
+
     A change whose connection is lost is run again on another one. If it was lost at the commit, PostgreSQL is asked first how
-    that ended.
+    that ended. After a crash of the database nobody can tell that, so the change is neither run again nor acknowledged.
     """
 
     kind = "postgresql"
@@ -49,7 +51,6 @@ class PostgresStore(Store):
         self._is_closed = False
         self._figures_lock = threading.Lock()
         self._commits = 0
-        self._commit_seconds = 0.0
 
     @contextmanager
     def read(self) -> Iterator[View]:
@@ -67,9 +68,11 @@ class PostgresStore(Store):
             return self._database.ask(ask)
 
     def write(self, change: Callable[[Transaction], T]) -> T:
-        """Run *change* until one run is committed, for `WAIT_SECONDS` if the database is away."""
+        """Run *change* until one run is committed, for `WAIT_SECONDS` if the database is away, and wait for the disk."""
         with self._alone():
             run = self._committed(change)
+        if run.mark:
+            self._make_durable(run.mark)
         for action in run.actions:
             action()
         return run.result
@@ -86,11 +89,12 @@ class PostgresStore(Store):
         self._database.check()
 
     def figures(self) -> StoreFigures:
-        """Return the figures of this server alone; each of its commits waits for the disk."""
+        """Return the figures of this server alone."""
+        flusher = self._database.flusher
         return StoreFigures(
             commits=self._commits,
-            flushes=self._commits,
-            flush_seconds=self._commit_seconds,
+            flushes=flusher.flushes,
+            flush_seconds=flusher.seconds,
             sizes={},
             connections=self._database.figures(),
         )
@@ -123,33 +127,38 @@ class PostgresStore(Store):
             except _UNDONE:
                 pass
             except StoreAway:
-                if run.xid and self._was_committed(run.xid):
-                    return self._noted(run)
+                if run.mark and self._was_committed(run.mark):
+                    return run
                 if time.monotonic() >= deadline:
                     raise
             else:
-                return self._noted(run)
+                return run
             for reset in resets:
                 reset()
 
-    def _was_committed(self, xid: str) -> bool:
-        """Tell how the transaction *xid* ended, whose connection was lost; wait until that has happened.
+    def _was_committed(self, mark: Mark) -> bool:
+        """Tell how a transaction ended whose connection was lost; wait until it has.
 
         Raises:
-            StoreAway: PostgreSQL does not answer, or has not ended the transaction in time.
+            StoreAway: PostgreSQL does not answer, has not ended the transaction in time, or has crashed since.
         """
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
-            with self._database.connection() as connection:
-                found = connection.execute(_OUTCOME, (xid,)).fetchone()
-            if found != ("in progress",):
-                return found == ("committed",)
+            [(outcome,)] = self._database.fetch(_OUTCOME, (mark.life, mark.xid))
+            if outcome is None:
+                break
+            if outcome != "in progress":
+                return bool(outcome == "committed")
             time.sleep(_ASK_SECONDS)
         raise StoreAway
 
-    def _noted(self, run: Run[T]) -> Run[T]:
-        if run.xid:
-            with self._figures_lock:
-                self._commits += 1
-                self._commit_seconds += run.commit_seconds
-        return run
+    def _make_durable(self, mark: Mark) -> None:
+        """Wait until the transaction, which was committed, is on the disk.
+
+        Raises:
+            StoreAway: PostgreSQL does not answer, or has crashed after the commit and perhaps lost it.
+        """
+        if self._database.flusher.wait() != mark.life:
+            raise StoreAway
+        with self._figures_lock:
+            self._commits += 1

@@ -134,7 +134,7 @@ class Postgres:
     def empty(self, url: str) -> None:
         """Delete every record in the schema of *url*."""
         with psycopg.connect(url, autocommit=True) as connection:
-            names = [name for name in _tables(connection) if name != "cictl_schema"]
+            names = [name for name in _tables(connection) if name not in ("cictl_schema", "database_life")]
             connection.execute("; ".join(f"DELETE FROM {name}" for name in names).encode())
 
     def dump(self, url: str) -> bytes:

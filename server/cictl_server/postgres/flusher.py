@@ -1,0 +1,59 @@
+"""Waiting for the disk of the database, together."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from cictl_server.errors import StoreAway
+
+
+class Flusher:
+    """The flushes of one server. Threads that wait at the same time share one.
+
+    Attributes:
+        flushes: How many there were, and `seconds` how long they took in all.
+    """
+
+    def __init__(self, flush: Callable[[], str]) -> None:
+        """Share calls of *flush*, which returns once everything is durable that was committed before it began."""
+        self._flush = flush
+        self._lock = threading.Lock()
+        self._next: Future[str] | None = None
+        """The flush that has not begun yet, and that every commit up to now may share."""
+        self._turn = threading.Lock()
+        self.flushes = 0
+        self.seconds = 0.0
+
+    def wait(self) -> str:
+        """Return what a flush returned that began after this was called.
+
+        Raises:
+            StoreError: That flush failed.
+        """
+        with self._lock:
+            shared = self._next
+            if shared is None:
+                mine = self._next = Future()
+        if shared is None:
+            return self._lead(mine)
+        if error := shared.exception():
+            raise StoreAway from error
+        return shared.result()
+
+    def _lead(self, mine: Future[str]) -> str:
+        """Flush for all who share *mine*, after the flush before it."""
+        with self._turn:
+            with self._lock:
+                self._next = None
+            begun = time.perf_counter()
+            try:
+                mine.set_result(self._flush())
+            except BaseException as error:
+                mine.set_exception(error)
+                raise
+            self.flushes += 1
+            self.seconds += time.perf_counter() - begun
+        return mine.result()
