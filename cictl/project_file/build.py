@@ -82,6 +82,7 @@ def _source(source: schema.VcsSourceShape) -> definition.VcsSource:
         tags=source.tags,
         submodules="" if submodules == "false" else submodules,
         lfs=source.lfs,
+        path="" if source.path.strip() == "." else source.path.strip(),
     )
 
 

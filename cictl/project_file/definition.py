@@ -139,7 +139,7 @@ class VcsSource(Definition, frozen=True, kw_only=True):
     Attributes:
         repo: A URL or path. The server puts that of the project for `self`.
         follows_default: The server chose `ref`, because it is the remote's default branch. It may have another name next time.
-        depth, tags, submodules, lfs: As in `cictl.wire.jobs.Source`.
+        depth, tags, submodules, lfs, path: As in `cictl.wire.jobs.Source`.
     """
 
     repo: str
@@ -149,6 +149,7 @@ class VcsSource(Definition, frozen=True, kw_only=True):
     tags: bool | None = None
     submodules: str = ""
     lfs: bool = False
+    path: str = ""
 
 
 class Versioning(Definition, frozen=True, kw_only=True):

@@ -99,6 +99,7 @@ class VcsSourceShape(Shape, frozen=True, kw_only=True):
     tags: bool | None = None
     submodules: str = ""
     lfs: bool = False
+    path: str = ""
 
 
 class VersioningShape(Shape, frozen=True, kw_only=True):

@@ -173,6 +173,7 @@ class Source(Message):
         tags: All tags, or none; null for those that the fetched commits have.
         submodules: Empty for none, `true` for those of the repository itself, `recursive` for those of submodules too.
         lfs: Fetch what is kept by Git LFS.
+        path: Folder below the directory of the job, into which it is checked out; empty for that directory itself.
     """
 
     repo: str
@@ -181,6 +182,7 @@ class Source(Message):
     tags: bool | None = None
     submodules: str = ""
     lfs: bool = False
+    path: str = ""
 
 
 class TestSummary(Message):

@@ -89,6 +89,8 @@ class JobFeature(StrEnum):
 
     STEPS = "cictl.steps"
     """The agent obeys the options of steps, and the working directory and the shell of the job."""
+    SOURCE_PATH = "cictl.source-path"
+    """The agent checks out into the `path` of the source."""
     SERVICES = "cictl.services"
     CACHES = "cictl.caches"
     """The agent keeps caches that lie in the checkout, by their keys."""

@@ -113,6 +113,26 @@ def test_a_job_gets_the_files_of_all_rows_that_it_needs(workplace: Workplace) ->
     assert workplace.ok("jobs", "logs", serve["id"]).split("\n")[-5:-1] == ["black", "green", "last", "black"]
 
 
+def test_a_source_is_checked_out_into_its_path(workplace: Workplace) -> None:
+    workplace.start_agent()
+    repository = define(
+        workplace,
+        """\
+      - id: look
+        artifacts: ["parts/shop/README"]
+        steps: [{run: "cat parts/shop/README; git -C parts/shop rev-parse --is-shallow-repository; ls -A"}]
+""",
+        files={"README": "the shop"},
+    )
+    text = (repository / "cictl.yaml").read_text().replace("ref: main", "ref: main, path: parts/shop")
+    make_repository(repository, {"cictl.yaml": text})
+    workplace.ok("projects", "reload", "shop")
+    workplace.ok("run", "shop/build", "--wait")
+    log = workplace.ok("jobs", "logs", "1/look").splitlines()
+    assert log[log.index("the shoptrue") :][:2] == ["the shoptrue", "parts"]
+    assert workplace.ok("jobs", "artifacts", "1/look", "-o", "name") == "parts/shop/README\n"
+
+
 def test_groups_of_artifacts_have_names(workplace: Workplace) -> None:
     workplace.start_agent()
     define(

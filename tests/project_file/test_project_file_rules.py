@@ -106,6 +106,21 @@ FILE_RULES = [
         ],
         id="vcs_source",
     ),
+    *(
+        pytest.param(
+            "pipeline",
+            f"- id: a\n  vcs_source: {{repo: r, path: §{path}}}\n  {GOOD}",
+            [f"{P}.vcs_source.path must be a relative path below the directory of the job, such as src/app"],
+            id=f"vcs_source-path-{path}",
+        )
+        for path in ("/abs", "..", "a/../b", "a//b", "a/", "./a", r"a\b", '"C:x"', r'"a\x01"')
+    ),
+    pytest.param(
+        "pipeline",
+        f"- id: a\n  vcs_source: {{repo: r, path: §p}}\n  versioning: {{auto_bump: patch, auto_bump_vcs_token: t}}\n  {GOOD}",
+        [f"{P}.vcs_source.path must be left out when versioning.auto_bump is set"],
+        id="vcs_source-path-auto-bump",
+    ),
     pytest.param(
         "pipeline",
         f"- §id: a\n  versioning: {{}}\n  {GOOD}",

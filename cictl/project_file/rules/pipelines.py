@@ -7,7 +7,7 @@ from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.graphs import check_references, find_cycle
 from cictl.project_file.rules.inputs import check_inputs
 from cictl.project_file.rules.jobs import check_id, check_job
-from cictl.project_file.rules.surroundings import check_priority, check_shared_environment
+from cictl.project_file.rules.surroundings import check_priority, check_shared_environment, is_folder_below
 from cictl.project_file.rules.triggers import check_triggers
 from cictl.project_file.rules.vault import check_vault, undeclared
 from cictl.project_file.schema import DefaultsShape, NeedShape, PipelineShape, VcsSourceShape, VersioningShape
@@ -38,6 +38,7 @@ def check_pipeline(pipeline: PipelineShape, path: str, collector: Collector, *, 
         if pipeline.vcs_source is None or is_blank(pipeline.vcs_source.repo):
             collector.add(f"{path}.vcs_source.repo", "is required when versioning is set")
         _check_versioning(pipeline.versioning, f"{path}.versioning", collector)
+        _check_bumped_source(pipeline, path, collector)
     _check_jobs(pipeline, path, collector, defaults=defaults)
     _check_needs(pipeline, path, collector)
 
@@ -52,10 +53,21 @@ def _check_source(source: VcsSourceShape, path: str, collector: Collector) -> No
     for name, fault in faults.items():
         if fault:
             collector.add(f"{path}.{name}", fault)
+    if not is_folder_below(source.path.strip()):
+        collector.add(f"{path}.path", "must be a relative path below the directory of the job, such as src/app")
     if source.depth < 0:
         collector.add(f"{path}.depth", "must be >= 0; 0 is the whole history")
     if not is_blank(source.submodules) and source.submodules.strip() not in SUBMODULES:
         collector.add(f"{path}.submodules", f"must be one of {','.join(SUBMODULES)}")
+
+
+def _check_bumped_source(pipeline: PipelineShape, path: str, collector: Collector) -> None:
+    """Check that a checkout whose version is raised is where the commands for that run."""
+    source, versioning = pipeline.vcs_source, pipeline.versioning
+    if source is None or versioning is None or is_blank(versioning.auto_bump):
+        return
+    if source.path.strip() not in ("", "."):
+        collector.add(f"{path}.vcs_source.path", "must be left out when versioning.auto_bump is set")
 
 
 def _check_versioning(versioning: VersioningShape, path: str, collector: Collector) -> None:

@@ -56,6 +56,13 @@ def check_priority(priority: int | None, path: str, collector: Collector) -> Non
         collector.add(path, f"must be {LEAST_PRIORITY} to {HIGHEST_PRIORITY}")
 
 
+def is_folder_below(path: str) -> bool:
+    """Tell whether *path* stays below the folder that it is relative to, on any system. `.` and nothing do."""
+    parts = path.split("/")
+    is_plain = path.isprintable() and not any(letter in path for letter in "\\:")
+    return path in ("", ".") or (is_plain and not any(part in ("", ".", "..") for part in parts))
+
+
 def check_limit(seconds: int | None, path: str, collector: Collector) -> None:
     """Check the time limit at *path*."""
     if seconds is not None and seconds < 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -99,6 +100,7 @@ class Checkout:
         self.log.line(f"[checkout] repo={without_user_info(repo)} ref={ref or '(default branch)'}")
         if self.source.lfs:
             self._check_lfs()
+        self.directory.parent.mkdir(parents=True, exist_ok=True)
         self._clone(repo, has_ref=bool(ref))
         if ref:
             self._switch_to(ref)
@@ -210,6 +212,18 @@ class Checkout:
         except CommandTimedOut as error:
             raise JobFailed(f"checkout failed: git: {error}") from error
         return ended, remembered.decode(errors="replace").lower()
+
+
+def folder_of_source(directory: Path, path: str) -> Path:
+    """Return where the source belongs, which is the job's *directory* or, with a *path*, a folder below it.
+
+    Raises:
+        JobFailed: The path leads out.
+    """
+    folder = Path(os.path.normpath(directory / path))
+    if not folder.is_relative_to(directory):
+        raise JobFailed(f"checkout failed: vcs_source.path {path!r} leads out of the directory of the job")
+    return folder
 
 
 def _failed(verb: str, ended: Exit) -> JobFailed:

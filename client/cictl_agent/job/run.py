@@ -17,7 +17,7 @@ from cictl_agent.config import AgentConfig
 from cictl_agent.job import requirements
 from cictl_agent.job.caches import directories as caches
 from cictl_agent.job.caches.saved import SavedCaches, saved_caches
-from cictl_agent.job.checkout import Checkout
+from cictl_agent.job.checkout import Checkout, folder_of_source
 from cictl_agent.job.containers.container import Container, ContainerHost, read_spec, running_container
 from cictl_agent.job.containers.engine import ENGINE_HELPERS
 from cictl_agent.job.containers.services import running_services
@@ -232,7 +232,7 @@ class JobRun:
             self.reporter.note_step(CHECKING_OUT)
             Checkout(
                 source=job.source,
-                directory=self.directory,
+                directory=folder_of_source(self.directory, job.source.path),
                 environment={**inherited_environment(os.environ), JOB_VARIABLE: job.id},
                 log=self.log,
                 interruption=self.interruption,

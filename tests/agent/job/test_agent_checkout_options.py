@@ -13,7 +13,7 @@ from cictl_testing.files import git, make_repository
 from cictl_testing.servers.git_server import LOGIN, GitServer
 
 from cictl.wire.jobs import Source
-from cictl_agent.job.checkout import Checkout
+from cictl_agent.job.checkout import Checkout, folder_of_source
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.job.submodules import rewrites
 from cictl_agent.log.spool import JobLog
@@ -228,3 +228,14 @@ class TestLargeFiles:
         program.chmod(0o755)
         directory = check_out(origin, "main", lfs=True)
         assert (directory / "called").read_text() == "1 install --local --skip-repo\n1 pull\n"
+
+
+class TestPath:
+    def test_a_path_is_a_folder_below_the_directory_of_the_job(self, tmp_path: Path) -> None:
+        assert folder_of_source(tmp_path, "src/app") == tmp_path / "src" / "app"
+        assert folder_of_source(tmp_path, "") == tmp_path
+
+    @pytest.mark.parametrize("path", ["..", "a/../../b", "/etc"])
+    def test_a_path_that_leads_out_is_refused(self, tmp_path: Path, path: str) -> None:
+        with pytest.raises(JobFailed, match="leads out of the directory of the job"):
+            folder_of_source(tmp_path / "src", path)

@@ -10,7 +10,9 @@ from cictl_testing.server import RunningServer
 from cictl.base.job_parts import ArtifactSpec, CacheSpec, ServiceSpec
 from cictl.project_file import parse
 from cictl.wire.jobs import JobExecution
+from cictl.wire.projects import RunRequest
 from cictl_server.services.pipelines.definition_yaml import pipeline_yaml
+from cictl_server.services.pipelines.planning import RunIdentity, SourceContext, plan
 
 TEAPOT = Path(__file__).parents[2] / "project_file" / "teapot.yaml"
 
@@ -166,3 +168,20 @@ def test_a_shown_definition_defines_the_same(number: int) -> None:
     shown = [f"- {lines[0]}", *(f"  {line}" for line in lines[1:]), *others, ""]
     text = "\n".join(["version: 1", "project: {name: p}", "pipelines:", *shown])
     assert parse(text, config_file="f").pipelines[0] == pipeline
+
+
+def test_a_source_with_a_path_waits_for_an_agent_that_knows_it() -> None:
+    source = "vcs_source: {repo: /r, path: parts/shop}"
+    [pipeline] = parse(
+        f"version: 1\nproject: {{name: s}}\npipelines: [{{id: p, {source}, jobs: [{{id: j, steps: [{{run: x}}]}}]}}]",
+        config_file="cictl.yaml",
+    ).pipelines
+    context = SourceContext(repo="/r", ref_raw="main", commit="c")
+    [job] = plan(
+        pipeline, RunRequest(), source=context, identity=RunIdentity(project="s", project_id=1, pipeline_run_id="r")
+    )
+    assert (job.source.path if job.source else "", job.required_capabilities) == (
+        "parts/shop",
+        {"cictl.source-path": "1"},
+    )
+    assert "path: parts/shop" in pipeline_yaml(pipeline)

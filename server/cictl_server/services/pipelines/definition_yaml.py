@@ -38,7 +38,9 @@ def pipeline_yaml(pipeline: Pipeline) -> str:
 
 
 def _source(source: VcsSource) -> _Node:
-    node = _present(repo=without_login(source.repo), ref=source.ref, submodules=source.submodules, lfs=source.lfs)
+    node = _present(
+        repo=without_login(source.repo), ref=source.ref, path=source.path, submodules=source.submodules, lfs=source.lfs
+    )
     if source.depth != 1:
         node["depth"] = source.depth
     if source.tags is not None:

@@ -135,7 +135,11 @@ def _source(pipeline: Pipeline, source: SourceContext) -> Source | None:
         return None
     found = Source(repo=source.repo, ref=source.commit or source.ref_raw)
     own = pipeline.vcs_source
-    return replace(found, depth=own.depth, tags=own.tags, submodules=own.submodules, lfs=own.lfs) if own else found
+    return (
+        replace(found, depth=own.depth, tags=own.tags, submodules=own.submodules, lfs=own.lfs, path=own.path)
+        if own
+        else found
+    )
 
 
 def _metadata(

@@ -46,6 +46,8 @@ def _features(spec: JobSpec) -> Iterator[JobFeature]:
     """Yield what *spec* asks for beyond the contract."""
     if spec.working_directory or spec.shell or any(_has_options(step) for step in spec.step_plan):
         yield JobFeature.STEPS
+    if spec.source and spec.source.path:
+        yield JobFeature.SOURCE_PATH
     if spec.services:
         yield JobFeature.SERVICES
     if any(cache.path for cache in spec.caches):
