@@ -1,10 +1,16 @@
-"""Admins, agents, a network, time, restarts and kills do what they like; the server's promises hold after every step."""
+"""Admins, agents, a network, time, restarts and kills do what they like; the server's promises hold after every step.
+
+The suite tries six runs of the machine, the same ones each time. CICTL_TEST_STATE_MACHINES=200 is for a long run by hand, which also
+looks for the shortest way to a failure.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import wraps
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +20,7 @@ from cictl_testing.agents.model import AgentModel, Fate, Network, Works
 from cictl_testing.promises import Promises
 from cictl_testing.server import RunningServer
 from falcon.testing import Result
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -44,6 +50,9 @@ pipeline_chains: [{id: all, pipelines: [base, next, top]}]"""
 
 AGENTS: dict[str, dict[str, str]] = {"a": {}, "b": {}, "c": {"gpu": "yes"}}
 
+MACHINES = int(os.environ.get("CICTL_TEST_STATE_MACHINES", "6"))
+PHASES = [Phase.generate, Phase.shrink] if "CICTL_TEST_STATE_MACHINES" in os.environ else [Phase.generate]
+
 LONG = 40
 """Steps after which everything may be brought to its end; earlier, too little would be left to go wrong."""
 
@@ -59,9 +68,21 @@ picks = st.integers(0, 40)
 
 @dataclass
 class Steps:
-    """How many steps were taken, over all runs of the machine."""
+    """How many steps were taken, over all runs of the machine, and by which rules."""
 
     count: int = 0
+    rules: set[str] = field(default_factory=set)
+
+
+def counted(step: Callable[..., None]) -> Callable[..., None]:
+    """Note that the rule which this function is was tried."""
+
+    @wraps(step)
+    def noted(self: ServerMachine, **values: object) -> None:
+        self.steps.rules.add(step.__name__)
+        step(self, **values)
+
+    return noted
 
 
 class ServerMachine(RuleBasedStateMachine):
@@ -97,6 +118,7 @@ class ServerMachine(RuleBasedStateMachine):
         self.promises.check({"agent_id": name, "os": "linux", **offered} for name, offered in AGENTS.items())
 
     @rule(name=names, fate=fates, what=st.sampled_from(["ask", "ask again", "ask without id", "heartbeat", "die"]))
+    @counted
     def an_agent_asks_or_dies(self, name: str, fate: Fate, what: str) -> None:
         agent = self.agents[name]
         if what == "heartbeat":
@@ -114,6 +136,7 @@ class ServerMachine(RuleBasedStateMachine):
         amount=st.sampled_from([0, 5, 9, 100_000]),
         status=endings,
     )
+    @counted
     def an_agent_works(self, name: str, fate: Fate, what: str, lines: int, amount: int, status: str) -> None:
         """The text that it writes tells whose it is, and where in the log it belongs."""
         agent = self.at_work(name)
@@ -133,6 +156,7 @@ class ServerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.network.sent)
     @rule(pick=picks)
+    @counted
     def an_old_request_arrives(self, pick: int) -> None:
         """Late or once more; nobody waits for the answer."""
         message = picked(self.network.sent, pick)
@@ -143,6 +167,7 @@ class ServerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.job_ids)
     @rule(pick=picks, what=st.sampled_from(["cancel"] * 3 + ["rerun"] * 3 + ["delete", "delete", "clear", "flush"]))
+    @counted
     def an_admin_changes_an_execution(self, pick: int, what: str) -> None:
         job_id = picked(self.job_ids, pick)
         if what == "cancel":
@@ -153,6 +178,7 @@ class ServerMachine(RuleBasedStateMachine):
             self.remove(what, job_id)
 
     @rule(name=names, pick=picks, what=st.sampled_from(["run", "run", "chain", "activate", "activate", "deactivate"]))
+    @counted
     def an_admin_starts_a_run_or_stops_an_agent(self, name: str, pick: int, what: str) -> None:
         if what == "run":
             self.run_a_pipeline(pick)
@@ -166,6 +192,7 @@ class ServerMachine(RuleBasedStateMachine):
         seconds=st.sampled_from([0, 6, 46, 46, 46, 61, -30]),
         what=st.sampled_from(["no more"] + ["maintenance"] * 4 + ["restart", "kill"]),
     )
+    @counted
     def time_passes(self, data: st.DataObject, seconds: float, what: str) -> None:
         self.server.clock.step(seconds)
         match what:
@@ -178,6 +205,7 @@ class ServerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.taken > LONG)
     @rule()
+    @counted
     def everything_ends(self) -> None:
         """Agents that live and ask for work bring every execution to an end, whatever came before."""
         self.server.clock.step(600)  # it may have gone back
@@ -294,7 +322,8 @@ def test_the_promises_hold_whatever_happens(tmp_path: Path) -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=50,
+            max_examples=MACHINES,
+            phases=PHASES,
             stateful_step_count=48,
             deadline=None,
             database=None,
@@ -302,4 +331,13 @@ def test_the_promises_hold_whatever_happens(tmp_path: Path) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
-    assert steps.count >= 2000
+    assert steps.rules == {
+        "an_admin_changes_an_execution",
+        "an_admin_starts_a_run_or_stops_an_agent",
+        "an_agent_asks_or_dies",
+        "an_agent_works",
+        "an_old_request_arrives",
+        "everything_ends",
+        "time_passes",
+    }
+    assert steps.count >= 40 * MACHINES
