@@ -387,3 +387,33 @@ def test_a_piece_that_a_crash_took_is_asked_for_again(server: RunningServer, sta
     assert (server.job(job.id).status, server.log(job.id)) == ("running", b"")
     assert server.report(job.id, status, output_append="text", output_offset=0, **whole).status_code == 200
     assert (server.job(job.id).status, server.log(job.id)) == (status, b"text")
+
+
+class SharedLogs(FileLogs):
+    """Logs into which another server writes once, when this one has read the log to its end to compare it."""
+
+    others = b""
+
+    def read(self, name: str, *, offset: int, limit: int) -> bytes:
+        data = super().read(name, offset=offset, limit=limit)
+        if not data and self.others:
+            others, self.others = self.others, b""
+            self.append(name, others, at=self.size(name), now=datetime.now(UTC))
+        return data
+
+
+def test_bytes_of_an_end_at_another_server_never_stand_under_this_one(server: RunningServer) -> None:
+    logs = SharedLogs(server.directory / "shared")
+    server.restart_with(log_writer=logs)
+    job = prepare(server, "running")
+    end: dict[str, Any] = {
+        "output_append": "text",
+        "output_offset": 0,
+        "output_size": 4,
+        "output_sha256": hashlib.sha256(b"text").hexdigest(),
+    }
+    logs.others = b", and that of another end"
+    assert server.report(job.id, "succeeded", **end).status_code == 409
+    assert server.job(job.id).status == "running"
+    assert server.report(job.id, "succeeded", **end).status_code == 200
+    assert server.log(job.id) == b"text"

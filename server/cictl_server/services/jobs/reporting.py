@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -130,11 +131,13 @@ class ReportingService:
         with self._turns[hash(job_id) % _TURNS]:
             sender = Sender(agent_id=request.agent_id, token=lease_token)
             while (job := self._try(job_id, request, status, sender)) is None:
-                logger.info("lease lost while a report was written execution=%s agent=%s", job_id, request.agent_id)
+                logger.info(
+                    "lease or log changed while a report was written execution=%s agent=%s", job_id, request.agent_id
+                )
         return job
 
     def _try(self, job_id: str, request: StatusRequest, status: JobStatus, sender: Sender) -> JobRecord | None:
-        """Apply the report, or return None when the execution was requeued meanwhile.
+        """Apply the report, or return None when the execution was requeued meanwhile, or its log changed.
 
         The log is written outside of the transaction, because a commit must not wait for megabytes. A requeue gives the
         execution a log of another name, so bytes of this attempt never reach the log of the next one. What was written
@@ -158,6 +161,8 @@ class ReportingService:
                 return None
             if _check_sender(tx, present, sender, status):
                 return present
+            if written.sealed_size not in (None, self._logs.size(job.log_name)):
+                return None  # another server wrote into the log for another end, after this one was compared
             is_cut = written.is_cut
             if written.other is not None:
                 # The one exception to writing outside of the store: to replace a log that a cancel has ended would do harm,
@@ -244,7 +249,7 @@ class ReportingService:
             # First this: what is not durable yet may still be lost, and then nobody would ask for it again.
             self._logs.seal(job.log_name)
             if not (job.log_limit or written.is_cut):
-                self._check_whole(job, request)
+                return replace(written, sealed_size=self._check_whole(job, request))
         return written
 
     def _note_steps(self, job: JobRecord, request: StatusRequest) -> None:
@@ -254,18 +259,19 @@ class ReportingService:
             now, size = self._clock(), self._logs.size(job.log_name)
             self._logs.index.note_steps(job.log_name, [_logged(event, size=size, now=now) for event in begun])
 
-    def _check_whole(self, job: JobRecord, request: StatusRequest) -> None:
-        """Compare the log with the size and digest that its agent names; ask for a damaged log again, once."""
+    def _check_whole(self, job: JobRecord, request: StatusRequest) -> int:
+        """Compare the log with the size and digest that its agent names, and return its size; ask for a damaged log again, once."""
         size = self._logs.size(job.log_name)
         if request.output_size is not None and size < request.output_size:
             raise LogGap(size)
         if not request.output_sha256 or job.number in self._reset or self._masks.may_have_covered(job, size=size):
-            return  # a log that was masked here has another digest, and would have it again after a second upload
+            return size  # a log that was masked here has another digest, and would have it again after a second upload
         if size != request.output_size or self._logs.sha256(job.log_name) != request.output_sha256.lower():
             logger.warning("log differs from its agent's, asking for it again execution=%s", job.id)
             self._reset.add(job.number)
             self._store.write(lambda tx: self._reset_log(tx, job))
             raise LogGap(0)
+        return size
 
     def _reset_log(self, tx: Transaction, job: JobRecord) -> None:
         """Empty the log, unless the execution is over or another agent's by now: then its log stays.

@@ -33,11 +33,13 @@ class Written:
         is_cut: There were more than the limit allows. The log is final now; nothing may be written into it any more.
         other: Bytes that don't continue the log and should replace it, covered, for `overwrite`; None where there are none.
         sent: The same bytes as their agent sent them.
+        sealed_size: How many bytes the log had once it was durable and compared at an end; None if it was not.
     """
 
     is_cut: bool = False
     other: bytes | None = None
     sent: bytes = b""
+    sealed_size: int | None = None
 
 
 class LogBook:
