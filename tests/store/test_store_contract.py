@@ -11,7 +11,7 @@ from cictl_testing.stores.reopening import Reopenable
 from msgspec.structs import replace
 
 from cictl_server.store.contract import Store, StoreFailed, Transaction
-from cictl_server.store.records import ArtifactEntry, ArtifactsRecord, SettingRecord
+from cictl_server.store.records import AgentRecord, ArtifactEntry, ArtifactsRecord, JobRecord, SettingRecord
 
 
 def test_a_committed_record_is_found(store: Store) -> None:
@@ -352,3 +352,15 @@ def test_used_numbers_are_forgotten_with_a_change_that_fails(store: Store) -> No
     with pytest.raises(ZeroDivisionError):
         store.write(fail)
     assert store.write(lambda tx: tx.projects.next_id()) == 1
+
+
+def test_what_is_foreseen_changes_no_answer(store: Store) -> None:
+    def change(tx: Transaction) -> tuple[JobRecord | None, AgentRecord | None]:
+        tx.foresee(lambda view: view.jobs.find(1), lambda view: view.agents.find("a"))
+        tx.jobs.put(make_job(1))
+        return tx.jobs.find(1), tx.agents.find("a")
+
+    assert store.write(change) == (make_job(1), None)
+    with store.read() as view:
+        view.foresee(lambda view: view.jobs.find(1), lambda view: view.jobs.find(2))
+        assert (view.jobs.find(1), view.jobs.find(2)) == (make_job(1), None)

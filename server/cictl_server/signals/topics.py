@@ -11,6 +11,9 @@ EVENTS = "events"
 AUDIT = "audit"
 """The audit has another record."""
 
+TOKENS = "tokens"
+"""There is another token."""
+
 
 def job_topic(number: int) -> str:
     """The state or the log of one execution changed."""

@@ -371,6 +371,13 @@ class View(ABC):
     tokens: Tokens
     audit: Audit
 
+    def foresee(self, *questions: Callable[[View], object]) -> None:  # noqa: B027 most stores have nothing to fetch
+        """Tell what is going to be looked up, so that a store far away can fetch all of it together. No answer changes by it.
+
+        Args:
+            questions: Each looks one thing up, and may be run several times or not at all.
+        """
+
 
 class Transaction(View):
     """A View that can change: `put` and `delete` work, and are seen by later reads in the same transaction."""

@@ -11,6 +11,7 @@ from cictl_server.services.access.reach import ReachService
 from cictl_server.services.access.sessions import Sessions
 from cictl_server.services.access.tokens import TokenService
 from cictl_server.services.core import Core
+from cictl_server.signals.topics import TOKENS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +24,15 @@ class Access:
     @classmethod
     def build(cls, core: Core, *, policy: Policy) -> Access:
         store, clock, attempts = core.store, core.clock, Attempts()
-        tokens = TokenService(store=store, clock=clock, policy=policy)
+        tokens = TokenService(store=store, clock=clock, policy=policy, tell=lambda: core.hub.publish(TOKENS))
         return cls(
             authentication=AuthenticationService(
-                store=store, clock=clock, policy=policy, attempts=attempts, sessions=Sessions(core.signals)
+                store=store,
+                hub=core.hub,
+                clock=clock,
+                policy=policy,
+                attempts=attempts,
+                sessions=Sessions(core.signals),
             ),
             tokens=tokens,
             enrolment=EnrolmentService(store=store, clock=clock, tokens=tokens, attempts=attempts),

@@ -19,6 +19,8 @@ from cictl_server.services.access.principal import Principal
 from cictl_server.services.access.sessions import Sessions
 from cictl_server.services.access.token_format import digest_of, is_of_job, new_secret
 from cictl_server.services.core.deeds import note_actor, note_nothing
+from cictl_server.services.core.hub import Hub
+from cictl_server.signals.topics import TOKENS
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import TokenRecord
 
@@ -43,8 +45,11 @@ class Policy(Enum):
 class AuthenticationService:
     """Every request pays for what is done here, so that must stay at microseconds."""
 
-    def __init__(self, *, store: Store, clock: Clock, policy: Policy, attempts: Attempts, sessions: Sessions) -> None:
+    def __init__(
+        self, *, store: Store, hub: Hub, clock: Clock, policy: Policy, attempts: Attempts, sessions: Sessions
+    ) -> None:
         self._store = store
+        self._news = hub.news(TOKENS)
         self._clock = clock
         self._attempts = attempts
         self._sessions = sessions
@@ -54,9 +59,18 @@ class AuthenticationService:
     @property
     def is_on(self) -> bool:
         """Whether callers must have a token. Revoked and expired tokens turn it on too, and no token is ever removed."""
-        if self._may_go_on and not self._is_on:
-            self._is_on = self._store.look(lambda view: view.tokens.count() > 0)
+        if self._may_go_on and not self._is_on and self._news.is_set():
+            self._is_on = self._has_tokens()
         return self._is_on
+
+    def _has_tokens(self) -> bool:
+        """Look whether there is a token, which each request would have to do if the first one were not told of."""
+        self._news.clear()
+        try:
+            return self._store.look(lambda view: view.tokens.count() > 0)
+        except BaseException:
+            self._news.set()
+            raise
 
     def find(self, secret: str) -> Principal | None:
         """Return the holder of the token *secret*; None if it does not count. Nothing is noted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,9 +29,16 @@ _BOUND_ROLES = (Role.OPERATOR, Role.VIEWER)
 
 @dataclass(frozen=True, kw_only=True)
 class TokenService:
+    """The tokens in the store.
+
+    Attributes:
+        tell: Called once there is another token, for those who must know at once that there is one.
+    """
+
     store: Store
     clock: Clock
     policy: Policy
+    tell: Callable[[], None] = lambda: None
 
     def list_tokens(self) -> list[Token]:
         """Return all tokens by id, revoked and expired ones too."""
@@ -170,6 +178,7 @@ class TokenService:
             uses_left=uses_left,
         )
         tx.tokens.put(token)
+        tx.after_commit(self.tell)
         note_made(
             TargetKind.TOKEN,
             token.id,

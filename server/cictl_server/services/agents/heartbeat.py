@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 
@@ -34,6 +35,23 @@ from cictl_server.store.records import AgentRecord
 _STATUS_BYTES = 240
 _SEEN_STEP = timedelta(days=1)
 """How old the stored time of an agent's last heartbeat may get. After a restart it tells who has been silent for long."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _State:
+    """What the store says about the agent of a heartbeat.
+
+    Attributes:
+        record: None for an agent that is unknown.
+        target: The version that every agent is asked to run; empty for none.
+        is_busy: It must not end for an update now.
+        over: The executions that it runs but must stop.
+    """
+
+    record: AgentRecord | None
+    target: str
+    is_busy: bool
+    over: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +87,14 @@ class AgentService:
         request = kept_heartbeat(request)
         agent_id = request.agent_id
         status = _one_line(request.restart_status)
-        former = self._remember(request)
+        state = self.store.look(lambda view: self._state(view, request))
+        former = self._remember(request, state.record)
         if request.leaving:
             return HeartbeatResponse(accepted=True)
         is_new = status.startswith(GREETING) and self.presence.is_new_start(agent_id, status)
         if is_new or former is not None:
             self.losses.end_running_of(agent_id, reason=_new_start(request.process, former))
+            state = self.store.look(lambda view: self._state(view, request))
         has_changed = self.presence.beat(
             agent_id,
             version=request.version,
@@ -85,7 +105,7 @@ class AgentService:
         )
         if has_changed:  # leases that wait must see it
             self.hub.publish(QUEUE)
-        decision, over = self._decide(request)
+        decision = self._decide(request, state)
         tools = self._tools_to_look_for(request)
         self.orders.confirm(agent_id, received=request.orders_received, has_restart_status=bool(status))
         handout = self.orders.hand_out(agent_id) if not decision.target else Handout()
@@ -94,7 +114,7 @@ class AgentService:
         )  # the wire's greeting has it, ours is another name
         for line in _lines(handout, decision, restart_status=told):
             self.presence.note(agent_id, line)
-        return self._answer(handout, decision, over, tools, rival=self.presence.rival(agent_id))
+        return self._answer(handout, decision, state.over, tools, rival=self.presence.rival(agent_id))
 
     def list_agents(self) -> list[Agent]:
         """Return all known agents by id."""
@@ -113,7 +133,27 @@ class AgentService:
         with self.store.read() as view:
             return self._view(view, get_agent_record(view, agent_id))
 
-    def _remember(self, request: HeartbeatRequest) -> AgentProcess | None:
+    def _state(self, view: View, request: HeartbeatRequest) -> _State:
+        agent_id = request.agent_id
+        view.foresee(
+            lambda view: view.agents.find(agent_id),
+            lambda view: automatic_target(view, server_version=self.server_version),
+            lambda view: view.jobs.active_of_agent(agent_id),
+            *(partial(_may_run, job_id=job_id, agent_id=agent_id) for job_id in request.running_job_ids or []),
+        )
+        return _State(
+            record=view.agents.find(agent_id),
+            target=automatic_target(view, server_version=self.server_version),
+            # An agent with several slots may never be without a job. It installs beside them, and then begins no other.
+            is_busy=request.slots <= 1 and bool(view.jobs.active_of_agent(agent_id)),
+            over=[
+                job_id
+                for job_id in request.running_job_ids or []
+                if not _may_run(view, job_id=job_id, agent_id=agent_id)
+            ],
+        )
+
+    def _remember(self, request: HeartbeatRequest, known: AgentRecord | None) -> AgentProcess | None:
         """Store the agent if anything other than the time of its heartbeat changed, or that is a day ago.
 
         Returns:
@@ -124,7 +164,6 @@ class AgentService:
             LimitReached: No more agents may be known.
         """
         now = self.clock()
-        known = self.store.look(lambda view: view.agents.find(request.agent_id))
         if known is not None and _described(known, request) == known and now - known.seen < _SEEN_STEP:
             return None
         former = self.store.write(lambda tx: self._admit(tx, request, now))
@@ -142,23 +181,16 @@ class AgentService:
         tx.after_commit(lambda: self.events.add(EventKind.AGENT, request.agent_id))
         return known.process
 
-    def _decide(self, request: HeartbeatRequest) -> tuple[Decision, list[str]]:
-        """Return the decision about an update, and the executions that the agent runs but must stop."""
-        with self.store.read() as view:
-            target = automatic_target(view, server_version=self.server_version)
-            # An agent with several slots may never be without a job. It installs beside them, and then begins no other.
-            is_busy = request.slots <= 1 and bool(view.jobs.active_of_agent(request.agent_id))
-            over = [job_id for job_id in request.running_job_ids or [] if not _may_run(view, job_id, request.agent_id)]
-        decision = self.rollout.beat(
+    def _decide(self, request: HeartbeatRequest, state: _State) -> Decision:
+        return self.rollout.beat(
             request.agent_id,
             version=request.version,
-            automatic_target=target,
-            is_busy=is_busy,
+            automatic_target=state.target,
+            is_busy=state.is_busy,
             failure=_one_line(request.update_failure),
             can_update=self.releases.names_a_place
             and installs_wheels(request.capabilities) == self.releases.has_wheels,
         )
-        return decision, over
 
     def _tools_to_look_for(self, request: HeartbeatRequest) -> ToolList | None:
         """Return the wanted tools if the agent looks for tools on demand and has not looked for these."""
@@ -236,7 +268,7 @@ def _lines(handout: Handout, decision: Decision, *, restart_status: str) -> Iter
         yield f"server requested update to {decision.target} (attempt={decision.attempt})"
 
 
-def _may_run(view: View, job_id: str, agent_id: str) -> bool:
+def _may_run(view: View, *, job_id: str, agent_id: str) -> bool:
     """Tell whether the agent may run the execution: it is not over, and nobody else holds it."""
     try:
         job = view.jobs.find(job_number(job_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 
 from cictl_server.errors import NoCapacity
 from cictl_server.services.core.places import Places
@@ -29,6 +29,7 @@ class Hub(Places):
         """Allow *places* requests to wait at once; each of them holds a server thread."""
         super().__init__(places=places, use="waiting requests")
         self._wakes = wakes
+        self._news = ExitStack()
         self._closed = False
 
     @property
@@ -46,6 +47,15 @@ class Hub(Places):
         """Yield an event that each `publish` of *topic* sets; now and then it is set without one."""
         return self._wakes.watch(topic)
 
+    def news(self, topic: str) -> threading.Event:
+        """Return an event that is set, and that each `publish` of *topic* sets again, as long as the server lives.
+
+        Whoever keeps something that *topic* tells of clears it, looks, and need not look again until it is set.
+        """
+        event = self._news.enter_context(self._wakes.watch(topic))
+        event.set()
+        return event
+
     def take_place(self, caller: str) -> None:
         """Count *caller* as waiting until `leave_place`.
 
@@ -60,6 +70,7 @@ class Hub(Places):
         """Wake everybody and let nobody wait any more."""
         self._closed = True
         self._wakes.wake_all()
+        self._news.close()
 
 
 class Following:

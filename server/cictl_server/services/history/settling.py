@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -28,7 +29,7 @@ from cictl_server.services.history.retries import is_to_be_retried, next_attempt
 from cictl_server.services.history.rows import ended_by_rows, released_rows
 from cictl_server.services.history.run_book import note_change, recount_runs_of
 from cictl_server.signals.topics import QUEUE, job_topic
-from cictl_server.store.contract import Transaction
+from cictl_server.store.contract import Transaction, View
 from cictl_server.store.records import JobRecord
 
 
@@ -95,6 +96,10 @@ class Settler:
                 _grouped(changed, JobMetadata.pipeline_run_id),
                 _grouped(changed, JobMetadata.chain_run_id),
             )
+            tx.foresee(
+                *(partial(_look_at_run, run=run) for run, _ in by_run),
+                *(partial(_look_at_chain_run, run=run) for run, _ in by_chain_run),
+            )
             rows = [job for run, jobs in by_run for job in ended_by_rows(tx, run, jobs, now=now)]
             for job in rows:
                 self.put(tx, job)
@@ -114,6 +119,14 @@ class Settler:
     def settle_all(self, tx: Transaction, *, now: datetime) -> None:
         """Settle every run that has something blocked; once at start-up."""
         self.settle(tx, [job for job in tx.jobs.with_status(JobStatus.QUEUED) if job.is_blocked], now=now)
+
+
+def _look_at_run(view: View, *, run: str) -> None:
+    next(view.jobs.unfinished_of_run(run), None)
+
+
+def _look_at_chain_run(view: View, *, run: str) -> None:
+    next(view.jobs.unfinished_of_chain_run(run), None)
 
 
 def _grouped(jobs: Iterable[JobRecord], key: Key[str]) -> list[tuple[str, list[JobRecord]]]:

@@ -65,9 +65,9 @@ class Handover:
         self._resolving: set[str] = set()
         self._lock = threading.Lock()
 
-    def release_due(self, tx: Transaction) -> None:
+    def release_due(self, tx: Transaction, *, now: datetime) -> None:
         """Make the executions claimable again whose wait for a Vault is over."""
-        for job in tx.jobs.due(self._clock()):
+        for job in tx.jobs.due(now):
             self._settler.put(tx, msgspec.structs.replace(job, not_before=None))
 
     def postpone(self, tx: Transaction, job: JobRecord) -> bool:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -138,6 +138,13 @@ class LeasingService:
         return self.store.write(lambda tx: self._choose(tx, request, is_waiting=is_waiting))
 
     def _choose(self, tx: Transaction, request: LeaseRequest, *, is_waiting: bool) -> JobRecord | LeaseResponse:
+        now = self.clock()
+        tx.foresee(
+            lambda view: view.agents.find(request.agent_id),
+            lambda view: view.jobs.active_of_agent(request.agent_id),
+            lambda view: view.jobs.due(now),
+            lambda view: view.jobs.claimable(lambda _needs, _queue: False),
+        )
         record = tx.agents.find(request.agent_id)
         self.processes.check(record, request.process)
         if is_deactivated(tx, request.agent_id):
@@ -165,11 +172,13 @@ class LeasingService:
         if reason := drain_reason(tx, request.agent_id):
             return LeaseResponse(assigned=False, message=f"agent drains: {reason}")
         capabilities = effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities)
-        job = self._claim(tx, request, capabilities)
+        job = self._claim(tx, request, capabilities, now=now)
         return job or LeaseResponse(assigned=False, message=_NOTHING)
 
-    def _claim(self, tx: Transaction, request: LeaseRequest, capabilities: Mapping[str, str]) -> JobRecord | None:
-        self.handover.release_due(tx)
+    def _claim(
+        self, tx: Transaction, request: LeaseRequest, capabilities: Mapping[str, str], *, now: datetime
+    ) -> JobRecord | None:
+        self.handover.release_due(tx, now=now)
         rules = self.policies.of_queues(tx)
 
         def accepts(required: Mapping[str, str], queue: str) -> bool:
@@ -184,7 +193,7 @@ class LeasingService:
         leased = advance(
             job,
             Event.LEASE,
-            now=self.clock(),
+            now=now,
             agent_id=request.agent_id,
             lease_request_id=request.request_id,
             default_timeout_seconds=0 if job.timeout_seconds else self.default_timeout_seconds,

@@ -166,7 +166,8 @@ class NumberedDocuments(Documents[int, R], NumberedTable[R]):
 
     def put(self, record: R) -> None:
         self._session.begin_change()
-        self._session.use_id(self._name, self._key(record))
+        if self._key(record) not in self._known:  # else it has its number already
+            self._session.use_id(self._name, self._key(record))
         super().put(record)
 
     def delete(self, key: int) -> bool:

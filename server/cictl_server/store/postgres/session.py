@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from psycopg import Connection, Cursor
@@ -46,6 +48,25 @@ class Mark(NamedTuple):
     life: str
 
 
+class _NotFetched(Exception):
+    """Raised out of a question once it is known what it looks up first."""
+
+
+@dataclass(kw_only=True)
+class _Foreseen:
+    """A statement that was sent before anybody asked for its rows."""
+
+    statement: str
+    values: tuple[object, ...]
+    cursor: Cursor[Row]
+    rows: list[Row] | None = None
+
+    def fetched(self) -> list[Row]:
+        if self.rows is None:
+            self.rows = self.cursor.fetchall()
+        return self.rows
+
+
 class Session:
     """One transaction over one connection, which is in pipeline mode where it can change: then only `rows` waits.
 
@@ -61,14 +82,34 @@ class Session:
         """Asked for at the first change, so that its answer comes along with that of a later statement."""
         self._inserts: dict[str, list[Row]] = {}
         """Rows that were not sent yet, by their statement."""
+        self._foreseen: list[_Foreseen] = []
+        """What was sent ahead, until the first change makes it old."""
+        self._noted: list[tuple[str, tuple[object, ...]]] | None = None
+        """The statements of the questions that are being foreseen; None at other times."""
         self._counts: Counter[str] = Counter()
         self._last_ids: dict[str, int] | None = None
         self._new_last_ids: dict[str, int] = {}
 
     def rows(self, statement: str, *values: object) -> list[Row]:
         """Run a statement, and everything sent before it, and return its rows."""
+        for foreseen in self._foreseen:
+            if foreseen.statement == statement and foreseen.values == values:
+                return foreseen.fetched()
+        if self._noted is not None:
+            self._noted.append((statement, values))
+            raise _NotFetched
         self._send_inserts()
         return self._connection.execute(statement, values).fetchall()
+
+    def foresee(self, questions: Iterable[Callable[[], object]]) -> None:
+        """Send the first statement of each question, all of them in one round trip."""
+        self._send_inserts()
+        noted = self._first_statements(questions)
+        with nullcontext() if self.can_change else self._connection.pipeline():
+            self._foreseen += [
+                _Foreseen(statement=statement, values=values, cursor=self._connection.execute(statement, values))
+                for statement, values in noted
+            ]
 
     def value(self, statement: str, *values: object) -> Any:
         """Return the first column of the first row; None if there is no row."""
@@ -90,6 +131,7 @@ class Session:
         """Note that something is about to be changed, and refuse that where nothing may be."""
         is_allowed = self.can_change and not self._is_over
         assert is_allowed, "changes need a write transaction"
+        self._foreseen.clear()
         if self._mark is None:
             self._mark = self._connection.execute(_MARK)
 
@@ -141,6 +183,16 @@ class Session:
         found = self._mark.fetchone()
         assert found is not None
         return Mark(xid=str(found[0]), life=str(found[1]))
+
+    def _first_statements(self, questions: Iterable[Callable[[], object]]) -> list[tuple[str, tuple[object, ...]]]:
+        noted = self._noted = []
+        try:
+            for question in questions:
+                with suppress(_NotFetched):
+                    question()
+        finally:
+            self._noted = None
+        return noted
 
     def _send_inserts(self) -> None:
         for statement, rows in self._inserts.items():

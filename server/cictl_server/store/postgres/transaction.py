@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from cictl_server.store.contract import Transaction
+from cictl_server.store.contract import Transaction, View
 from cictl_server.store.postgres.documents import NamedDocuments, NumberedDocuments
 from cictl_server.store.postgres.jobs import PostgresJobs
 from cictl_server.store.postgres.runs import PostgresRuns
@@ -44,6 +45,7 @@ class PostgresTransaction(Transaction):
     """
 
     def __init__(self, session: Session, kept: KeptSets) -> None:
+        self._session = session
         self.jobs = PostgresJobs(session, kept.queued_tools)
         self.runs = PostgresRuns(session)
         self.tests = PostgresTests(session)
@@ -61,6 +63,9 @@ class PostgresTransaction(Transaction):
         self.tokens = PostgresTokens(session)
         self.audit = PostgresAudit(session)
         self.actions: list[Callable[[], None]] = []
+
+    def foresee(self, *questions: Callable[[View], object]) -> None:
+        self._session.foresee([partial(question, self) for question in questions])
 
     def after_commit(self, action: Callable[[], None]) -> None:
         self.actions.append(action)

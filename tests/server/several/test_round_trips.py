@@ -1,0 +1,51 @@
+"""How often the requests of agents wait for the database. Each time costs more than all the work between two of them."""
+
+from __future__ import annotations
+
+from cictl_testing.servers.sharing import SharingServer
+from cictl_testing.stores.round_trips import talk_of
+
+from cictl_server.signals.topics import TOKENS
+
+MOST = {
+    "heartbeat": 1,
+    "lease that finds nothing": 2,
+    "lease": 6,
+    "first report": 9,
+    "report of output": 7,
+    "last report": 11,
+}
+"""How many round trips each may take; a flush to disk is one."""
+
+MOST_STATEMENTS = 20
+
+
+def test_requests_of_agents_take_few_round_trips(both: tuple[SharingServer, SharingServer]) -> None:
+    server, _ = both
+    server.heartbeat()
+    server.heartbeat()
+    talks = {
+        "heartbeat": talk_of(server.heartbeat),
+        "lease that finds nothing": talk_of(server.lease),
+    }
+    job_id = server.enqueue()
+    talks["lease"] = talk_of(server.lease)
+    talks["first report"] = talk_of(
+        lambda: server.report(job_id, "running", output_append="some bytes", output_offset=0)
+    )
+    talks["report of output"] = talk_of(
+        lambda: server.report(job_id, "running", output_append="more", output_offset=10)
+    )
+    talks["last report"] = talk_of(lambda: server.report(job_id, "succeeded", output_size=14))
+    assert server.job(job_id).status == "succeeded"
+    assert {name: talk.round_trips for name, talk in talks.items() if talk.round_trips > MOST[name]} == {}
+    assert {name: talk.statements for name, talk in talks.items() if talk.statements > MOST_STATEMENTS} == {}
+
+
+def test_nobody_looks_for_a_first_token_until_one_is_told_of(both: tuple[SharingServer, SharingServer]) -> None:
+    server, other = both
+    server.heartbeat()
+    server.token("admin")
+    assert server.get("/api/v1/agents").status_code == 401
+    other.services.core.hub.publish(TOKENS)  # as the notification does
+    assert other.get("/api/v1/agents").status_code == 401
