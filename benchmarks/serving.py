@@ -133,8 +133,8 @@ def serve_cictl(pipe: Any, directory: str, queued: int, finished: int) -> None:
     _serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0)))
 
 
-def serve_database(pipe: Any, directory: str, url: str, queued: int) -> None:
-    """Serve a store in PostgreSQL with so many executions that wait."""
+def serve_database(pipe: Any, directory: str, url: str, queued: int, *, first: int = 0) -> None:
+    """Serve a store in PostgreSQL with so many executions that wait, numbered from *first* on."""
     from executions import fill
 
     from cictl.wire.jobs import JobStatus
@@ -142,9 +142,22 @@ def serve_database(pipe: Any, directory: str, url: str, queued: int) -> None:
     from cictl_server.storage import open_storage
 
     store = open_storage(url, Path(directory)).store
-    fill(store, 0, queued, JobStatus.QUEUED)
+    fill(store, first, first + queued, JobStatus.QUEUED)
     store.close()
     _serve(pipe, Server(ServerConfig(data_dir=Path(directory), store=url, port=0)))
+
+
+def serve_full_database(pipe: Any, directory: str, url: str, queued: int, finished: int) -> None:
+    """Serve a store in PostgreSQL with so many executions that are over, and so many that wait."""
+    from executions import fill
+
+    from cictl.wire.jobs import JobStatus
+    from cictl_server.storage import open_storage
+
+    store = open_storage(url, Path(directory)).store
+    fill(store, 0, finished, JobStatus.SUCCEEDED)
+    store.close()
+    serve_database(pipe, directory, url, queued, first=finished)
 
 
 def serve_guarded(pipe: Any, directory: str, agents: int) -> None:

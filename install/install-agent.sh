@@ -276,7 +276,7 @@ def pinned_in(body):
             return None
         if PINNED not in names:
             fail(f"{wheel} has no list of its dependencies with their hashes ({PINNED}), and the release has none")
-        return archive.read(PINNED)
+        return archive.read(GROWN if get("GROWN") and GROWN in names else PINNED)
 
 
 def of_base64(text):
@@ -314,6 +314,7 @@ def check_signature(text):
 
 
 PINNED = "cictl/installation/requirements.txt"
+GROWN = "cictl/installation/requirements-grown.txt"
 if get("PUBLIC_KEY") and source != "github":
     fail("CICTL_UPDATE_PUBLIC_KEY is set, and an index of packages has no signatures: use CICTL_UPDATE_SOURCE=github")
 tag, files = {"github": from_github, "simple": from_index}[source]()
@@ -344,7 +345,7 @@ if pinned:
 print(tag, wheel, found)
 PYTHON
     found=$(
-        SOURCE=$(chosen UPDATE_SOURCE github) API_BASE=$(chosen UPDATE_API_BASE https://api.github.com) \
+        GROWN=${GROWN:-} SOURCE=$(chosen UPDATE_SOURCE github) API_BASE=$(chosen UPDATE_API_BASE https://api.github.com) \
             REPOSITORY=$(chosen UPDATE_REPO '') TOKEN=$(chosen GITHUB_TOKEN '') \
             INDEX_URL=$(chosen UPDATE_INDEX_URL '') FIND_LINKS=$(chosen UPDATE_FIND_LINKS '') \
             PACKAGE=$(chosen UPDATE_PACKAGE cictl) CHECKSUM_ASSET=$(chosen UPDATE_CHECKSUM_ASSET cictl-checksums.txt) \
@@ -375,6 +376,8 @@ build() { # one environment in its final place; its record is written last, so a
     record=$VERSIONS/$TAG/.cictl-install.json
     if [ -f "$record" ] && [ ! -e "$VERSIONS/$TAG/.failed" ] && grep -q "$SHA256" "$record"; then
         say "$TAG is installed already"
+        [ -z "${GROWN:-}" ] || as_service "$VERSIONS/$TAG/bin/python" -I -c 'import psycopg, obstore' 2>/dev/null ||
+            pip_install --require-hashes -r "$TEMPORARY/requirements.txt"
         return
     fi
     [ "$(linked current)" != "$TAG" ] || [ ! -f "$record" ] || die "$TAG runs, and the release's files are others now"
@@ -426,10 +429,10 @@ write_settings() { # keep what is there, add what is missing; secrets may be in 
         UPDATE_CHECKSUM_ASSET UPDATE_REQUIRE_CHECKSUM UPDATE_PUBLIC_KEY GITHUB_TOKEN; do
         add_setting "CICTL_$key" "$(chosen "$key" '')"
     done
-    own 640 "root:$ACCOUNT" "$NEW_SETTINGS"
+    own "$SETTINGS_MODE" "root:$ACCOUNT" "$NEW_SETTINGS"
     if [ -f "$SETTINGS" ] && ! cmp -s "$SETTINGS" "$NEW_SETTINGS"; then
         cp -p "$SETTINGS" "$SETTINGS.bak"
-        own 640 "root:$ACCOUNT" "$SETTINGS.bak"
+        own "$SETTINGS_MODE" "root:$ACCOUNT" "$SETTINGS.bak"
     fi
     mv -f "$NEW_SETTINGS" "$SETTINGS"
 }
@@ -483,6 +486,7 @@ choose_places() {
     HOME_DIR=$ROOT/opt/cictl-agent
     DATA=$ROOT/var/lib/cictl-agent
     SETTINGS=$ROOT/etc/default/cictl-agent
+    SETTINGS_MODE=640
     UNITS=$ROOT/etc/systemd/system
     VERSIONS=$HOME_DIR/versions
     ID=$(setting CICTL_AGENT_ID) URL=$(setting CICTL_SERVER_URL)

@@ -21,6 +21,8 @@ an upgrade completes and never changes; the units cictl.service, cictl-updater.p
 
 Settings, from the environment; all but the last four are kept in /etc/default/cictl for later updates:
   CICTL_HOST, CICTL_PORT           where the server listens (127.0.0.1, 8112)
+  CICTL_STORE                      postgresql://…: keep the records in this database (the data folder)
+  CICTL_FILES                      a folder or s3://bucket/prefix for artifacts and reports, with AWS_* (the data folder)
   CICTL_UPDATE_SOURCE              github, or simple for an index of packages
   CICTL_UPDATE_API_BASE            a GitHub-compatible API (https://api.github.com)
   CICTL_UPDATE_REPO                owner/name of the releases' repository; needed for github
@@ -270,7 +272,7 @@ def pinned_in(body):
             return None
         if PINNED not in names:
             fail(f"{wheel} has no list of its dependencies with their hashes ({PINNED}), and the release has none")
-        return archive.read(PINNED)
+        return archive.read(GROWN if get("GROWN") and GROWN in names else PINNED)
 
 
 def of_base64(text):
@@ -308,6 +310,7 @@ def check_signature(text):
 
 
 PINNED = "cictl/installation/requirements.txt"
+GROWN = "cictl/installation/requirements-grown.txt"
 if get("PUBLIC_KEY") and source != "github":
     fail("CICTL_UPDATE_PUBLIC_KEY is set, and an index of packages has no signatures: use CICTL_UPDATE_SOURCE=github")
 tag, files = {"github": from_github, "simple": from_index}[source]()
@@ -338,7 +341,7 @@ if pinned:
 print(tag, wheel, found)
 PYTHON
     found=$(
-        SOURCE=$(chosen UPDATE_SOURCE github) API_BASE=$(chosen UPDATE_API_BASE https://api.github.com) \
+        GROWN=${GROWN:-} SOURCE=$(chosen UPDATE_SOURCE github) API_BASE=$(chosen UPDATE_API_BASE https://api.github.com) \
             REPOSITORY=$(chosen UPDATE_REPO '') TOKEN=$(chosen GITHUB_TOKEN '') \
             INDEX_URL=$(chosen UPDATE_INDEX_URL '') FIND_LINKS=$(chosen UPDATE_FIND_LINKS '') \
             PACKAGE=$(chosen UPDATE_PACKAGE cictl) CHECKSUM_ASSET=$(chosen UPDATE_CHECKSUM_ASSET cictl-checksums.txt) \
@@ -369,6 +372,8 @@ build() { # one environment in its final place; its record is written last, so a
     record=$VERSIONS/$TAG/.cictl-install.json
     if [ -f "$record" ] && [ ! -e "$VERSIONS/$TAG/.failed" ] && grep -q "$SHA256" "$record"; then
         say "$TAG is installed already"
+        [ -z "${GROWN:-}" ] || as_service "$VERSIONS/$TAG/bin/python" -I -c 'import psycopg, obstore' 2>/dev/null ||
+            pip_install --require-hashes -r "$TEMPORARY/requirements.txt"
         return
     fi
     [ "$(linked current)" != "$TAG" ] || [ ! -f "$record" ] || die "$TAG runs, and the release's files are others now"
@@ -420,10 +425,10 @@ write_settings() { # keep what is there, add what is missing; secrets may be in 
         UPDATE_CHECKSUM_ASSET UPDATE_REQUIRE_CHECKSUM UPDATE_PUBLIC_KEY GITHUB_TOKEN; do
         add_setting "CICTL_$key" "$(chosen "$key" '')"
     done
-    own 640 "root:$ACCOUNT" "$NEW_SETTINGS"
+    own "$SETTINGS_MODE" "root:$ACCOUNT" "$NEW_SETTINGS"
     if [ -f "$SETTINGS" ] && ! cmp -s "$SETTINGS" "$NEW_SETTINGS"; then
         cp -p "$SETTINGS" "$SETTINGS.bak"
-        own 640 "root:$ACCOUNT" "$SETTINGS.bak"
+        own "$SETTINGS_MODE" "root:$ACCOUNT" "$SETTINGS.bak"
     fi
     mv -f "$NEW_SETTINGS" "$SETTINGS"
 }
@@ -477,9 +482,14 @@ choose_places() {
     HOME_DIR=$ROOT/opt/cictl
     DATA=$ROOT/var/lib/cictl
     SETTINGS=$ROOT/etc/default/cictl
+    SETTINGS_MODE=600 # systemd reads it, and the address of a database may hold a password
     UNITS=$ROOT/etc/systemd/system
     VERSIONS=$HOME_DIR/versions
     HOST=$(setting CICTL_HOST) PORT=$(setting CICTL_PORT)
+    STORE=$(chosen STORE '') FILES=$(chosen FILES '')
+    GROWN=
+    [ -z "$STORE" ] || GROWN=yes
+    case $FILES in *://*) GROWN=yes ;; esac
     HOST=${HOST:-${CICTL_HOST:-127.0.0.1}} PORT=${PORT:-${CICTL_PORT:-8112}}
 }
 
@@ -545,6 +555,11 @@ own_settings() {
     add_setting CICTL_HOST "$HOST"
     add_setting CICTL_PORT "$PORT"
     add_setting CICTL_DATA_DIR "$DATA"
+    add_setting CICTL_STORE "$STORE"
+    add_setting CICTL_FILES "$FILES"
+    for name in AWS_ENDPOINT_URL AWS_REGION AWS_ALLOW_HTTP AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY; do
+        case $FILES in *://*) eval "add_setting $name \"\${$name:-}\"" ;; esac
+    done
     add_setting CICTL_HOME "$HOME_DIR"
     add_setting CICTL_UPDATER_UNIT cictl-updater.service
     add_setting CICTL_CONTAINER 0 # a container that has systemd is kept up to date like a machine

@@ -5,6 +5,7 @@
 | `constraints.txt` | everything: what runs cictl, its extras, and what builds it |
 | `build-requirements.txt` | what builds it |
 | `cictl/installation/requirements.txt` | what runs it; it is part of the wheel |
+| `cictl/installation/requirements-grown.txt` | the same with PostgreSQL and S3, for servers whose settings name them |
 
 Versions stay as they are where they can. `--upgrade` takes the newest of all, `--upgrade-package NAME` of one. The index is that
 of pip's configuration, and no list names it.
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 EVERYTHING = "constraints.txt"
 BUILD = "build-requirements.txt"
 RUNTIME = "cictl/installation/requirements.txt"
+GROWN = "cictl/installation/requirements-grown.txt"
 
 _COMPILE = (
     *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-annotate"),
@@ -34,6 +36,7 @@ def main() -> None:
     _compile(EVERYTHING, "pyproject.toml", "-", "--all-extras", *sys.argv[1:], needed=build)
     _compile(BUILD, "-", "--constraint", EVERYTHING, "--python-version", "3.11", needed=build)
     _compile(RUNTIME, "pyproject.toml", "--constraint", EVERYTHING)
+    _compile(GROWN, "pyproject.toml", "--constraint", EVERYTHING, "--extra", "postgres", "--extra", "s3")
 
 
 def _compile(output: str, *arguments: str, needed: str = "") -> None:

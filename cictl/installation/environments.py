@@ -29,15 +29,21 @@ class PipSettings:
     Attributes:
         index_url: URL of a simple index; empty for pip's default, `none` for no index.
         find_links: A folder or page of wheels; empty for none.
+        needs_grown: The server's settings name PostgreSQL or S3, so what these take is installed too.
     """
 
     index_url: str = ""
     find_links: str = ""
+    needs_grown: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> PipSettings:
-        """Read `CICTL_UPDATE_INDEX_URL` and `CICTL_UPDATE_FIND_LINKS`, else their `CIWI_` twins."""
-        return cls(setting(environ, "UPDATE_INDEX_URL"), setting(environ, "UPDATE_FIND_LINKS"))
+        """Read `CICTL_UPDATE_INDEX_URL` and `CICTL_UPDATE_FIND_LINKS`, else their `CIWI_` twins; and `CICTL_STORE` and `CICTL_FILES`."""
+        return cls(
+            setting(environ, "UPDATE_INDEX_URL"),
+            setting(environ, "UPDATE_FIND_LINKS"),
+            needs_grown=bool(environ.get("CICTL_STORE")) or "://" in environ.get("CICTL_FILES", ""),
+        )
 
     def arguments(self) -> list[str]:
         """Return the options of pip that show no login."""

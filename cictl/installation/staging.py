@@ -97,7 +97,7 @@ def stage(
     except WheelError as error:
         raise PreflightError(str(error)) from error
     _check_wheel(wheel, tag)
-    pinned = _pinned(wheel, fetched.requirements)
+    pinned = _pinned(wheel, fetched.requirements, needs_grown=pip.needs_grown)
     _check_place(layout, folder)
     on_phase("build")
     try:
@@ -142,7 +142,7 @@ def _build(environment: Environment, wheel: Wheel, sha256: str, *, pinned: bytes
     environment.check()
 
 
-def _pinned(wheel: Wheel, requirements: Path | None) -> bytes:
+def _pinned(wheel: Wheel, requirements: Path | None, *, needs_grown: bool) -> bytes:
     """Return the list of pinned dependencies: the release's own, else the one in the wheel. Empty if there are none to pin.
 
     Raises:
@@ -156,7 +156,7 @@ def _pinned(wheel: Wheel, requirements: Path | None) -> bytes:
         raise PreflightError(
             f"{wheel.path.name} has no list of its dependencies with their hashes ({PINNED}), and the release has none"
         )
-    return wheel.pinned
+    return wheel.grown if needs_grown and wheel.grown is not None else wheel.pinned
 
 
 def _check_wheel(wheel: Wheel, tag: str) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PINNED = "cictl/installation/requirements.txt"
 """The list of pinned dependencies in a wheel. `pip install --require-hashes -r` takes it."""
 
+GROWN = "cictl/installation/requirements-grown.txt"
+"""The same with what PostgreSQL and S3 take."""
+
 _UNPACKED_LIMIT = 500 << 20
 _TEXT_LIMIT = 4 << 20
 _METADATA = ".dist-info/METADATA"
@@ -34,6 +37,7 @@ class Wheel:
         pythons: The versions of Python that it supports.
         has_dependencies: Whether it needs other packages on some machine, extras not counted.
         pinned: The list of pinned dependencies in it; None without one.
+        grown: The same with what PostgreSQL and S3 take; None in wheels of versions that don't know these.
     """
 
     path: Path
@@ -41,6 +45,7 @@ class Wheel:
     pythons: SpecifierSet
     has_dependencies: bool
     pinned: bytes | None = field(repr=False)
+    grown: bytes | None = field(repr=False, default=None)
 
 
 def read_wheel(path: Path) -> Wheel:
@@ -56,13 +61,14 @@ def read_wheel(path: Path) -> Wheel:
         with zipfile.ZipFile(path) as archive:
             _check_size(path, archive)
             metadata = email.message_from_bytes(_read(archive, _name_of_metadata(archive)))
-            pinned = _read(archive, PINNED) if PINNED in archive.namelist() else None
+            pinned, grown = (_read(archive, name) if name in archive.namelist() else None for name in (PINNED, GROWN))
         return Wheel(
             path=path,
             version=Version(metadata["Version"] or ""),
             pythons=SpecifierSet(metadata["Requires-Python"] or ""),
             has_dependencies=_has_dependencies(metadata),
             pinned=pinned,
+            grown=grown,
         )
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, StopIteration, ValueError) as error:
         raise WheelError(f"{path.name} is no wheel") from error

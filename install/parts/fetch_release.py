@@ -118,7 +118,7 @@ def pinned_in(body):
             return None
         if PINNED not in names:
             fail(f"{wheel} has no list of its dependencies with their hashes ({PINNED}), and the release has none")
-        return archive.read(PINNED)
+        return archive.read(GROWN if get("GROWN") and GROWN in names else PINNED)
 
 
 def of_base64(text):
@@ -156,6 +156,7 @@ def check_signature(text):
 
 
 PINNED = "cictl/installation/requirements.txt"
+GROWN = "cictl/installation/requirements-grown.txt"
 if get("PUBLIC_KEY") and source != "github":
     fail("CICTL_UPDATE_PUBLIC_KEY is set, and an index of packages has no signatures: use CICTL_UPDATE_SOURCE=github")
 tag, files = {"github": from_github, "simple": from_index}[source]()

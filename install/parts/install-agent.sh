@@ -37,6 +37,7 @@ choose_places() {
     HOME_DIR=$ROOT/opt/cictl-agent
     DATA=$ROOT/var/lib/cictl-agent
     SETTINGS=$ROOT/etc/default/cictl-agent
+    SETTINGS_MODE=640
     UNITS=$ROOT/etc/systemd/system
     VERSIONS=$HOME_DIR/versions
     ID=$(setting CICTL_AGENT_ID) URL=$(setting CICTL_SERVER_URL)

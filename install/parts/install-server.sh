@@ -18,6 +18,8 @@ an upgrade completes and never changes; the units cictl.service, cictl-updater.p
 
 Settings, from the environment; all but the last four are kept in /etc/default/cictl for later updates:
   CICTL_HOST, CICTL_PORT           where the server listens (127.0.0.1, 8112)
+  CICTL_STORE                      postgresql://…: keep the records in this database (the data folder)
+  CICTL_FILES                      a folder or s3://bucket/prefix for artifacts and reports, with AWS_* (the data folder)
 # include help_sources.txt
   CICTL_UPDATE_HEALTH_TIMEOUT      seconds for the server to become healthy (60)
 # include help_machine.txt
@@ -31,9 +33,14 @@ choose_places() {
     HOME_DIR=$ROOT/opt/cictl
     DATA=$ROOT/var/lib/cictl
     SETTINGS=$ROOT/etc/default/cictl
+    SETTINGS_MODE=600 # systemd reads it, and the address of a database may hold a password
     UNITS=$ROOT/etc/systemd/system
     VERSIONS=$HOME_DIR/versions
     HOST=$(setting CICTL_HOST) PORT=$(setting CICTL_PORT)
+    STORE=$(chosen STORE '') FILES=$(chosen FILES '')
+    GROWN=
+    [ -z "$STORE" ] || GROWN=yes
+    case $FILES in *://*) GROWN=yes ;; esac
     HOST=${HOST:-${CICTL_HOST:-127.0.0.1}} PORT=${PORT:-${CICTL_PORT:-8112}}
 }
 
@@ -99,6 +106,11 @@ own_settings() {
     add_setting CICTL_HOST "$HOST"
     add_setting CICTL_PORT "$PORT"
     add_setting CICTL_DATA_DIR "$DATA"
+    add_setting CICTL_STORE "$STORE"
+    add_setting CICTL_FILES "$FILES"
+    for name in AWS_ENDPOINT_URL AWS_REGION AWS_ALLOW_HTTP AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY; do
+        case $FILES in *://*) eval "add_setting $name \"\${$name:-}\"" ;; esac
+    done
     add_setting CICTL_HOME "$HOME_DIR"
     add_setting CICTL_UPDATER_UNIT cictl-updater.service
     add_setting CICTL_CONTAINER 0 # a container that has systemd is kept up to date like a machine

@@ -111,7 +111,7 @@ fetch() { # download one release into $TEMPORARY and verify it; sets TAG, WHEEL,
 # include fetch_release.py
 PYTHON
     found=$(
-        SOURCE=$(chosen UPDATE_SOURCE github) API_BASE=$(chosen UPDATE_API_BASE https://api.github.com) \
+        GROWN=${GROWN:-} SOURCE=$(chosen UPDATE_SOURCE github) API_BASE=$(chosen UPDATE_API_BASE https://api.github.com) \
             REPOSITORY=$(chosen UPDATE_REPO '') TOKEN=$(chosen GITHUB_TOKEN '') \
             INDEX_URL=$(chosen UPDATE_INDEX_URL '') FIND_LINKS=$(chosen UPDATE_FIND_LINKS '') \
             PACKAGE=$(chosen UPDATE_PACKAGE cictl) CHECKSUM_ASSET=$(chosen UPDATE_CHECKSUM_ASSET cictl-checksums.txt) \
@@ -142,6 +142,8 @@ build() { # one environment in its final place; its record is written last, so a
     record=$VERSIONS/$TAG/.cictl-install.json
     if [ -f "$record" ] && [ ! -e "$VERSIONS/$TAG/.failed" ] && grep -q "$SHA256" "$record"; then
         say "$TAG is installed already"
+        [ -z "${GROWN:-}" ] || as_service "$VERSIONS/$TAG/bin/python" -I -c 'import psycopg, obstore' 2>/dev/null ||
+            pip_install --require-hashes -r "$TEMPORARY/requirements.txt"
         return
     fi
     [ "$(linked current)" != "$TAG" ] || [ ! -f "$record" ] || die "$TAG runs, and the release's files are others now"
@@ -193,10 +195,10 @@ write_settings() { # keep what is there, add what is missing; secrets may be in 
         UPDATE_CHECKSUM_ASSET UPDATE_REQUIRE_CHECKSUM UPDATE_PUBLIC_KEY GITHUB_TOKEN; do
         add_setting "CICTL_$key" "$(chosen "$key" '')"
     done
-    own 640 "root:$ACCOUNT" "$NEW_SETTINGS"
+    own "$SETTINGS_MODE" "root:$ACCOUNT" "$NEW_SETTINGS"
     if [ -f "$SETTINGS" ] && ! cmp -s "$SETTINGS" "$NEW_SETTINGS"; then
         cp -p "$SETTINGS" "$SETTINGS.bak"
-        own 640 "root:$ACCOUNT" "$SETTINGS.bak"
+        own "$SETTINGS_MODE" "root:$ACCOUNT" "$SETTINGS.bak"
     fi
     mv -f "$NEW_SETTINGS" "$SETTINGS"
 }

@@ -6,14 +6,18 @@ import json
 import re
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from cictl_testing.installs.machine import SERVER, Machine, publish
 from cictl_testing.installs.wheels import SOURCE
 from cictl_testing.processes import eventually
+from cictl_testing.servers.postgres import database_url, postgres
 from cictl_testing.servers.release_server import ReleaseServer
 
 from cictl.installation.layout import Layout
+
+__all__ = ["database_url", "postgres"]
 
 pytestmark = [
     pytest.mark.xdist_group("first machine"),
@@ -80,6 +84,20 @@ def test_settings_have_lines_for_a_vault_once(installed: Machine) -> None:
     before = settings.read_text()
     installed.ok("install-server")
     assert settings.read_text() == before
+
+
+def test_records_in_a_database_whose_password_nobody_sees(installed: Machine, database_url: str) -> None:
+    url = database_url.replace("cictl@", "cictl:a-password@")
+    said = installed.ok("install-server", CICTL_STORE=url, CICTL_FILES=str(installed.root / "files"))
+    settings = installed.settings()
+    assert f'CICTL_STORE="{url}"' in settings.read_text()
+    assert settings.stat().st_mode & 0o777 == settings.with_suffix(".bak").stat().st_mode & 0o777 == 0o600
+    command = Path(f"/proc/{installed.main_pid(SERVER)}/cmdline").read_text()
+    logs = "".join(path.read_text() for path in installed.state.glob("*.log"))
+    assert "records in postgresql://cictl@127.0.0.1" in logs
+    units = "".join((installed.root / unit).read_text() for unit in UNITS)
+    for seen in (said, command, logs, units):
+        assert "a-password" not in seen
 
 
 def test_upgrade_keeps_settings_and_data(

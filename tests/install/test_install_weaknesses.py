@@ -48,7 +48,7 @@ def test_uninstalling_keeps_what_is_not_its_own(installed: Machine) -> None:
 
 @pytest.mark.weakness("I4")
 def test_settings_are_private(installed: Machine) -> None:
-    assert stat.S_IMODE(installed.settings().stat().st_mode) == 0o640
+    assert stat.S_IMODE(installed.settings().stat().st_mode) == 0o600
     assert stat.S_IMODE((installed.root / "var/lib/cictl").stat().st_mode) == 0o700
 
 

@@ -14,7 +14,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = tomllib.loads((SOURCE / "pyproject.toml").read_text(encoding="utf-8"))
-LISTS = ("constraints.txt", "build-requirements.txt", "cictl/installation/requirements.txt")
+LISTS = (
+    "constraints.txt",
+    "build-requirements.txt",
+    "cictl/installation/requirements.txt",
+    "cictl/installation/requirements-grown.txt",
+)
 
 
 def pinned(name: str) -> dict[str, tuple[str, ...]]:
@@ -49,6 +54,11 @@ def test_the_lists_agree(name: str) -> None:
     ("name", "wanted"),
     [
         pytest.param(LISTS[2], PROJECT["project"]["dependencies"], id="runtime"),
+        pytest.param(
+            LISTS[3],
+            [one for extra in ("postgres", "s3") for one in PROJECT["project"]["optional-dependencies"][extra]],
+            id="grown",
+        ),
         pytest.param(LISTS[1], PROJECT["build-system"]["requires"], id="build"),
         pytest.param(
             LISTS[0],

@@ -137,6 +137,31 @@ def test_the_list_in_the_wheel_pins_its_dependencies(layout: Layout, links: Path
 
 
 @pytest.mark.parametrize(
+    ("environ", "needs_grown"),
+    [
+        pytest.param({}, False, id="none"),
+        pytest.param({"CICTL_STORE": "postgresql://db/cictl"}, True, id="database"),
+        pytest.param({"CICTL_FILES": "s3://bucket"}, True, id="bucket"),
+        pytest.param({"CICTL_FILES": "/srv/files"}, False, id="folder"),
+    ],
+)
+def test_a_server_on_a_database_or_a_bucket_gets_what_these_take(
+    environ: dict[str, str], needs_grown: bool, layout: Layout, links: Path, tmp_path: Path
+) -> None:
+    pinned = lock_of(links).read_bytes()
+    build_wheel(links, "grownup", "1.0", {"grownup.py": b"ANSWER = 0\n"})
+    digest = sha256_of(next(links.glob("grownup-*")))
+    lists = {
+        "cictl/installation/requirements.txt": pinned,
+        "cictl/installation/requirements-grown.txt": pinned + f"grownup==1.0 --hash=sha256:{digest}\n".encode(),
+    }
+    wheel = build_wheel(tmp_path, "cictl", package_version(TAG), lists, requires=["helpful"])
+    variables = {"CICTL_UPDATE_INDEX_URL": "none", "CICTL_UPDATE_FIND_LINKS": str(links), **environ}
+    folder = stage(layout, fetched(wheel), TAG, pip=PipSettings.from_environment(variables)).folder
+    assert any(folder.glob("lib/python*/site-packages/grownup-*")) == needs_grown
+
+
+@pytest.mark.parametrize(
     ("name", "mebibytes", "problem"),
     [
         pytest.param("big.bin", 501, "more than 500 MiB unpacked", id="bomb"),
