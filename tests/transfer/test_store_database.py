@@ -125,7 +125,7 @@ def test_a_database_of_no_server(plain_cictl: Cictl, database_url: str, tmp_path
 
 
 def test_the_commands_that_are_told_back_up_and_restore(grown: Grown, postgres: Postgres, tmp_path: Path) -> None:
-    before = postgres.dump(grown.url)
+    before = lasting_rows(grown.url)
     folder = tmp_path / "backup"
     options = ("--store", grown.url, "--files", str(grown.files), "-o", "json")
     run_told(grown.cictl("store", "backup", str(folder), *options), postgres)
@@ -135,7 +135,20 @@ def test_the_commands_that_are_told_back_up_and_restore(grown: Grown, postgres: 
     run_told(grown.cictl("store", "restore", str(folder), "--yes", *options), postgres)
     done = grown.check()
     assert done.returncode == 0, done.stderr
-    assert sorted(postgres.dump(grown.url)) == sorted(before)
+    assert lasting_rows(grown.url) == before
+
+
+def lasting_rows(url: str) -> dict[str, list[tuple[str]]]:
+    """Return the rows of each table, but of those that a crash empties."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        names = connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+            " AND relkind = 'r' AND relpersistence = 'p'"
+        ).fetchall()
+        return {
+            name: connection.execute(f"SELECT t::text FROM {name} AS t ORDER BY 1".encode()).fetchall()
+            for (name,) in names
+        }
 
 
 def run_told(told: CompletedProcess[str], postgres: Postgres) -> None:
