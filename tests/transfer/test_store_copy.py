@@ -17,6 +17,9 @@ from cictl_testing.servers.seaweed import Seaweed
 from cictl_testing.servers.walk import Answer, Walk
 from cictl_testing.stores.filled import Filled
 
+from cictl_server.postgres.address import DatabaseAddress
+from cictl_server.postgres.database import Database
+
 Cictl = Callable[..., CompletedProcess[str]]
 
 
@@ -171,6 +174,17 @@ def test_a_running_server_at_either_end_is_refused(
         assert (refused.returncode, "is in use by" in refused.stderr) == (7, True), refused.stderr
     done = cictl(*back)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_second_copy_into_one_database_is_refused(source: Filled, plain_cictl: Cictl, database_url: str) -> None:
+    arguments = ("store", "copy", "--from", str(source.directory), "--to", database_url)
+    database = Database.open(DatabaseAddress.parse(database_url))
+    with database.connect() as first:
+        first.execute("SELECT pg_advisory_lock(%s)", (database.lock_key("copy"),))
+        refused = plain_cictl(*arguments)
+    database.close()
+    assert (refused.returncode, "in use by another copy" in refused.stderr) == (7, True), refused.stderr
+    assert plain_cictl(*arguments).returncode == 0
 
 
 @pytest.mark.parametrize(

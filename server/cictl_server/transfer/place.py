@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cictl_server.blobs.contract import Blobs
 from cictl_server.blobs.directory import DirectoryBlobs
@@ -20,6 +21,9 @@ from cictl_server.store.contract import Store
 from cictl_server.store.copies import LOCK, copy_state, has_state, held, open_copy
 from cictl_server.store.tiny import TinyStore
 from cictl_server.transfer.errors import ServerRuns
+
+if TYPE_CHECKING:
+    from cictl_server.postgres.database import Database
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +121,8 @@ def database(url: str, files: str, *, data_dir: Path, is_target: bool) -> Iterat
     assert opened is not None
     with ExitStack() as stack:
         stack.callback(storage.store.close)
+        if is_target:
+            stack.enter_context(_only_copy(opened))
         logs = PostgresLogs(opened.another(), blobs)
         stack.callback(logs.close)
         yield Place(
@@ -126,6 +132,20 @@ def database(url: str, files: str, *, data_dir: Path, is_target: bool) -> Iterat
             blobs=blobs,
             living_servers=lambda: living_servers(opened),
         )
+
+
+@contextmanager
+def _only_copy(opened: Database) -> Iterator[None]:
+    """Keep other copies away from a database, by a lock that ends with its connection.
+
+    Raises:
+        ServerRuns: Another copy is under way.
+    """
+    with opened.connect() as connection:
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (opened.lock_key("copy"),)).fetchone()
+        if row != (True,):
+            raise ServerRuns(opened.address.shown, "another copy")
+        yield
 
 
 def have_same_files(one: Place, other: Place) -> bool:
