@@ -16,7 +16,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('projects', 'Projects: list show import reload set delete icon.');
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
-                , @('jobs', 'Jobs: list show logs cancel rerun prioritize delete clear-queue flush-history artifacts download tests explain watch.');
+                , @('jobs', 'Jobs: list show logs cancel prioritize rerun delete clear-queue flush-history artifacts download tests explain watch.');
                 , @('queue', 'Whether jobs are given out: show pause resume.');
                 , @('runs', 'Runs: list show summary watch cancel rerun pin unpin.');
                 , @('tests', 'Tests over time: list flaky slow show.');

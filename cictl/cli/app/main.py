@@ -61,7 +61,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "jobs": CommandEntry(
         "cictl.cli.commands.jobs",
         "app",
-        "Jobs: list show logs cancel rerun prioritize delete clear-queue flush-history artifacts download tests explain watch.",
+        "Jobs: list show logs cancel prioritize rerun delete clear-queue flush-history artifacts download tests explain watch.",
     ),
     "queue": CommandEntry("cictl.cli.commands.queue", "app", "Whether jobs are given out: show pause resume."),
     "runs": CommandEntry("cictl.cli.commands.runs", "app", "Runs: list show summary watch cancel rerun pin unpin."),
