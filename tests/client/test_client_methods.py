@@ -69,6 +69,7 @@ from cictl.wire.projects import (
     SourceRef,
     SourceRefs,
 )
+from cictl.wire.queue import QueuePause, QueueState
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.retention import RetentionChange, RetentionCounts, RetentionPolicies, RetentionPolicy, RunPin
 from cictl.wire.runs import Run, RunCounts, RunList, RunRerunResponse, RunStatus, RunSummary
@@ -149,6 +150,7 @@ ACTION = AgentActionResponse(requested=True, agent_id="a/1")
 QUEUED = QueuedScript(queued=True, agent_id="a/1", job_execution_id="job-1", shell="posix", timeout_seconds=9)
 BEAT = HeartbeatResponse(accepted=True)
 LEASED = LeaseResponse(assigned=True, job_execution=JOB)
+PAUSED = QueueState(pauses=[QueuePause(reason="moving", since_utc=datetime(2026, 3, 1, tzinfo=UTC), project="shop")])
 OF_JOB = "/api/v1/jobs/job-1"
 ME = WhoAmI(authentication=True, role=Role.VIEWER, id=4, name="anna")
 TOKEN = Token(id=4, name="anna", role=Role.VIEWER, last_four="wxyz", created_utc=NOW)
@@ -395,6 +397,31 @@ CASES = [
         b"{}",
     ),
     case("delete_job", f"DELETE {OF_JOB}", b'{"deleted":true}', lambda c: c.delete_job("job-1"), None),
+    case(
+        "prioritize_job",
+        f"POST {OF_JOB}/priority",
+        JobResponse(job_execution=JOB),
+        lambda c: c.prioritize_job("job-1", 7),
+        JOB,
+        b'{"priority":7}\n',
+    ),
+    case("queue_state", "GET /api/v1/queue", PAUSED, Client.queue_state, PAUSED),
+    case(
+        "pause_queue",
+        "POST /api/v1/queue/pause",
+        PAUSED,
+        lambda c: c.pause_queue(reason="moving", project="shop"),
+        PAUSED,
+        b'{"project":"shop","reason":"moving"}\n',
+    ),
+    case(
+        "resume_queue",
+        "POST /api/v1/queue/resume",
+        QueueState(),
+        lambda c: c.resume_queue(project="shop"),
+        QueueState(),
+        b'{"project":"shop"}\n',
+    ),
     case("clear_queue", "POST /api/v1/jobs/clear-queue", ClearedQueue(cleared=3), Client.clear_queue, 3, b"{}"),
     case("flush_history", "POST /api/v1/jobs/flush-history", FlushedHistory(flushed=3), Client.flush_history, 3, b"{}"),
     case("blocked_by", f"GET {OF_JOB}/blocked-by", BLOCKED, lambda c: c.blocked_by("job-1"), BLOCKED),

@@ -74,7 +74,7 @@ def test_delete_asks_and_takes_no_for_no(screen: Screen, shop: Shop) -> None:
 
 
 def test_ctrl_c_detaches(screen: Screen, shop: Shop) -> None:
-    shop.append("job-3", b"compiling\n")
+    shop.append("job-2", b"compiling\n")
     shop.when_asked(lambda job_id: shop.change(job_id, status=JobStatus.RUNNING, current_step="Step 1/1: make"))
     child = screen.start("run", "shop/build/compile", "--follow")
     for _ in range(2):  # in either order: the log comes on a thread of its own
@@ -82,7 +82,7 @@ def test_ctrl_c_detaches(screen: Screen, shop: Shop) -> None:
     child.sendintr()
     child.expect_exact("Attach again with: cictl jobs logs -f 1/compile")
     assert end(child) == ExitCode.INTERRUPTED
-    assert shop.job("job-3").status is JobStatus.RUNNING
+    assert shop.job("job-2").status is JobStatus.RUNNING
 
 
 def test_ctrl_c_during_logs_says_where_to_go_on(screen: Screen, shop: Shop) -> None:

@@ -11,9 +11,9 @@ MOST = {
     "heartbeat": 1,
     "lease that finds nothing": 2,
     "lease": 6,
-    "first report": 9,
-    "report of output": 7,
-    "last report": 11,
+    "first report": 10,
+    "report of output": 8,
+    "last report": 12,
 }
 """How many round trips each may take; a flush to disk is one."""
 
