@@ -58,10 +58,13 @@ class Settler:
         tx.after_commit(lambda: self.events.add(EventKind.JOB, job.id))
         self.announce(tx, job)
 
+    def wake_watchers(self, job: JobRecord) -> None:
+        """Wake the requests that watch *job*."""
+        self.hub.publish(job_topic(job.number))
+
     def announce(self, tx: Transaction, job: JobRecord) -> None:
         """Wake the requests that watch *job*, and those that wait for work if it can be leased."""
-        topic = job_topic(job.number)
-        tx.after_commit(lambda: self.hub.publish(topic))
+        tx.after_commit(lambda: self.wake_watchers(job))
         is_claimable = job.status is JobStatus.QUEUED and not job.is_blocked
         if is_claimable or (job.status.is_terminal and self.ends_make_room):
             tx.after_commit(lambda: self.hub.publish(QUEUE))

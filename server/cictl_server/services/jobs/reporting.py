@@ -153,6 +153,9 @@ class ReportingService:
             if is_settled:
                 return job
         written = self._write_log(job, request, is_last=status.is_terminal)
+        if self._has_only_grown(job, request, status, written):
+            self._settler.wake_watchers(job)
+            return job
 
         def store(tx: Transaction) -> JobRecord | None:
             present = _find_attempt(tx, job)
@@ -161,8 +164,6 @@ class ReportingService:
                 return None
             if _check_sender(tx, present, sender, status):
                 return present
-            if written.sealed_size not in (None, self._logs.size(job.log_name)):
-                return None  # another server wrote into the log for another end, after this one was compared
             is_cut = written.is_cut
             if written.other is not None:
                 # The one exception to writing outside of the store: to replace a log that a cancel has ended would do harm,
@@ -171,11 +172,24 @@ class ReportingService:
             if is_cut:
                 present = msgspec.structs.replace(present, log_limit=self._logs.limit)
                 tx.after_commit(lambda: self._note_cut(job))
-            if status.is_terminal:
-                tx.after_commit(lambda: self._note_end(job, request, status))
-            return self._store_status(tx, present, request, status)
+            if not status.is_terminal:
+                return self._store_progress(tx, present, request)
+            size = self._logs.size(job.log_name)
+            if written.sealed_size not in (None, size):
+                return None  # another server wrote into the log for another end, after this one was compared
+            tx.after_commit(lambda: self._note_end(job, request, status))
+            return self._store_end(tx, present, request, status, log_size=size)
 
         return self._store.write(store)
+
+    def _has_only_grown(self, job: JobRecord, request: StatusRequest, status: JobStatus, written: Written) -> bool:
+        """Tell whether the report changes nothing but the log, which is written, and *job* is still as it was found.
+
+        Most reports are of this kind, so they only look, and don't wait for the changes of others.
+        """
+        if status.is_terminal or written.is_cut or written.other is not None or self._running(job, request) != job:
+            return False
+        return self._store.look(lambda view: view.jobs.find(job.number)) == job
 
     def _kept_size(self, job: JobRecord, request: StatusRequest) -> int:
         """Return how much of the log need not be sent again.
@@ -226,7 +240,7 @@ class ReportingService:
         def begin(tx: Transaction) -> tuple[JobRecord, bool]:
             job = get_job(tx, job_id)
             is_settled = _check_sender(tx, job, sender, status)
-            return (job if is_settled else self._store_status(tx, job, request, status)), is_settled
+            return (job if is_settled else self._store_progress(tx, job, request)), is_settled
 
         return self._store.write(begin)
 
@@ -281,45 +295,59 @@ class ReportingService:
         if tx.jobs.find(job.number) == job:
             self._logs.reset(job.log_name)
 
-    def _store_status(self, tx: Transaction, job: JobRecord, request: StatusRequest, status: JobStatus) -> JobRecord:
-        now = self._clock()
-        changes: dict[str, Any] = {
-            "cache_stats": request.cache_stats or job.cache_stats,
-            "runtime_capabilities": request.runtime_capabilities or job.runtime_capabilities,
-            "failed_step": request.failed_step if status is JobStatus.FAILED else job.failed_step,
-            "outputs": request.outputs if status is JobStatus.SUCCEEDED else job.outputs,
-            "warnings": [text[:LONGEST_WARNING] for text in request.warnings[:MOST_WARNINGS]] or job.warnings,
-        }
-        if status is JobStatus.RUNNING:
-            running = advance(
-                job,
-                Event.RUN,
-                now=now,
-                agent_id=request.agent_id,
-                exit_code=request.exit_code,
-                error=request.error,
-                current_step=request.current_step.strip() or job.current_step,
-                **changes,
-            )
-            if running == tx.jobs.find(job.number):  # only the log grew, and that is written already
-                self._settler.announce(tx, job)
-            else:
-                self._settler.put(tx, running)
-            return running
+    def _store_progress(self, tx: Transaction, job: JobRecord, request: StatusRequest) -> JobRecord:
+        running = self._running(job, request)
+        if running == tx.jobs.find(job.number):  # only the log has changed, and that is written already
+            self._settler.announce(tx, job)
+        else:
+            self._settler.put(tx, running)
+        return running
+
+    def _running(self, job: JobRecord, request: StatusRequest) -> JobRecord:
+        """Return *job* as the report that it runs leaves it."""
+        return advance(
+            job,
+            Event.RUN,
+            now=self._clock(),
+            agent_id=request.agent_id,
+            exit_code=request.exit_code,
+            error=request.error,
+            current_step=request.current_step.strip() or job.current_step,
+            **_told(job, request),
+        )
+
+    def _store_end(
+        self, tx: Transaction, job: JobRecord, request: StatusRequest, status: JobStatus, *, log_size: int
+    ) -> JobRecord:
         has_failed = status is JobStatus.FAILED
         ending = Ending(
-            log_size=self._logs.size(job.log_name),
+            log_size=log_size,
             error=request.error if has_failed else "",
             cause=request.cause if has_failed else None,
             exit_code=request.exit_code,
         )
-        return self._settler.end(tx, job, Event.FAIL if has_failed else Event.SUCCEED, ending, now=now, **changes)
+        changes = _told(job, request)
+        if has_failed:
+            changes["failed_step"] = request.failed_step
+        else:
+            changes["outputs"] = request.outputs
+        event = Event.FAIL if has_failed else Event.SUCCEED
+        return self._settler.end(tx, job, event, ending, now=self._clock(), **changes)
 
 
 def _find_attempt(view: View, job: JobRecord) -> JobRecord | None:
     """Return *job* as it is now; None if it was removed, or requeued, so that its log has another name."""
     present = view.jobs.find(job.number)
     return present if present is not None and present.log_generation == job.log_generation else None
+
+
+def _told(job: JobRecord, request: StatusRequest) -> dict[str, Any]:
+    """Return what any report may tell of *job*, as far as this one does; the rest stays as it is."""
+    return {
+        "cache_stats": request.cache_stats or job.cache_stats,
+        "runtime_capabilities": request.runtime_capabilities or job.runtime_capabilities,
+        "warnings": [text[:LONGEST_WARNING] for text in request.warnings[:MOST_WARNINGS]] or job.warnings,
+    }
 
 
 def _end_of_piece(request: StatusRequest) -> int:
