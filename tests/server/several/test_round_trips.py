@@ -11,7 +11,7 @@ from cictl_server.store.contract import Transaction
 MOST = {
     "heartbeat": 1,
     "lease that finds nothing": 2,
-    "lease": 6,
+    "lease": 5,
     "first report": 9,
     "report of output": 6,
     "last report": 11,

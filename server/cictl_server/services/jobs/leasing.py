@@ -144,6 +144,7 @@ class LeasingService:
             lambda view: view.jobs.active_of_agent(request.agent_id),
             lambda view: view.jobs.due(now),
             lambda view: view.jobs.claimable(lambda _needs, _queue: False),
+            lambda view: self.policies.of_queues(view).pauses,
         )
         record = tx.agents.find(request.agent_id)
         self.processes.check(record, request.process)
