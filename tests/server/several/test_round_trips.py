@@ -23,10 +23,10 @@ MOST_STATEMENTS = 20
 
 def test_requests_of_agents_take_few_round_trips(both: tuple[SharingServer, SharingServer]) -> None:
     server, _ = both
-    server.heartbeat()
-    server.heartbeat()
+    server.heartbeat(tools_looked_for="")
+    server.heartbeat(tools_looked_for="")
     talks = {
-        "heartbeat": talk_of(server.heartbeat),
+        "heartbeat": talk_of(lambda: server.heartbeat(tools_looked_for="")),
         "lease that finds nothing": talk_of(server.lease),
     }
     job_id = server.enqueue()

@@ -26,7 +26,7 @@ from cictl_server.services.fleet.processes import ProcessGuard
 from cictl_server.services.fleet.rollout import Decision, Rollout
 from cictl_server.services.fleet.targets import automatic_target, installs_wheels
 from cictl_server.services.fleet.versions import compare_versions, is_newer
-from cictl_server.services.fleet.wanted_tools import ToolList, WantedTools
+from cictl_server.services.fleet.wanted_tools import TOOL_SOURCES, ToolList, WantedTools
 from cictl_server.services.jobs.losses import LostWork
 from cictl_server.signals.topics import QUEUE
 from cictl_server.store.contract import Store, Transaction, View
@@ -46,12 +46,14 @@ class _State:
         target: The version that every agent is asked to run; empty for none.
         is_busy: It must not end for an update now.
         over: The executions that it runs but must stop.
+        tools: Those that it should look for; None if it looks for none on demand, or has looked for these.
     """
 
     record: AgentRecord | None
     target: str
     is_busy: bool
     over: list[str]
+    tools: ToolList | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +108,6 @@ class AgentService:
         if has_changed:  # leases that wait must see it
             self.hub.publish(QUEUE)
         decision = self._decide(request, state)
-        tools = self._tools_to_look_for(request)
         self.orders.confirm(agent_id, received=request.orders_received, has_restart_status=bool(status))
         handout = self.orders.hand_out(agent_id) if not decision.target else Handout()
         told = (
@@ -114,7 +115,7 @@ class AgentService:
         )  # the wire's greeting has it, ours is another name
         for line in _lines(handout, decision, restart_status=told):
             self.presence.note(agent_id, line)
-        return self._answer(handout, decision, state.over, tools, rival=self.presence.rival(agent_id))
+        return self._answer(handout, decision, state, rival=self.presence.rival(agent_id))
 
     def list_agents(self) -> list[Agent]:
         """Return all known agents by id."""
@@ -140,6 +141,7 @@ class AgentService:
             lambda view: automatic_target(view, server_version=self.server_version),
             lambda view: view.jobs.active_of_agent(agent_id),
             *(partial(_may_run, job_id=job_id, agent_id=agent_id) for job_id in request.running_job_ids or []),
+            *(TOOL_SOURCES if request.tools_looked_for is not None else ()),
         )
         return _State(
             record=view.agents.find(agent_id),
@@ -151,6 +153,7 @@ class AgentService:
                 for job_id in request.running_job_ids or []
                 if not _may_run(view, job_id=job_id, agent_id=agent_id)
             ],
+            tools=self._tools_to_look_for(view, request),
         )
 
     def _remember(self, request: HeartbeatRequest, known: AgentRecord | None) -> AgentProcess | None:
@@ -192,24 +195,16 @@ class AgentService:
             and installs_wheels(request.capabilities) == self.releases.has_wheels,
         )
 
-    def _tools_to_look_for(self, request: HeartbeatRequest) -> ToolList | None:
-        """Return the wanted tools if the agent looks for tools on demand and has not looked for these."""
+    def _tools_to_look_for(self, view: View, request: HeartbeatRequest) -> ToolList | None:
         if request.tools_looked_for is None:
             return None
-        with self.store.read() as view:
-            wanted = self.wanted_tools.current(view)
+        wanted = self.wanted_tools.current(view)
         return wanted if wanted.names and wanted.id != request.tools_looked_for else None
 
     def _answer(
-        self,
-        handout: Handout,
-        decision: Decision,
-        over: list[str],
-        tools: ToolList | None,
-        *,
-        rival: AgentProcess | None,
+        self, handout: Handout, decision: Decision, state: _State, *, rival: AgentProcess | None
     ) -> HeartbeatResponse:
-        is_update = bool(decision.target)
+        is_update, tools = bool(decision.target), state.tools
         answer = HeartbeatResponse(
             accepted=True,
             message="server requested agent update" if is_update else "",
@@ -217,7 +212,7 @@ class AgentService:
             update_target=decision.target,
             update_repository=self.releases.repository if is_update else "",
             update_api_base=self.releases.api_base if is_update else "",
-            cancel_job_ids=over,
+            cancel_job_ids=state.over,
             orders_id=handout.id,
             rival=rival,
             wanted_tools=list(tools.names) if tools else [],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -19,6 +19,13 @@ class ToolList:
     names: tuple[str, ...]
 
 
+TOOL_SOURCES: tuple[Callable[[View], frozenset[str]], ...] = (
+    lambda view: view.jobs.required_tools(),
+    lambda view: view.pipelines.required_tools(),
+)
+"""What `WantedTools` looks up: the tools of waiting executions, and those of the projects that are loaded."""
+
+
 class WantedTools:
     """Makes the list of wanted tools anew when it changes; until then a heartbeat costs two comparisons.
 
@@ -29,7 +36,7 @@ class WantedTools:
         self._made = (frozenset[str](), frozenset[str](), _list(()))
 
     def current(self, view: View) -> ToolList:
-        queued, loaded = view.jobs.required_tools(), view.pipelines.required_tools()
+        queued, loaded = (look(view) for look in TOOL_SOURCES)
         last_queued, last_loaded, made = self._made
         if queued is not last_queued or loaded is not last_loaded:
             made = _list([*sorted(queued), *sorted(loaded - queued)])
