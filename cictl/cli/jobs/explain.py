@@ -78,7 +78,7 @@ def _sentence(found: Explanation) -> str:
         text += f"; now in {found.current_step}"
     if found.older_jobs and found.reason in (Reason.READY, Reason.AGENT_BUSY):
         least = "at least " if found.older_jobs >= COUNTED_JOBS else ""
-        text += f"; {least}{found.older_jobs} older {'job goes' if found.older_jobs == 1 else 'jobs go'} first"
+        text += f"; {least}{found.older_jobs} other {'job goes' if found.older_jobs == 1 else 'jobs go'} first"
     return text
 
 

@@ -141,7 +141,7 @@ class JobIndex:
         if _is_postponed(job):
             self._postponed.remove((job.not_before, job.number))
         if _is_waiting(job):
-            self._waiting.discard(_kind(job), _order(job))
+            self._waiting.discard(_kind(job), job.turn)
         if job.status.is_active:
             self._leave_queue(job.queue_scope)
 
@@ -153,7 +153,7 @@ class JobIndex:
         if _is_postponed(job):
             self._postponed.add((job.not_before, job.number))
         if _is_waiting(job):
-            self._waiting.add(_kind(job), _order(job))
+            self._waiting.add(_kind(job), job.turn)
         if job.status.is_active:
             self.active_of_queues[job.queue_scope] += 1
 
@@ -315,11 +315,6 @@ def _is_waiting(job: JobRecord) -> bool:
 
 def _kind(job: JobRecord) -> Kind:
     return tuple(sorted(job.required_capabilities.items())), job.queue_scope
-
-
-def _order(job: JobRecord) -> tuple[int, int, int]:
-    """Return what sorts waiting executions: the first is leased first."""
-    return -job.priority, job.place_in_queue, job.number
 
 
 def _is_postponed(job: JobRecord) -> bool:

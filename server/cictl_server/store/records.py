@@ -159,6 +159,11 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         return self.keeps_place_of or self.number
 
     @property
+    def turn(self) -> tuple[int, int, int]:
+        """What sorts waiting executions: the first is leased first."""
+        return -self.priority, self.place_in_queue, self.number
+
+    @property
     def is_good(self) -> bool:
         """Whether what needs it may run: it succeeded, or it ran and failed although it may fail.
 

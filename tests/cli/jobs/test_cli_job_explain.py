@@ -90,7 +90,7 @@ def test_a_busy_agent_and_who_goes_first(run: Run, server: RunningServer) -> Non
     server.heartbeat("a")
     server.running()
     out = run("jobs", "explain", job_id).out
-    assert f"agent a fits, but is busy with {server.short_id(busy_with)}; 1 older job goes first." in out
+    assert f"agent a fits, but is busy with {server.short_id(busy_with)}; 1 other job goes first." in out
     assert f"  a  busy with {server.short_id(busy_with)}\n" in out
 
 
@@ -145,7 +145,7 @@ def test_a_count_that_reaches_its_limit_is_a_least_one() -> None:
     prose = explanation_result(found, name="41/test").prose
     assert prose is not None
     [_, (_, sentence)] = prose(str)
-    assert sentence.endswith("agent a fits; at least 1000 older jobs go first.")
+    assert sentence.endswith("agent a fits; at least 1000 other jobs go first.")
 
 
 class Terminal:

@@ -292,6 +292,14 @@ def test_busy_agents_and_older_jobs(server: RunningServer) -> None:
     assert commands(found) == [f"cictl jobs watch {server.short_id(held[0])}"]
 
 
+def test_those_that_go_first_are_told_by_their_priority(server: RunningServer) -> None:
+    server.heartbeat("a")
+    usual, _, late = server.enqueue(), server.enqueue(priority=2), server.enqueue(priority=-1)
+    urgent = server.enqueue(priority=1)
+    counts = {job_id: explain(server, job_id).older_jobs for job_id in (usual, late, urgent)}
+    assert counts == {usual: 2, late: 3, urgent: 1}
+
+
 def test_blocked_by_what_waits_itself(server: RunningServer) -> None:
     server.heartbeat("a")
     a, b = server.run(server.define(CHAIN))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice, takewhile
+from itertools import islice
 
 import msgspec
 
@@ -70,7 +70,7 @@ class ExplainService:
         base = msgspec.structs.replace(
             _explanation(job),
             agents=agents,
-            older_jobs=_count_older(job, view, agents),
+            older_jobs=_count_earlier(job, view, agents),
             blocked_by=_blockers(job, view),
         )
         nearest = list(fixes_for(agents, job)) if agents else [_first_agent(job)]
@@ -175,15 +175,15 @@ def _name(job: JobRecord) -> str:
     return "/".join(filter(None, (facts.project, facts.pipeline_id, facts.pipeline_job_id, facts.matrix_name)))
 
 
-def _count_older(job: JobRecord, view: View, agents: Iterable[AgentFit]) -> int:
-    """Count the older queued executions that an agent fit for *job* would take first."""
+def _count_earlier(job: JobRecord, view: View, agents: Iterable[AgentFit]) -> int:
+    """Count the queued executions that an agent fit for *job* would take first, among the oldest that wait."""
     records = (view.agents.find(agent.agent_id) for agent in agents if not agent.unmet)
     able = [effective_capabilities(record, agent_id=record.agent_id) for record in records if record]
     if not able:
         return 0
     queue = islice(view.jobs.with_status(JobStatus.QUEUED), COUNTED_JOBS)
-    older = [queued for queued in takewhile(lambda queued: queued.number < job.number, queue) if not queued.is_blocked]
-    kinds = Counter(tuple(sorted(queued.required_capabilities.items())) for queued in older)
+    earlier = (queued for queued in queue if queued.turn < job.turn and not queued.is_blocked)
+    kinds = Counter(tuple(sorted(queued.required_capabilities.items())) for queued in earlier)
     return sum(count for kind, count in kinds.items() if any(meets_all(dict(kind), have) for have in able))
 
 
