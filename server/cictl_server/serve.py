@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import sys
 import threading
@@ -15,9 +14,10 @@ from cictl.installation.releases.release import ReleaseError
 from cictl.wire.words import DEFAULT_PORT
 from cictl_server.admission import Admission
 from cictl_server.app import ROUTES, create_app
+from cictl_server.background import Background
 from cictl_server.blobs.opening import open_blobs, wait_for
 from cictl_server.connections import ConnectionLimits
-from cictl_server.errors import InvalidRequest, StoreAway
+from cictl_server.errors import InvalidRequest
 from cictl_server.http.browsers.cookies import SessionCookie
 from cictl_server.http.hosts import OwnHosts, is_loopback_name
 from cictl_server.http.origin import OriginRule
@@ -36,6 +36,7 @@ from cictl_server.services.access.authentication import Policy
 from cictl_server.services.access.first_token import make_first_token
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.audit import DEFAULT_KEPT
+from cictl_server.services.core.file_watch import INTERVAL_SECONDS as FILE_WATCH_SECONDS
 from cictl_server.services.core.pulse import INTERVAL_SECONDS as MAINTENANCE_SECONDS
 from cictl_server.services.fleet.limits import FleetLimits
 from cictl_server.services.history.run_limits import RunLimits
@@ -46,8 +47,6 @@ from cictl_server.services.secrets.vault.connections import check_url
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.storage import open_logs, open_signals, open_storage
-
-logger = logging.getLogger(__name__)
 
 _SWITCH_SECONDS = 0.002
 """How long a thread that computes keeps others waiting: longer than a small request takes, and shorter than Python's 5 ms."""
@@ -231,16 +230,8 @@ class Server:
     def run(self) -> None:
         """Serve until `stop`, then finish the answers under way and close the store."""
         sys.setswitchinterval(_SWITCH_SECONDS)
-        maintenance = threading.Thread(target=self._maintain, name="maintenance")
-        maintenance.start()
-        threading.Thread(target=self._reload_projects, name="reload", daemon=True).start()
-        threading.Thread(
-            target=self.services.core.file_watch.run, args=(self._stopping,), name="files", daemon=True
-        ).start()
-        retention = threading.Thread(target=self._keep_in_bounds, name="retention")
-        retention.start()
-        logs = threading.Thread(target=self._finish_logs, name="logs")
-        logs.start()
+        background = Background(self._stopping)
+        self._begin_work(background)
         threading.Thread(target=self._hosts.learn_full_name, name="full name", daemon=True).start()
         if self._advertiser is not None:
             self._advertiser.start()
@@ -250,9 +241,7 @@ class Server:
             self.stop()
             if self._advertiser is not None:
                 self._advertiser.stop()
-            maintenance.join()
-            retention.join()
-            logs.join()
+            background.join()
             self.services.core.signals.close()
             self._logs.close()
             self._store.close()
@@ -273,53 +262,37 @@ class Server:
         """Tell whether this server does what one of all servers has to do."""
         return self.services.core.signals.leadership.is_ours
 
+    def _begin_work(self, background: Background) -> None:
+        background.repeat("maintenance", self._maintain, first=MAINTENANCE_SECONDS, pause=MAINTENANCE_SECONDS)
+        background.repeat("retention", self._keep_in_bounds, first=FIRST_SECONDS, pause=INTERVAL_SECONDS)
+        background.repeat("logs", self._finish_logs, first=FINISH_SECONDS, pause=FINISH_SECONDS)
+        # These two may wait long for other machines.
+        background.repeat("reload", self._reload_projects, first=0, pause=MAINTENANCE_SECONDS, is_awaited=False)
+        look = self.services.core.file_watch.look
+        background.repeat("files", look, first=FILE_WATCH_SECONDS, pause=FILE_WATCH_SECONDS, is_awaited=False)
+
     def _maintain(self) -> None:
-        while not self._stopping.wait(MAINTENANCE_SECONDS):
-            try:
-                self.services.jobs.expiry.run_once()
-                if self._leads():
-                    self.services.agents.removal.forget_silent()
-                self.services.updates.update.settle()
-                self.services.about.agreement.follow()
-                self.services.updates.fellows.follow()
-            except StoreAway:
-                continue  # the log has it once, not at each pass
-            except Exception:  # the next pass tries again; dying silently would be worse
-                logger.exception("maintenance failed")
+        self.services.jobs.expiry.run_once()
+        if self._leads():
+            self.services.agents.removal.forget_silent()
+        self.services.updates.update.settle()
+        self.services.about.agreement.follow()
+        self.services.updates.fellows.follow()
 
     def _keep_in_bounds(self) -> None:
-        pause = FIRST_SECONDS
-        while not self._stopping.wait(pause):
-            pause = INTERVAL_SECONDS
-            try:
-                if self._leads():
-                    self.services.retention.retention.run_in_background(self._stopping)
-                    self.services.retention.usage.measure(self._stopping)
-                    self.services.audit.trail.prune()
-                    self.services.core.idempotency.sweep()
-            except Exception:  # the next pass tries again
-                logger.exception("retention failed")
+        if self._leads():
+            self.services.retention.retention.run_in_background(self._stopping)
+            self.services.retention.usage.measure(self._stopping)
+            self.services.audit.trail.prune()
+            self.services.core.idempotency.sweep()
 
     def _finish_logs(self) -> None:
-        while not self._stopping.wait(FINISH_SECONDS):
-            try:
-                if self._leads():
-                    self.services.logs.finisher.run(self._stopping.is_set)
-            except StoreAway:
-                continue  # the log has it once, not at each pass
-            except Exception:  # the next pass tries again
-                logger.exception("logs not finished")
+        if self._leads():
+            self.services.logs.finisher.run(self._stopping.is_set)
 
     def _reload_projects(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                if self._leads():
-                    self.services.updates.reload.run_if_pending()
-            except StoreAway:
-                pass  # the next look finds it
-            except Exception:  # the next look tries again
-                logger.exception("projects not reloaded")
-            self._stopping.wait(MAINTENANCE_SECONDS)
+        if self._leads():
+            self.services.updates.reload.run_if_pending()
 
     def _process(self, config: ServerConfig, port: int) -> ServerProcess:
         """Return this process as the services may see and end it."""

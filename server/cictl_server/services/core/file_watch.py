@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-
 from cictl_server.blobs.contract import BlobError, Blobs
 
-_INTERVAL_SECONDS = 15.0
+INTERVAL_SECONDS = 15.0
+"""How often somebody has to `look`."""
 
 
 class FileWatch:
@@ -20,12 +19,8 @@ class FileWatch:
         self._blobs = blobs
         self.trouble = ""
 
-    def run(self, stopping: threading.Event) -> None:
-        """Look every some seconds until *stopping* is set."""
-        while not stopping.wait(_INTERVAL_SECONDS):
-            self.look()
-
     def look(self) -> None:
+        """Ask the place for files whether it answers."""
         try:
             self._blobs.check()
         except (BlobError, OSError) as error:
