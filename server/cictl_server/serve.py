@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from cictl.wire.words import DEFAULT_PORT
 from cictl_server.admission import Admission
 from cictl_server.app import ROUTES, create_app
 from cictl_server.background import Background
+from cictl_server.blobs.contract import Blobs
 from cictl_server.blobs.opening import open_blobs, wait_for
 from cictl_server.connections import ConnectionLimits
 from cictl_server.errors import InvalidRequest
@@ -47,6 +49,7 @@ from cictl_server.services.secrets.vault.connections import check_url
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.storage import open_logs, open_signals, open_storage
+from cictl_server.store.contract import Store
 
 _SWITCH_SECONDS = 0.002
 """How long a thread that computes keeps others waiting: longer than a small request takes, and shorter than Python's 5 ms."""
@@ -148,43 +151,69 @@ class Server:
         blobs = open_blobs(config.files, data_dir=config.data_dir, environ=config.environ)
         if config.files:
             wait_for(blobs)
+        tools = _tools(config)
         self._hosts, rule = _origin_rule(config)
         proxies = TrustedProxies(config.trusted_proxies)
         self._stopping = threading.Event()
         self.is_restart_wanted = False
-        listener = _bind(config.host, config.port)
-        address, port = listener.getsockname()[:2]
-        self.url = _url(address, port)
-        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - asked there, not bound  # nosec B104
-        self.reachable_url = _url(near, port)
-        self._advertiser = find_advertiser(address, port, version=config.version, environ=config.environ)
-        try:
-            storage = open_storage(config.store, config.data_dir)
-        except BaseException:
-            listener.close()
-            raise
-        self._store = storage.store
+        with ExitStack() as opened:  # closed again if something later can't be opened
+            listener = opened.enter_context(_bind(config.host, config.port))
+            address, port = listener.getsockname()[:2]
+            self.url = _url(address, port)
+            near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - asked there, not bound  # nosec B104
+            self.reachable_url = _url(near, port)
+            self._advertiser = find_advertiser(address, port, version=config.version, environ=config.environ)
+            self.services = self._open_services(config, opened, blobs=blobs, tools=tools, port=port)
+            self.first_token_file = self._first_token(config)
+            self.services.jobs.expiry.start_up()
+            self.services.updates.update.adopt()
+            self.services.about.agreement.follow()
+            self.services.updates.fellows.follow()
+            self._httpd = Httpd(
+                create_app(self.services, origin_rule=rule, cookie=SessionCookie(public_url=config.public_url)),
+                listener,
+                admit=Admission(self.services, ROUTES, origin_rule=rule, archive_bytes=config.archive_bytes),
+                threads=config.waiting_places + config.download_places + SPARE_THREADS,
+                limits=config.connections,
+                proxies=proxies,
+                instance_id=self.instance_id,
+                max_request_body_size=_NO_LIMIT,
+                max_request_header_size=_HEADER_LIMIT,
+                inbuf_overflow=_BODY_IN_MEMORY,
+                recv_bytes=_BODY_IN_MEMORY,
+                channel_timeout=120,
+                channel_request_lookahead=1,  # so that a closed connection is noticed while its request waits
+                outbuf_high_watermark=UNSENT_LIMIT,
+                ident="cictl",
+            )
+            self._opened = opened.pop_all()
+
+    def _open_services(
+        self, config: ServerConfig, opened: ExitStack, *, blobs: Blobs, tools: UpdateTools, port: int
+    ) -> Services:
+        """Open the data and what stands on it; *opened* closes it."""
+        storage = open_storage(config.store, config.data_dir)
+        opened.callback(storage.store.close)
         self.records_place = storage.shown
-        if config.no_auth and self._has_tokens():
-            self._store.close()
-            listener.close()
+        if config.no_auth and _has_tokens(storage.store):
             raise InvalidRequest(
                 "refusing --no-auth: this server has tokens, and would stop asking for them",
                 hint="start it without --no-auth; `cictl tokens create --data-dir` helps if every token is lost",
             )
-        self._logs = open_logs(storage, blobs, config.data_dir)
-        self.services = Services.build(
-            self._store,
+        logs = opened.enter_context(closing(open_logs(storage, blobs, config.data_dir)))
+        signals = opened.enter_context(closing(open_signals(storage, version=config.version)))
+        return Services.build(
+            storage.store,
             config.data_dir,
             blobs=blobs,
-            log_writer=self._logs,
-            signals=open_signals(storage, version=config.version),
+            log_writer=logs,
+            signals=signals,
             version=config.version,
             waiting_places=config.waiting_places,
             download_places=config.download_places,
             agent_timeout=config.agent_timeout,
             default_timeout_seconds=config.default_timeout_seconds,
-            update_tools=_tools(config),
+            update_tools=tools,
             vault_urls=config.vault_urls,
             artifact_limits=config.artifact_limits,
             min_free=config.min_free,
@@ -196,31 +225,12 @@ class Server:
             shared_settings=_shared_settings(config),
             process=self._process(config, port),
         )
-        self.first_token_file: Path | None = None
-        if _policy(config) is Policy.ALWAYS:
-            host = self.services.core.signals.members.own.name
-            self.first_token_file = make_first_token(self.services.access.tokens, config.data_dir, host=host)
-        self.services.jobs.expiry.start_up()
-        self.services.updates.update.adopt()
-        self.services.about.agreement.follow()
-        self.services.updates.fellows.follow()
-        self._httpd = Httpd(
-            create_app(self.services, origin_rule=rule, cookie=SessionCookie(public_url=config.public_url)),
-            listener,
-            admit=Admission(self.services, ROUTES, origin_rule=rule, archive_bytes=config.archive_bytes),
-            threads=config.waiting_places + config.download_places + SPARE_THREADS,
-            limits=config.connections,
-            proxies=proxies,
-            instance_id=self.services.about.runtime.instance_id,
-            max_request_body_size=_NO_LIMIT,
-            max_request_header_size=_HEADER_LIMIT,
-            inbuf_overflow=_BODY_IN_MEMORY,
-            recv_bytes=_BODY_IN_MEMORY,
-            channel_timeout=120,
-            channel_request_lookahead=1,  # so that a closed connection is noticed while its request waits
-            outbuf_high_watermark=UNSENT_LIMIT,
-            ident="cictl",
-        )
+
+    def _first_token(self, config: ServerConfig) -> Path | None:
+        if _policy(config) is not Policy.ALWAYS:
+            return None
+        host = self.services.core.signals.members.own.name
+        return make_first_token(self.services.access.tokens, config.data_dir, host=host)
 
     @property
     def instance_id(self) -> str:
@@ -242,9 +252,7 @@ class Server:
             if self._advertiser is not None:
                 self._advertiser.stop()
             background.join()
-            self.services.core.signals.close()
-            self._logs.close()
-            self._store.close()
+            self._opened.close()
 
     def stop(self) -> None:
         """Ask `run` to end; may be called from a signal handler, and twice."""
@@ -253,10 +261,6 @@ class Server:
         self.services.updates.update.stop()
         self.services.core.hub.close()
         self.services.projects.remotes.places.close()
-
-    def _has_tokens(self) -> bool:
-        with self._store.read() as view:
-            return view.tokens.count() > 0
 
     def _leads(self) -> bool:
         """Tell whether this server does what one of all servers has to do."""
@@ -306,6 +310,11 @@ class Server:
     def _restart(self) -> None:
         self.is_restart_wanted = True
         self.stop()
+
+
+def _has_tokens(store: Store) -> bool:
+    with store.read() as view:
+        return view.tokens.count() > 0
 
 
 def _policy(config: ServerConfig) -> Policy:

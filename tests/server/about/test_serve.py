@@ -198,6 +198,14 @@ def test_no_auth_is_refused_once_there_are_tokens(tmp_path: Path) -> None:
         """The directory is free again."""
 
 
+def test_a_start_that_fails_late_leaves_nothing_open(tmp_path: Path) -> None:
+    (tmp_path / "admin.token").mkdir()
+    with pytest.raises(OSError, match=r"admin\.token"):
+        Server(ServerConfig(data_dir=tmp_path, port=0, host="0.0.0.0"))
+    with running(tmp_path):
+        """The directory is free again."""
+
+
 def test_a_second_server_is_kept_out(tmp_path: Path) -> None:
     with running(tmp_path), pytest.raises(StoreLocked):
         Server(ServerConfig(data_dir=tmp_path, port=0))
@@ -247,6 +255,7 @@ def test_beyond_loopback_it_answers_under_its_own_names(tmp_path: Path) -> None:
         pytest.param(
             {"trusted_proxies": ["10.0.0.1/8"]}, "--trusted-proxy must be an address or a network", id="proxy"
         ),
+        pytest.param({"environ": {"CICTL_UPDATE_SOURCE": "pigeon"}}, "pigeon", id="source of updates"),
         pytest.param({"public_url": "ci.example.com"}, "--public-url: not an http or https URL", id="public-url"),
     ],
 )

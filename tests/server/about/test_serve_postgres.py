@@ -134,6 +134,16 @@ def test_a_server_without_a_database_never_imports_psycopg(tmp_path: Path) -> No
     assert done.stdout == "[]\n"
 
 
+def test_a_start_that_fails_late_is_no_server_for_the_others(tmp_path: Path, database_url: str) -> None:
+    """It may have become the leader, and would hold up the work of all until its time is over."""
+    (tmp_path / "admin.token").mkdir()
+    with pytest.raises(OSError, match=r"admin\.token"):
+        Server(ServerConfig(data_dir=tmp_path, port=0, host="0.0.0.0", store=database_url))
+    with psycopg.connect(database_url) as connection:
+        left = [connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("servers", "leader")]
+    assert left == [(0,), (0,)]
+
+
 def test_what_is_no_url_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="--store"):
         Server(ServerConfig(data_dir=tmp_path, port=0, store="mysql://u:secret@db/ci"))
