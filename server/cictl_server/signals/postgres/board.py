@@ -65,7 +65,7 @@ class _Shared(Generic[T]):
 
 Change = Callable[[T | None], T | None]
 Changes = dict[str | int, Change[T]]
-"""Gathered changes of one key in their order, by the word under which they replace each other, or by a number."""
+"""Gathered changes of one key in their order: by the word under which they replace each other, which can wait, or by a number."""
 
 
 class PostgresBoard(Board[T]):
@@ -98,7 +98,6 @@ class PostgresBoard(Board[T]):
         self._shared: dict[str, _Shared[T]] = {}
         self._waiting: dict[str, Changes[T]] = {}
         self._serial = itertools.count()
-        self._has_news = False
         self._seen_version = 0
         self._talking = threading.Lock()
         self.refresh(is_whole=True)
@@ -122,9 +121,7 @@ class PostgresBoard(Board[T]):
             waiting.pop(replaces, None)
             waiting[replaces or next(self._serial)] = change
             self._show(key, change(self._states.get(key)))
-            is_news = not replaces
-            self._has_news |= is_news
-        if is_news:
+        if not replaces:
             self._tell(False)
 
     def change(self, key: str, change: Callable[[T | None], tuple[T | None, R]]) -> R:
@@ -150,16 +147,8 @@ class PostgresBoard(Board[T]):
             StoreAway: The database does not answer; what was gathered is kept.
         """
         with self._lock:
-            keys, is_news = sorted(self._waiting), self._has_news
-            self._has_news = False
-        if not keys:
-            return
-        try:
-            self._write_gathered(keys)
-        except BaseException:
-            self._has_news |= is_news
-            raise
-        if is_news:
+            keys = sorted(self._waiting)
+        if keys and self._write_gathered(keys):
             self._tell(True)
 
     def refresh(self, *, is_whole: bool = False) -> None:
@@ -190,7 +179,8 @@ class PostgresBoard(Board[T]):
                 self._seen_version = max(self._seen_version, shared.version)
                 self._share(key, shared)
 
-    def _write_gathered(self, keys: list[str]) -> None:
+    def _write_gathered(self, keys: list[str]) -> bool:
+        """Write what waits for *keys*; tell whether other servers should look at it at once."""
         with self._turn(), self._taken(keys) as taken:
             with self._writing() as connection:
                 stored = self._stored(connection, keys)
@@ -198,6 +188,7 @@ class PostgresBoard(Board[T]):
                 changed = {key: state for key, state in states.items() if state != stored.get(key)}
                 versions = self._put(connection, changed)
             self._note(changed, versions)
+        return any(isinstance(word, int) for changes in taken.values() for word in changes)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
