@@ -21,7 +21,7 @@ from cictl_server.data_directory import missing_artifacts, strays
 from cictl_server.log_writer.contract import LogWriter
 from cictl_server.services.audit.trail import chain_ends
 from cictl_server.services.retention.sweep import Sweep
-from cictl_server.storage import Storage, needing_psycopg, open_database_store
+from cictl_server.storage import Storage, open_database_store
 from cictl_server.store.contract import Store, View
 from cictl_server.store.unfinished import source_of_copy
 from cictl_server.transfer.tables import KINDS, iter_executions
@@ -77,8 +77,8 @@ def examine_database(url: str, *, files: str, data_dir: Path) -> ExaminedDatabas
 
 
 def _examined(storage: Storage, blobs: Blobs) -> ExaminedDatabase:
-    with needing_psycopg():
-        from cictl_server.signals.postgres.members import living_servers
+    from cictl_server.signals.postgres.members import living_servers
+
     database = storage.database
     assert database is not None
     found = ExaminedDatabase(place=storage.shown, schema=database.schema, servers=living_servers(database))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 from cictl.base.clock import Clock
 from cictl_server.errors import NotFound
@@ -36,13 +35,6 @@ class NumberSource:
             else:
                 self._last = max(self._last // _SERVERS + 1, micros) * _SERVERS + server
             return self._last
-
-
-def numbered_names(directory: Path) -> Iterator[tuple[int, str]]:
-    """Yield the names in *directory* that begin with the id of an execution, each with its number."""
-    for path in directory.iterdir():
-        if (number := leading_number(path.name)) is not None:
-            yield number, path.name
 
 
 def leading_number(name: str) -> int | None:
