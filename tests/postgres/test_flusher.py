@@ -11,6 +11,7 @@ from cictl_testing.servers.postgres import Postgres
 from cictl_server.errors import StoreAway
 from cictl_server.postgres.address import DatabaseAddress
 from cictl_server.postgres.database import Database
+from cictl_server.postgres.errors import DatabaseFull
 from cictl_server.postgres.flusher import Flusher
 
 WAITERS = 8
@@ -39,7 +40,26 @@ def come(came: threading.Semaphore, flusher: Flusher) -> str:
     return flusher.wait()
 
 
-def test_a_failed_flush_fails_those_who_share_it_and_no_others() -> None:
+def test_a_failed_flush_tells_all_who_share_it_why() -> None:
+    came = threading.Semaphore(0)
+    is_first = iter([True])
+
+    def flush() -> str:
+        if not next(is_first, False):
+            raise DatabaseFull("db")
+        for _ in range(WAITERS):  # it lasts until the others have come
+            came.acquire()
+        return "life"
+
+    flusher = Flusher(flush)
+    with ThreadPoolExecutor(WAITERS + 1) as pool:
+        first = pool.submit(flusher.wait)
+        others = [pool.submit(come, came, flusher) for _ in range(WAITERS)]
+        assert first.result() == "life"
+        assert [type(future.exception()) for future in others] == [DatabaseFull] * WAITERS
+
+
+def test_a_failed_flush_fails_no_later_one() -> None:
     is_away = iter([True, False])
 
     def flush() -> str:

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from cictl_server.errors import StoreAway
-
 
 class Flusher:
     """The flushes of one server. Threads that wait at the same time share one.
@@ -31,17 +29,13 @@ class Flusher:
         """Return what a flush returned that began after this was called.
 
         Raises:
-            StoreError: That flush failed.
+            StoreError: That flush failed, for all who share it alike.
         """
         with self._lock:
             shared = self._next
             if shared is None:
                 mine = self._next = Future()
-        if shared is None:
-            return self._lead(mine)
-        if error := shared.exception():
-            raise StoreAway from error
-        return shared.result()
+        return self._lead(mine) if shared is None else shared.result()
 
     def _lead(self, mine: Future[str]) -> str:
         """Flush for all who share *mine*, after the flush before it."""
