@@ -35,7 +35,7 @@ from cictl_server.services import (
     Services,
 )
 from cictl_server.services.access.authentication import Policy
-from cictl_server.services.access.first_token import make_first_token
+from cictl_server.services.access.first_token import has_tokens, make_first_token
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.audit import DEFAULT_KEPT
 from cictl_server.services.core.file_watch import INTERVAL_SECONDS as FILE_WATCH_SECONDS
@@ -49,7 +49,6 @@ from cictl_server.services.secrets.vault.connections import check_url
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.storage import open_logs, open_signals, open_storage
-from cictl_server.store.contract import Store
 
 _SWITCH_SECONDS = 0.002
 """How long a thread that computes keeps others waiting: longer than a small request takes, and shorter than Python's 5 ms."""
@@ -195,7 +194,7 @@ class Server:
         storage = open_storage(config.store, config.data_dir)
         opened.callback(storage.store.close)
         self.records_place = storage.shown
-        if config.no_auth and _has_tokens(storage.store):
+        if config.no_auth and has_tokens(storage.store):
             raise InvalidRequest(
                 "refusing --no-auth: this server has tokens, and would stop asking for them",
                 hint="start it without --no-auth; `cictl tokens create --data-dir` helps if every token is lost",
@@ -310,11 +309,6 @@ class Server:
     def _restart(self) -> None:
         self.is_restart_wanted = True
         self.stop()
-
-
-def _has_tokens(store: Store) -> bool:
-    with store.read() as view:
-        return view.tokens.count() > 0
 
 
 def _policy(config: ServerConfig) -> Policy:

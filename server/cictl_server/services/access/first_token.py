@@ -29,7 +29,7 @@ def make_first_token(tokens: TokenService, directory: Path, *, host: str) -> Pat
     Args:
         host: The name of this machine. The token tells it, so that it is known where the file is.
     """
-    if _has_tokens(tokens.store):
+    if has_tokens(tokens.store):
         return None
     lock = directory / f"{FILE}.lock"
     with filelock.FileLock(lock):  # servers on one machine may share the directory, and would replace each other's file
@@ -38,13 +38,13 @@ def make_first_token(tokens: TokenService, directory: Path, *, host: str) -> Pat
     return made
 
 
-def _has_tokens(store: Store) -> bool:
-    with store.read() as view:
-        return view.tokens.count() > 0
+def has_tokens(store: Store) -> bool:
+    """Tell whether any token was ever made."""
+    return store.look(lambda view: view.tokens.count() > 0)
 
 
 def _make(tokens: TokenService, directory: Path, *, host: str) -> Path | None:
-    if _has_tokens(tokens.store):
+    if has_tokens(tokens.store):
         return None
     secret, path = new_secret(Role.ADMIN), directory / FILE
     # First the file: if the server dies in between, the next start writes another one. The other way round nobody could log in.
