@@ -21,7 +21,7 @@ from cictl_server.data_directory import missing_artifacts, strays
 from cictl_server.log_writer.contract import LogWriter
 from cictl_server.services.audit.trail import chain_ends
 from cictl_server.services.retention.sweep import Sweep
-from cictl_server.storage import Storage, open_database_store
+from cictl_server.storage import DatabaseStorage, open_database_store
 from cictl_server.store.contract import Store, View
 from cictl_server.store.unfinished import source_of_copy
 from cictl_server.transfer.tables import KINDS, iter_executions
@@ -76,11 +76,10 @@ def examine_database(url: str, *, files: str, data_dir: Path) -> ExaminedDatabas
         storage.store.close()
 
 
-def _examined(storage: Storage, blobs: Blobs) -> ExaminedDatabase:
+def _examined(storage: DatabaseStorage, blobs: Blobs) -> ExaminedDatabase:
     from cictl_server.signals.postgres.members import living_servers
 
     database = storage.database
-    assert database is not None
     found = ExaminedDatabase(place=storage.shown, schema=database.schema, servers=living_servers(database))
     _read_records(storage.store, found)
     if found.problems:
@@ -130,9 +129,8 @@ def _count_jobs(view: View, found: ExaminedDatabase) -> None:
     found.kept_bytes = {"logs": logs, "artifacts": artifacts}
 
 
-def _broken_chain(storage: Storage) -> list[str]:
+def _broken_chain(storage: DatabaseStorage) -> list[str]:
     """Walk along the audit as it is stored: a record that was read has lost what does not belong to it."""
-    assert storage.database is not None
     with storage.store.read() as view:
         ends = chain_ends(view)
     walk = ChainWalk(ends)
@@ -229,7 +227,6 @@ def restore_commands(url: str, *, files: str, data_dir: Path, folder: Path) -> O
 def _where(url: str) -> tuple[str, str]:
     storage = open_database_store(url, makes_tables=False)
     try:
-        assert storage.database is not None
         return storage.shown, storage.database.schema
     finally:
         storage.store.close()

@@ -38,6 +38,13 @@ class Storage:
     database: Database | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class DatabaseStorage(Storage):
+    """One in a database."""
+
+    database: Database
+
+
 def open_storage(url: str, directory: Path) -> Storage:
     """Open the store that `--store` names.
 
@@ -50,7 +57,7 @@ def open_storage(url: str, directory: Path) -> Storage:
         StoreError: The store can't be opened.
     """
     if not url:
-        storage = Storage(store=TinyStore.open(directory, is_long_lived=True), shown=str(directory))
+        storage: Storage = Storage(store=TinyStore.open(directory, is_long_lived=True), shown=str(directory))
     else:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         storage = open_database_store(url, makes_tables=True)
@@ -90,7 +97,7 @@ def open_signals(storage: Storage, *, version: str) -> Signals:
     return PostgresSignals(storage.database.another(), identity)
 
 
-def open_database_store(url: str, *, makes_tables: bool) -> Storage:
+def open_database_store(url: str, *, makes_tables: bool) -> DatabaseStorage:
     """Open the store in a database, also one that was not filled to its end.
 
     Args:
@@ -107,7 +114,7 @@ def open_database_store(url: str, *, makes_tables: bool) -> Storage:
         from cictl_server.store.postgres.store import PostgresStore
     address = DatabaseAddress.parse(url)
     database = Database.open(address) if makes_tables else Database.open_as_it_is(address)
-    return Storage(store=PostgresStore(database), shown=database.address.shown, database=database)
+    return DatabaseStorage(store=PostgresStore(database), shown=database.address.shown, database=database)
 
 
 @contextmanager

@@ -118,7 +118,6 @@ def database(url: str, files: str, *, data_dir: Path, is_target: bool) -> Iterat
     blobs = open_blobs(files, data_dir=data_dir, environ=os.environ)
     storage = open_database_store(url, makes_tables=is_target)
     opened = storage.database
-    assert opened is not None
     with ExitStack() as stack:
         stack.callback(storage.store.close)
         if is_target:
