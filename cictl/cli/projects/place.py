@@ -1,4 +1,4 @@
-"""What the user calls a repository, as the server has to be told it."""
+"""Repositories on this machine: which one a path leads into, and how the server has to be told it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,17 @@ def as_sent(text: str) -> str:
     is_path = text.startswith(("./", "../", "~")) or text in (".", "..") or path.exists()
     if "://" in text or not is_path:
         return text
-    whole = Path(os.path.abspath(path))  # noqa: PTH100 - not `resolve`: a link is the name that the user gave it
-    return str(next((place for place in (whole, *whole.parents) if _is_repository(place)), whole))
+    return str(find_repository(path) or _absolute(path))
+
+
+def find_repository(path: Path) -> Path | None:
+    """Return the root of the repository that *path* is or leads into, as an absolute path; None outside of repositories."""
+    whole = _absolute(path)
+    return next((place for place in (whole, *whole.parents) if _is_repository(place)), None)
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - not `resolve`: a link is the name that the user gave it
 
 
 def _is_repository(path: Path) -> bool:

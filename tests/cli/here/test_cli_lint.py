@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
@@ -98,6 +99,31 @@ def test_included_files_are_read_beside_the_file(run: Run, project: Path) -> Non
     assert ran.out.startswith(f"{project}/ci/more.yaml:2:1: field colour not found in an included file")
     (project / "ci" / "more.yaml").write_text("pipelines: []\n")
     assert run("lint").code == ExitCode.OK
+
+
+@pytest.fixture
+def nested(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of a repository, made the current one, with a project file that includes a file of the repository's root."""
+    (project / ".git").mkdir()
+    (project / "more.yaml").write_text("colour: red\n")
+    folder = project / "ci"
+    folder.mkdir()
+    (folder / "cictl.yaml").write_text(GOOD + "include: [{file: more.yaml}]\n")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_included_files_have_their_paths_from_the_root_of_the_repository(run: Run, nested: Path) -> None:
+    assert run("lint").out.startswith(f"{Path('..') / 'more.yaml'}:1:1: field colour not found")
+    assert run("lint", str(nested)).out.startswith(f"{nested.parent / 'more.yaml'}:1:1: field colour not found")
+
+
+def test_what_stdin_includes_is_of_the_repository_too(run: Run, nested: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = (nested / "cictl.yaml").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    ran = run("lint", "-")
+    assert (ran.code, ran.err) == (ExitCode.ERROR, "stdin: 1 problem\n")
+    assert ran.out.startswith(f"{Path('..') / 'more.yaml'}:1:1: field colour not found")
 
 
 def test_the_schema_is_that_of_the_page(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
 from cictl.cli.output.table import Column, Result
+from cictl.cli.projects.place import find_repository
 from cictl.project_file import CONFIG_FILES, Finding, lint_warnings
 from cictl.project_file import lint as find_problems
 
@@ -50,7 +52,7 @@ def lint(
         session.stdout.write(schema_text())
         return
     name, text = ("stdin", session.stdin.buffer.read()) if path == "-" else _read(path)
-    root = Path() if path == "-" else Path(name).parent
+    root = _root(Path() if path == "-" else Path(name).parent)
     read_file = partial(_read_beneath, root)
     findings = find_problems(text, config_file=Path(name).name, read_file=read_file)
     warnings = lint_warnings(text, config_file=Path(name).name, read_file=read_file)
@@ -76,6 +78,14 @@ def _read(path: str) -> tuple[str, bytes]:
         return str(file), file.read_bytes()
     except OSError as error:
         raise _unreadable(f"cannot read {path}: {error.strerror}", "`cictl lint FILE`") from error
+
+
+def _root(directory: Path) -> Path:
+    """Return where the paths of included files begin: at the repository around *directory*, else there itself."""
+    repository = find_repository(directory)
+    if repository is None or directory.is_absolute():
+        return repository or directory
+    return Path(os.path.relpath(repository))
 
 
 def _read_beneath(root: Path, path: str) -> bytes | None:
