@@ -57,6 +57,11 @@ def test_the_files_own_defaults_win_key_by_key() -> None:
         pytest.param(
             "§version: 1", "field version not found in an included file; allowed here: defaults", id="version"
         ),
+        pytest.param("§colour: red", "field colour not found in an included file; allowed here: defaults", id="colour"),
+        pytest.param("pipelines: []\n§pipelines: []", 'mapping key "pipelines" already defined', id="repeated-key"),
+        pytest.param(
+            "defaults: {shell: bash}\n§defaults: {}", 'mapping key "defaults" already defined', id="repeated-new-key"
+        ),
         pytest.param("§include: [{file: b.yaml}]", "field include not found in an included file", id="no-nesting"),
         pytest.param("§[a]", "an included file must be a mapping", id="a-list"),
         pytest.param(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from cictl.project_file.findings import Finding, quote
@@ -61,12 +62,15 @@ class Includer:
         if not isinstance(root, Mapping):
             self.report(root, "", "an included file must be a mapping")
             return None
-        for key, _ in root.pairs:
-            if not isinstance(key, Scalar) or key.text not in KEYS:
-                shown = quote(key.text)[1:-1] if isinstance(key, Scalar) else "of this kind"
-                text = f"field {shown} not found in an included file; allowed here: {', '.join(KEYS)}"
-                self.report(key, "", text)
-        return root
+        return replace(root, pairs=[(key, value) for key, value in root.pairs if self._may_have(key)])
+
+    def _may_have(self, key: Node) -> bool:
+        """Tell whether an included file may have *key*, and report it if not."""
+        if isinstance(key, Scalar) and key.text in KEYS:
+            return True
+        shown = quote(key.text)[1:-1] if isinstance(key, Scalar) else "of this kind"
+        self.report(key, "", f"field {shown} not found in an included file; allowed here: {', '.join(KEYS)}")
+        return False
 
     def _problem(self, name: str) -> str:
         if self._read_file is None:
@@ -100,8 +104,8 @@ def _merged(own: Mapping, other: Mapping) -> Mapping:
     pairs = dict(enumerate(own.pairs))
     places = {key.text: place for place, (key, _) in pairs.items() if isinstance(key, Scalar)}
     for key, value in other.pairs:
-        place = places.get(key.text) if isinstance(key, Scalar) else None
-        if place is None:
+        place = places.pop(key.text, None) if isinstance(key, Scalar) else None
+        if place is None:  # new here, or in *other* for the second time, which is reported with the shapes
             pairs[len(pairs)] = (key, value)
         else:
             own_key, own_value = pairs[place]
