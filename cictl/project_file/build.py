@@ -86,8 +86,9 @@ def _source(source: schema.VcsSourceShape) -> definition.VcsSource:
     )
 
 
-def _versioning(versioning: schema.VersioningShape) -> definition.Versioning:
-    return definition.Versioning(
+def _versioning(versioning: definition.Versioning) -> definition.Versioning:
+    return replace(
+        versioning,
         file=versioning.file.strip() or "VERSION",
         tag_prefix=versioning.tag_prefix.strip() or "v",
         auto_bump=versioning.auto_bump.strip(),
@@ -142,10 +143,8 @@ def _cache(cache: CacheSpec) -> CacheSpec:
     )
 
 
-def _service(service: schema.ServiceShape) -> ServiceSpec:
-    return ServiceSpec(
-        image=service.image.strip(), name=service.name.strip(), env=service.env, ready=service.ready.strip()
-    )
+def _service(service: ServiceSpec) -> ServiceSpec:
+    return replace(service, image=service.image.strip(), name=service.name.strip(), ready=service.ready.strip())
 
 
 def _kept(item: schema.ArtifactShape) -> ArtifactSpec:

@@ -27,7 +27,7 @@ _WORDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("Step", "shell"): SHELLS,
     ("Test", "coverage_format"): COVERAGE_FORMATS,
     ("Test", "format"): TEST_FORMATS,
-    ("VersioningShape", "auto_bump"): BUMPS,
+    ("Versioning", "auto_bump"): BUMPS,
 }
 """The keys whose texts are words, by shape and key."""
 
@@ -43,7 +43,7 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "PipelineShape": ("id", "jobs"),
     "Schedule": ("cron",),
     "SecretRef": ("name", "path", "key"),
-    "ServiceShape": ("image", "name"),
+    "ServiceSpec": ("image", "name"),
     "Test": ("command", "report"),
     "VaultUse": ("connection",),
     "VcsSourceShape": ("repo",),

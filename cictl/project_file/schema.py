@@ -2,16 +2,16 @@
 
 These structs are the schema. A key without a field is unknown, and the field's type says what is allowed there. A key that
 is absent or null has the default here. ``X | None`` is for what means something by its absence. ``str | X`` is for what has
-a short form too. Steps, triggers and caches have the
-same form as in the definition, which only trims them.
+a short form too. Steps, triggers, versioning, caches and services have the same form as in the definition, which only trims
+them.
 """
 
 from typing import TypeAlias
 
 from msgspec import Struct, field
 
-from cictl.base.job_parts import CacheSpec
-from cictl.project_file.definition import Step, Triggers, VaultUse
+from cictl.base.job_parts import CacheSpec, ServiceSpec
+from cictl.project_file.definition import Step, Triggers, Versioning
 
 TextMap: TypeAlias = dict[str, str]
 
@@ -39,13 +39,6 @@ class MatrixShape(Shape, frozen=True, kw_only=True):
     include: list[TextMap] = []
     fail_fast: bool = False
     max_parallel: int | None = None
-
-
-class ServiceShape(Shape, frozen=True, kw_only=True):
-    image: str = ""
-    name: str = ""
-    env: TextMap = {}
-    ready: str = ""
 
 
 class ArtifactShape(Shape, frozen=True, kw_only=True):
@@ -83,7 +76,7 @@ class JobShape(Shape, frozen=True, kw_only=True):
     env: TextMap = {}
     shell: str = ""
     working_directory: str = ""
-    services: list[ServiceShape] = []
+    services: list[ServiceSpec] = []
     artifacts: list[str | ArtifactShape] = []
     outputs: TextMap = {}
     caches: list[CacheSpec] = []
@@ -100,14 +93,6 @@ class VcsSourceShape(Shape, frozen=True, kw_only=True):
     submodules: str = ""
     lfs: bool = False
     path: str = ""
-
-
-class VersioningShape(Shape, frozen=True, kw_only=True):
-    file: str = ""
-    tag_prefix: str = ""
-    auto_bump: str = ""
-    auto_bump_vcs_token: str = ""
-    auto_bump_vault: VaultUse | None = None
 
 
 class InputShape(Shape, frozen=True, kw_only=True):
@@ -127,7 +112,7 @@ class PipelineShape(Shape, frozen=True, kw_only=True):
     priority: int = 0
     env: TextMap = {}
     vcs_source: VcsSourceShape | None = None
-    versioning: VersioningShape | None = None
+    versioning: Versioning | None = None
     jobs: list[JobShape] = []
 
 

@@ -1,6 +1,7 @@
 """The rules of one pipeline: its source, its versioning, its jobs and their graph."""
 
 from cictl.base.names.git_names import ref_fault, repository_fault
+from cictl.project_file.definition import Versioning
 from cictl.project_file.findings import quote
 from cictl.project_file.needs import needed_job, needed_jobs
 from cictl.project_file.rules.collector import Collector, is_blank
@@ -10,7 +11,7 @@ from cictl.project_file.rules.jobs import check_id, check_job
 from cictl.project_file.rules.surroundings import check_priority, check_shared_environment, is_folder_below
 from cictl.project_file.rules.triggers import check_triggers
 from cictl.project_file.rules.vault import check_vault, undeclared
-from cictl.project_file.schema import DefaultsShape, NeedShape, PipelineShape, VcsSourceShape, VersioningShape
+from cictl.project_file.schema import DefaultsShape, NeedShape, PipelineShape, VcsSourceShape
 from cictl.project_file.templates import secret_names
 
 TRIGGERS = ("manual", "vcs")
@@ -70,7 +71,7 @@ def _check_bumped_source(pipeline: PipelineShape, path: str, collector: Collecto
         collector.add(f"{path}.vcs_source.path", "must be left out when versioning.auto_bump is set")
 
 
-def _check_versioning(versioning: VersioningShape, path: str, collector: Collector) -> None:
+def _check_versioning(versioning: Versioning, path: str, collector: Collector) -> None:
     file = versioning.file.strip()
     if file.startswith(("/", "..")) or "../" in file:
         collector.add(f"{path}.file", "must be a relative in-repo path")
@@ -85,7 +86,7 @@ def _check_versioning(versioning: VersioningShape, path: str, collector: Collect
     _check_bump_vault(versioning, path, collector, has_token=has_token)
 
 
-def _check_bump_vault(versioning: VersioningShape, path: str, collector: Collector, *, has_token: bool) -> None:
+def _check_bump_vault(versioning: Versioning, path: str, collector: Collector, *, has_token: bool) -> None:
     vault = versioning.auto_bump_vault
     names = secret_names(versioning.auto_bump_vcs_token)
     if vault is None:

@@ -2,16 +2,16 @@
 
 import re
 
+from cictl.base.job_parts import ServiceSpec
 from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.surroundings import check_shared_environment, refuse_secrets
-from cictl.project_file.schema import ServiceShape
 
 # RFC 1123, 2.1: a label of a host name.
 _HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
-def check_services(services: list[ServiceShape], path: str, collector: Collector) -> None:
+def check_services(services: list[ServiceSpec], path: str, collector: Collector) -> None:
     """Check the services at *path*."""
     seen: set[str] = set()
     for index, service in enumerate(services):
