@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from cictl.expressions.evaluation import evaluate
+from cictl.expressions.evaluation import Lookup, evaluate
 from cictl.expressions.parsing import parse
 from cictl.expressions.printing import print_expression
 from cictl.expressions.tree import And, Literal, Node, Not, Or, asks_for_status, names
@@ -41,8 +41,11 @@ def decide(condition: str, values: Mapping[str, str], *, is_open: Callable[[str]
     return ALWAYS if asks_for_status(whole) else ""
 
 
-def holds(condition: str, *, has_failed: bool) -> bool:
-    """Tell whether a decided *condition* holds.
+def holds(condition: str, lookup: Lookup = lambda name: "", *, has_failed: bool) -> bool:
+    """Tell whether *condition* holds. One that does not ask how the work went, or an empty one, holds only where all went well.
+
+    Args:
+        lookup: Is asked for each name that is needed.
 
     Raises:
         ExpressionError: An order is asked of something that is no number.
@@ -50,7 +53,9 @@ def holds(condition: str, *, has_failed: bool) -> bool:
     if not condition:
         return not has_failed
     tree = parse(condition)
-    return evaluate(tree, lambda _: "", has_failed=has_failed) and (asks_for_status(tree) or not has_failed)
+    if has_failed and not asks_for_status(tree):
+        return False
+    return evaluate(tree, lookup, has_failed=has_failed)
 
 
 class _Deciding:

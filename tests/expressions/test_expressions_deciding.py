@@ -41,10 +41,12 @@ def test_what_is_known_is_decided(condition: str, left: str) -> None:
         pytest.param("always()", True, True, id="always"),
         pytest.param("failure()", False, True, id="failure"),
         pytest.param("'x' == 'x'", True, False, id="without-status"),
+        pytest.param("branch == 'main'", True, False, id="name"),
     ],
 )
 def test_what_is_left_holds_by_how_the_work_went(left: str, after_success: bool, after_failure: bool) -> None:
-    assert (holds(left, has_failed=False), holds(left, has_failed=True)) == (after_success, after_failure)
+    assert holds(left, VALUES.__getitem__, has_failed=False) is after_success
+    assert holds(left, VALUES.__getitem__, has_failed=True) is after_failure
 
 
 def test_an_order_of_what_is_no_number_is_an_error() -> None:

@@ -1,8 +1,8 @@
 """The variables that every step of a job gets, inside containers too. The table in docs/project-file.md is made of these.
 
 An agent takes those of `OF_JOB` from what the server says of the job, those of `OF_SERVER` from its own settings and the
-lease, and those of `OF_STEP` from where it keeps the files. They are always set, and empty where nothing is known, so that scripts under `set -u` can ask. The server sets those of
-`OF_RUN`, by the contract only where they are known.
+lease, and those of `OF_STEP` from where it keeps the files. They are always set, and empty where nothing is known, so that
+scripts under `set -u` can ask. The server sets those of `OF_RUN`, by the contract only where they are known.
 """
 
 from __future__ import annotations

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cictl.expressions import ExpressionError, asks_for_status, evaluate, names, parse
+from cictl.expressions import ExpressionError, holds, names, parse
 
 _ENVIRONMENT = "env."
 
 
 def is_due(condition: str, environment: Mapping[str, str], *, has_failed: bool) -> bool:
     """Tell whether a step with this condition runs.
-
-    A condition that asks for no status holds only while all went well.
 
     Args:
         condition: Empty for `success()`.
@@ -22,10 +20,7 @@ def is_due(condition: str, environment: Mapping[str, str], *, has_failed: bool) 
     Raises:
         ExpressionError: It is no condition, or has a name that only the server knows.
     """
-    tree = parse(condition or "success()")
-    for name in names(tree):
+    for name in names(parse(condition)) if condition else []:
         if not name.name.startswith(_ENVIRONMENT):
             raise ExpressionError(name.column, f"the agent does not know {name.name}; it knows env.NAME")
-    if has_failed and not asks_for_status(tree):
-        return False
-    return evaluate(tree, lambda name: environment.get(name.removeprefix(_ENVIRONMENT), ""), has_failed=has_failed)
+    return holds(condition, lambda name: environment.get(name.removeprefix(_ENVIRONMENT), ""), has_failed=has_failed)

@@ -12,13 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cictl_agent.job.variables import ENV_FILE, OUTPUT_FILE, PATH_FILE, all_names
+from cictl_agent.job.variables import ENV_FILE, OF_STEP, OUTPUT_FILE, PATH_FILE, all_names
 from cictl_agent.system.beneath import open_beneath
 
 MOST_BYTES = 1 << 20
 """The most that one of the files may hold."""
 
-_FILES = (ENV_FILE, PATH_FILE, OUTPUT_FILE)
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OUTPUT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _LINE = re.compile(r"(?P<name>[^=<]+)(?P<sign>=|<<)(?P<rest>.*)", re.DOTALL)
@@ -47,7 +46,7 @@ class StepFiles:
 
     def variables(self, index: int) -> dict[str, str]:
         """Return the variables that tell a step its files; none of them is there before the step writes it."""
-        return {variable.name: str(self.directory / _name(variable.name, index)) for variable in _FILES}
+        return {variable.name: str(self.directory / _name(variable.name, index)) for variable in OF_STEP}
 
     def take(self, index: int) -> None:
         """Take over what a step has left.
