@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cictl.base.characters import without_steering
 from cictl_server.errors import GitFailed, NoCapacity
@@ -31,28 +31,21 @@ class CommitNotes:
 
     def __init__(self, remotes: Remotes) -> None:
         self._remotes = remotes
-        self._lock = threading.Lock()
-        self._known: dict[tuple[str, str], CommitNote] = {}
+        self._known_note = lru_cache(_MOST_KNOWN)(self._note)
 
     def find(self, repo: str, commit: str) -> CommitNote:
         """Return what *commit* says; an empty note where there is none, or the remote does not tell. No run depends on it."""
         if not commit:
             return CommitNote()
-        key = (repo, commit)
-        with self._lock:
-            if key in self._known:
-                return self._known[key]
         try:
-            author, message = self._remotes.describe(repo, commit, seconds=_SECONDS)
+            return self._known_note(repo, commit)
         except (GitFailed, NoCapacity) as error:
             logger.warning("commit not read commit=%s: %s", commit, error)
             return CommitNote()
-        note = CommitNote(message=_line(message, _LONGEST_MESSAGE), author=_line(author, _LONGEST_AUTHOR))
-        with self._lock:
-            while len(self._known) >= _MOST_KNOWN:
-                del self._known[next(iter(self._known))]
-            self._known[key] = note
-        return note
+
+    def _note(self, repo: str, commit: str) -> CommitNote:
+        author, message = self._remotes.describe(repo, commit, seconds=_SECONDS)
+        return CommitNote(message=_line(message, _LONGEST_MESSAGE), author=_line(author, _LONGEST_AUTHOR))
 
 
 def _line(text: str, longest: int) -> str:

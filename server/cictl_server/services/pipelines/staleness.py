@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import threading
+from functools import lru_cache
 
 from cictl_server.errors import GitFailed, NoCapacity
 from cictl_server.services.pipelines.planning import SourceContext
@@ -19,8 +19,7 @@ class StaleDefinitions:
 
     def __init__(self, remotes: Remotes) -> None:
         self._remotes = remotes
-        self._lock = threading.Lock()
-        self._known: dict[tuple[str, ...], str] = {}
+        self._known_blob = lru_cache(_MOST_KNOWN)(self._blob)
 
     def warnings(self, project: ProjectRecord, source: SourceContext) -> tuple[str, ...]:
         """Return a warning if *source* has another project file, or none of that name; empty where that can't be known."""
@@ -28,7 +27,7 @@ class StaleDefinitions:
         if not is_own or not project.loaded_blob or source.commit == project.loaded_commit:
             return ()
         try:
-            blob = self._blob(project, source)
+            blob = self._known_blob(source.repo, source.commit, (project.config_file, *project.included_files))
         except (GitFailed, NoCapacity):
             return ()
         if blob == project.loaded_blob:
@@ -37,18 +36,8 @@ class StaleDefinitions:
         reload = f"`cictl projects reload {shlex.quote(project.name)}` or `cictl run --reload` loads it"
         return (f"commit {source.commit[:10]} has another {project.config_file} than {loaded}; {reload}",)
 
-    def _blob(self, project: ProjectRecord, source: SourceContext) -> str:
+    def _blob(self, repo: str, commit: str, names: tuple[str, ...]) -> str:
         """Return the ids of the project file and what it includes at the commit, as `loaded_blob` has them."""
-        names = [project.config_file, *project.included_files]
-        key = (source.repo, source.commit, *names)
-        with self._lock:
-            if key in self._known:
-                return self._known[key]
-        with self._remotes.fetched(source.repo, source.commit, seconds=_SECONDS, question_seconds=_SECONDS) as tree:
+        with self._remotes.fetched(repo, commit, seconds=_SECONDS, question_seconds=_SECONDS) as tree:
             files = [tree.find(name) for name in names]
-        blob = "+".join(file.blob if file else "" for file in files)
-        with self._lock:
-            while len(self._known) >= _MOST_KNOWN:
-                del self._known[next(iter(self._known))]
-            self._known[key] = blob
-        return blob
+        return "+".join(file.blob if file else "" for file in files)
