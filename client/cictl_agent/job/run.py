@@ -363,7 +363,7 @@ class JobRun:
             error=outcome.error,
             exit_code=outcome.exit_code,
             cause=outcome.cause,
-            cache_stats=[*caches.measure_all(self._caches), *self._saved_caches.stats()],
+            cache_stats=caches.measure_all([*self._caches, *self._saved_caches.restored]),
             runtime_capabilities=self._runtime,
             warnings=self.warnings.report(),
             failed_step=self._steps.failed_step if self._steps else 0,

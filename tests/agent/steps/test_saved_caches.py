@@ -15,6 +15,7 @@ from cictl_testing.servers.scripted_server import ServedJob
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import JobStatus, Source
+from cictl_agent.job.caches import directories
 
 Use = Callable[..., ServedJob]
 SHOW = "cat .cache/pip/mark 2> /dev/null || echo nothing"
@@ -57,7 +58,19 @@ def test_a_job_finds_what_one_before_it_has_left(use: Use) -> None:
     assert "[cache] pip: miss .cache/pip (key k)\n" in first.text
     assert "[cache] pip: saved .cache/pip (key k)\n" in first.text
     assert "[cache] pip: hit .cache/pip (key k)\n" in second.text
-    assert second.last.cache_stats[0].files == 1
+    assert (second.last.cache_stats[0].path, second.last.cache_stats[0].files) == (".cache/pip", 1)
+
+
+def test_one_that_the_job_removes_is_counted_as_nothing(use: Use) -> None:
+    use("one", key="k")
+    [stat] = use(key="k", then="rm -r .cache").last.cache_stats
+    assert (stat.source, stat.files, stat.error) == ("hit", 0, "")
+
+
+def test_counting_ends_when_the_time_for_all_caches_is_over(use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directories, "_COUNTING_SECONDS", -1.0)
+    [stat] = use("one", key="k").last.cache_stats
+    assert (stat.incomplete, stat.files) == (True, 0)
 
 
 def test_a_job_that_failed_saves_nothing(use: Use) -> None:

@@ -7,7 +7,6 @@ function here has the cache to itself.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import stat
@@ -16,13 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from cictl_agent.job.caches.directories import cache_name
+from cictl_agent.job.caches.directories import telling_name
 from cictl_agent.system.trees import remove_tree
 
 _KEY, _FILES, _USED = "key", "files", "used"
 _NEW = "~new"
-"""What is being saved. No branch has this name: `cache_name` leaves no tilde."""
-_NAME_LENGTH = 60
+"""What is being saved. No branch has this name: `telling_name` leaves no tilde."""
 _MOST_OF_A_BRANCH = 3
 """How many contents of one cache and branch stay, the newest."""
 _UNUSED = timedelta(days=30)
@@ -120,8 +118,7 @@ def _folder(cache: Path, branch: str, key: str) -> Path:
 
 
 def _short(name: str) -> str:
-    """Return the name of a folder, which tells people what it is of, for any name."""
-    return f"{cache_name(name)[:_NAME_LENGTH]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return telling_name(name, identity=name)
 
 
 def _copy(source: Path, target: Path, check: Check) -> None:

@@ -63,7 +63,7 @@ Late = Callable[[], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class Cache:
-    """One cache of a job. `source` is `hit`, `miss` or `fallback`; `error` says why it is a fallback.
+    """One cache of a job. `source` is as in `CacheStat`; `error` says why it is a fallback.
 
     Attributes:
         lock: Held while the job has the directory to itself; None for one that jobs share.
@@ -103,8 +103,12 @@ def project_folder(facts: JobMetadata) -> str:
     The server's number and name of the project tell whose they are. The repository that the job checks out would not: a
     project file can name that of another project.
     """
-    identity = hashlib.sha256(f"{facts.project_id}/{facts.project}".encode()).hexdigest()[:12]
-    return f"{cache_name(facts.project or 'none')[:_NAME_LENGTH]}-{identity}"
+    return telling_name(facts.project or "none", identity=f"{facts.project_id}/{facts.project}")
+
+
+def telling_name(shown: str, *, identity: str) -> str:
+    """Return the name of a folder that tells people by *shown* what it is of, and that only one *identity* has."""
+    return f"{cache_name(shown)[:_NAME_LENGTH]}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
 def cache_environment(caches: Iterable[Cache]) -> dict[str, str]:
@@ -126,15 +130,21 @@ def measure_all(caches: Iterable[Cache]) -> list[CacheStat]:
 
 
 def measure(cache: Cache, *, is_late: Late = lambda: False) -> CacheStat:
-    """Count the files, directories and bytes of a cache until *is_late*; links are not followed."""
+    """Count the files, directories and bytes of a cache until *is_late*; links are not followed.
+
+    One in the checkout is told by its path there, because inside a container the directory has another one. That the job has
+    removed it is no error.
+    """
     stat = CacheStat(
         id=cache.spec.id,
         env=cache.spec.env,
         type=_kind(cache.spec),
-        path=str(cache.path),
+        path=cache.spec.path or str(cache.path),
         source=cache.source,
         error=cache.error,
     )
+    if cache.spec.path and not cache.path.is_dir():
+        return stat
     try:
         stat = _counted(stat, cache.path, is_late)
     except OSError as error:

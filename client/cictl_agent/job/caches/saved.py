@@ -8,16 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
 from filelock import FileLock, Timeout
 
 from cictl.base.clock import Clock
 from cictl.base.job_parts import CacheSpec
 from cictl.base.names.git_names import branch_of
-from cictl.wire.jobs import CacheStat
 from cictl.wire.metadata import JobMetadata
 from cictl_agent.job.caches import contents
-from cictl_agent.job.caches.directories import PROJECTS_DIR, Cache, cache_name, measure, project_folder
+from cictl_agent.job.caches.directories import PROJECTS_DIR, Cache, cache_name, project_folder
 from cictl_agent.job.caches.keys import BadKey, key_of
 from cictl_agent.job.warnings import Warnings
 from cictl_agent.log.spool import JobLog
@@ -32,19 +30,15 @@ _WAIT_SECONDS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Restored:
-    """One cache as the job found it.
+class Restored(Cache):
+    """One cache as the job found it. `source` is `hit` for the content of its key, `partial` for one of a fallback key, or `miss`.
 
     Attributes:
-        source: `hit` for the content of its key, `partial` for one of a fallback key, `miss` for none.
         is_current: Content of the same branch is there already, and the key names the files that it was made of. So it need
             not be saved. What else a key says may stay the same while the content grows.
     """
 
-    spec: CacheSpec
     key: str
-    path: Path
-    source: str
     is_current: bool
 
 
@@ -55,6 +49,7 @@ class SavedCaches:
     Attributes:
         folder: Where the project's contents are.
         branches: Those whose contents the job may take, its own first.
+        restored: What `restore` has brought back so far.
     """
 
     folder: Path
@@ -64,7 +59,7 @@ class SavedCaches:
     log: JobLog
     warnings: Warnings
     clock: Clock
-    _restored: list[Restored] = field(default_factory=list)
+    restored: list[Restored] = field(default_factory=list)
 
     def restore(self, specs: Iterable[CacheSpec], interruption: Interruption) -> None:
         """Bring back what earlier jobs have saved. A cache that can't be had only costs time, so it is a warning.
@@ -81,7 +76,7 @@ class SavedCaches:
                 self._warn(spec, f"not restored: {error}")
             else:
                 self.log.line(f"[cache] {spec.id}: {restored.source} {spec.path} (key {restored.key})")
-                self._restored.append(restored)
+                self.restored.append(restored)
 
     def save(self, interruption: Interruption) -> None:
         """Keep what the job leaves in its caches, but for those whose content is there already.
@@ -89,7 +84,7 @@ class SavedCaches:
         Raises:
             Interrupted: The order to stop was given.
         """
-        for cache in self._restored:
+        for cache in self.restored:
             if cache.is_current:
                 continue
             try:
@@ -98,10 +93,6 @@ class SavedCaches:
                 self._warn(cache.spec, f"not saved: {error}")
             else:
                 self.log.line(f"[cache] {cache.spec.id}: saved {cache.spec.path} (key {cache.key})")
-
-    def stats(self) -> list[CacheStat]:
-        """Return how large the caches are now."""
-        return [self._stat(cache) for cache in self._restored]
 
     def _restore(self, spec: CacheSpec, interruption: Interruption) -> Restored:
         key = key_of(spec.key, self.checkout)
@@ -158,12 +149,6 @@ class SavedCaches:
             yield folder
         finally:
             lock.release()
-
-    def _stat(self, cache: Restored) -> CacheStat:
-        found = measure(Cache(spec=cache.spec, path=cache.path, source=cache.source))
-        # Inside a container the directory has another path, so people are told the one of the project file.
-        shown = msgspec.structs.replace(found, path=cache.spec.path)
-        return msgspec.structs.replace(shown, error="") if not cache.path.is_dir() else shown
 
     def _warn(self, spec: CacheSpec, text: str) -> None:
         self.warnings.add("cache", f"{spec.id} is {text}")
