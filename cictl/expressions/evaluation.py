@@ -18,7 +18,9 @@ Value = str | int | float | bool
 Lookup = Callable[[str], Value]
 """From a name to its value. What has no value, such as the tag of a branch, is an empty text."""
 
-_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+"""A text that reads as a number."""
+
 _ORDERS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -103,7 +105,7 @@ def _text(value: Value) -> str:
 
 def _read_number(value: Value) -> float | None:
     if isinstance(value, str):
-        return float(value) if _NUMBER.fullmatch(value) else None
+        return float(value) if NUMBER.fullmatch(value) else None
     return value
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
+from cictl.expressions.evaluation import NUMBER
 from cictl.project_file.definition import Input, InputType
 from cictl.project_file.findings import quote
 
@@ -14,9 +14,6 @@ INPUT = "input."
 MAX_INPUT = 10_000
 """How many characters the value of an input may have."""
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
-# As `cictl.expressions` reads a text as a number.
-_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?", re.ASCII)
 _BOOLEANS = ("true", "false")
 
 
@@ -25,7 +22,7 @@ def value_problem(declared: Input, value: str) -> str:
     match declared.type:
         case InputType.CHOICE if value not in declared.options:
             return f"{quote(value)} is none of its options: {', '.join(declared.options)}"
-        case InputType.NUMBER if not _NUMBER.fullmatch(value):
+        case InputType.NUMBER if not NUMBER.fullmatch(value):
             return f"{quote(value)} is no number such as 3 or -1.5"
         case InputType.BOOLEAN if value not in _BOOLEANS:
             return f"{quote(value)} is neither true nor false"

@@ -1,5 +1,7 @@
 """The names that conditions and templates of a file know besides the variables of the matrix."""
 
+import re
+
 from cictl.project_file.inputs import input_names
 from cictl.project_file.matrix import NAME
 from cictl.project_file.needs import needed_jobs
@@ -8,6 +10,9 @@ from cictl.project_file.templates import VERSION_KEYS
 
 RUN_NAMES = ("branch", "tag", "ref", "sha", "event", "run")
 """What a run knows: of its source, of what started it, and its id."""
+
+OWN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
+"""What the author of a file may call an input or an output."""
 
 ENV = "env."
 NEEDS = "needs."

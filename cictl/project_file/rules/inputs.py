@@ -3,7 +3,8 @@
 from cictl.project_file.build import input_of
 from cictl.project_file.definition import InputType
 from cictl.project_file.findings import quote
-from cictl.project_file.inputs import NAME, value_problem
+from cictl.project_file.inputs import value_problem
+from cictl.project_file.names import OWN_NAME
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.schema import InputShape
 from cictl.project_file.source.structure import join_key
@@ -15,7 +16,7 @@ def check_inputs(inputs: dict[str, InputShape], path: str, collector: Collector)
     """Check the inputs at *path*."""
     for name, shape in inputs.items():
         where = join_key(path, name)
-        if not NAME.fullmatch(name):
+        if not OWN_NAME.fullmatch(name):
             collector.say_key(where, f"{where} is no name of an input: letters, digits, _ and -, up to 64")
         if is_blank(shape.type) or shape.type.strip() in _TYPES:
             _check_input(shape, where, collector)

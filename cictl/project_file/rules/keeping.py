@@ -1,16 +1,14 @@
 """The rules of what outlives a job: caches, artifacts, outputs."""
 
-import re
-
 from cictl.base.job_parts import CacheSpec, When
 from cictl.project_file.findings import quote
+from cictl.project_file.names import OWN_NAME
 from cictl.project_file.outputs import FROM_FILE, file_of_output
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.surroundings import check_directory
 from cictl.project_file.schema import ArtifactShape, JobShape, TextMap
 from cictl.project_file.source.structure import join_key
 
-_OUTPUT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
 _WHEN = tuple(str(when) for when in When)
 
 
@@ -67,7 +65,7 @@ def _check_artifact(item: ArtifactShape, path: str, collector: Collector) -> Non
 def _check_outputs(outputs: TextMap, path: str, collector: Collector) -> None:
     for name, source in outputs.items():
         where = join_key(path, name)
-        if not _OUTPUT_NAME.fullmatch(name):
+        if not OWN_NAME.fullmatch(name):
             collector.say_key(where, f"{where} is no name of an output: letters, digits, _ and -, up to 64")
         file = file_of_output(source)
         if file:

@@ -78,8 +78,10 @@ NO_EQUAL = frozenset(
         "extends",
         "only",
         "permissions",
+        "rules",
+        "with",
+        "workspace",
     }
-    | {"rules", "with", "workspace"}
 )
 """Words of other tools' files for what a project file can't say."""
 

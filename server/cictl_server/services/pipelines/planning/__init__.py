@@ -38,7 +38,6 @@ def plan(
     Args:
         dependencies: The run that satisfies each dependency; their artifacts are restored before the steps.
         tolerates_missing_needs: Plan jobs also if their needs are not selected; their metadata names the missing ones.
-
         tolerates_missing_inputs: Take required inputs that are missing as if they were not required.
 
     Raises:
