@@ -39,6 +39,8 @@ def test_a_run_tells_what_became_of_its_jobs(server: RunningServer) -> None:
     server.clock.step(5)
     server.report(make, "succeeded")
     assert (shown(server).status, shown(server).finished_utc) == ("running", None)
+    middle = server.clock.now
+    server.clock.step(5)
     server.finish("succeeded")
     run = shown(server)
     assert (run.status, run.counts.succeeded, run.finished_utc) == ("succeeded", 2, server.clock.now)
@@ -46,7 +48,7 @@ def test_a_run_tells_what_became_of_its_jobs(server: RunningServer) -> None:
         (make, "1/make", "succeeded"),
         (ship, "1/ship", "succeeded"),
     ]
-    assert run.jobs[0].finished_utc != run.jobs[1].finished_utc or run.finished_utc == run.jobs[1].finished_utc
+    assert [job.finished_utc for job in run.jobs] == [middle, server.clock.now]
 
 
 def test_a_failure_takes_along_what_needs_it_and_a_rerun_heals_both(server: RunningServer) -> None:
