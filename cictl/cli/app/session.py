@@ -138,6 +138,11 @@ class Session:
         """Write one line to stderr."""
         self.renderer.note(text)
 
+    def note_more(self, limit: int) -> None:
+        """Tell a person that the list goes on, and which --limit shows more of it."""
+        if not self.wants_data:
+            self.note(f"there are more; --limit {limit} shows them")
+
     @property
     def wants_data(self) -> bool:
         """Whether stdout is to carry JSON, YAML, names or a query's answer, and not a table."""

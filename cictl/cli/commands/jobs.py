@@ -14,10 +14,11 @@ from cictl.base.job_parts import HIGHEST_PRIORITY, LEAST_PRIORITY
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
 from cictl.cli.app.confirmation import confirm_work
 from cictl.cli.app.failures import usage
+from cictl.cli.app.instants import instant_of, since_instant
 from cictl.cli.app.session import Session
 from cictl.cli.app.words import STATUSES
 from cictl.cli.commands import job_results
-from cictl.cli.commands.options import CancelOnInterrupt, Follow, JobId, JobIds, RunOption, Timeout, Wait
+from cictl.cli.commands.options import CancelOnInterrupt, Follow, JobId, JobIds, RunOption, Timeout, Wait, statuses_in
 from cictl.cli.job_names import LAST, find_job_id, find_job_ids, find_jobs_of_run
 from cictl.cli.jobs.filters import find_filters
 from cictl.cli.jobs.several import Several
@@ -61,10 +62,7 @@ def list_jobs(
     In a pipe, --watch writes a line whenever a job is new or has changed, with `-o json` one object a line.
     """
     session = Session.of(context)
-    statuses = [word.strip() for words in status or () for word in words.split(",")]
-    for word in statuses:
-        if word not in STATUSES:
-            raise usage(f"no such status: {word}", hint=f"one of {', '.join(STATUSES)}")
+    statuses = statuses_in(status, known=STATUSES)
     filters = find_filters(session.client, project=project, pipeline=pipeline, agent=agent, run=run)
     look = partial(session.client.list_jobs, max_jobs=limit, status=statuses, split_runs=True, **filters)
     if watch:
@@ -73,8 +71,8 @@ def list_jobs(
         raise typer.Exit(go_on(session, lambda: jobs_result(look().job_executions), quiet=("CREATED", "TIME")))
     found = look()
     session.show(jobs_result(found.job_executions, next_cursor=found.next_cursor))
-    if found.next_cursor and not session.wants_data:
-        session.note(f"there are more; --limit {min(limit * 10, MAX_JOBS)} shows them")
+    if found.next_cursor:
+        session.note_more(min(limit * 10, MAX_JOBS))
 
 
 @app.command(
@@ -141,7 +139,7 @@ def show_log(
     wanted = logs.LogOptions(
         offset=offset,
         tail=tail,
-        since=logs.instant(since, now=session.now()) if since else None,
+        since=instant_of(since, now=session.now()) if since else None,
         step=step,
         failed=failed,
         pattern=logs.pattern(grep) if grep else None,
@@ -151,9 +149,7 @@ def show_log(
     wanted.check(follow=follow, of_run=bool(run))
     if bool(job) == bool(run):
         raise usage("name a job, or --run RUN", hint="`cictl jobs list` shows ids and runs")
-    if since:
-        session.client.health()  # tells the server's time, from which a duration counts back
-        wanted = replace(wanted, since=logs.instant(since, now=session.now()))
+    wanted = replace(wanted, since=since_instant(session, since))
     if run and follow:
         ids = [found.id for found in find_jobs_of_run(session.client, run)]
         raise typer.Exit(Follower(session, ids, waiting=Waiting(follow=True), run_id=run).run())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
@@ -52,6 +53,19 @@ def inputs_in(texts: list[str] | None) -> dict[str, str]:
             raise usage(f"--input {name} is given twice", hint="give each input one value")
         inputs[name] = value
     return inputs
+
+
+def statuses_in(texts: list[str] | None, *, known: Collection[str]) -> list[str]:
+    """Return the statuses that --status names, each several with commas.
+
+    Raises:
+        Failure: One is none of *known*.
+    """
+    statuses = [word.strip() for text in texts or () for word in text.split(",")]
+    for status in statuses:
+        if status not in known:
+            raise usage(f"no such status: {status}", hint=f"one of {', '.join(known)}")
+    return statuses
 
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Skip the steps that the project file marks for it.")]

@@ -9,15 +9,13 @@ import typer
 
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
 from cictl.cli.app.confirmation import confirm_work
-from cictl.cli.app.failures import usage
+from cictl.cli.app.instants import since_instant
 from cictl.cli.app.session import Session
 from cictl.cli.app.words import RUN_STATUSES
-from cictl.cli.commands.options import CancelOnInterrupt, Follow, Timeout, Wait
+from cictl.cli.commands.options import CancelOnInterrupt, Follow, Timeout, Wait, statuses_in
 from cictl.cli.job_names import LAST, find_run
-from cictl.cli.jobs.filters import find_filters
+from cictl.cli.jobs.filters import find_place
 from cictl.cli.jobs.wait import Follower, Waiting
-from cictl.cli.logs.part import instant_of
-from cictl.cli.names import find_target
 from cictl.cli.output.table import Result
 from cictl.cli.tables.runs import run_result, runs_result, summary_result
 from cictl_client import Client
@@ -59,19 +57,16 @@ def list_runs(
     In a pipe, --watch writes a line whenever a run is new or has changed, with `-o json` one object a line.
     """
     session = Session.of(context)
-    statuses = [word.strip() for words in status or () for word in words.split(",")]
-    for word in statuses:
-        if word not in RUN_STATUSES:
-            raise usage(f"no such status: {word}", hint=f"one of {', '.join(RUN_STATUSES)}")
-    if since:
-        session.client.health()  # tells the server's time, from which a duration counts back
+    statuses, begin = statuses_in(status, known=RUN_STATUSES), since_instant(session, since)
+    project, pipeline = find_place(session.client, project=project, pipeline=pipeline, chains=True)
     look = partial(
         session.client.list_runs,
         status=statuses,
         branch=branch,
-        since=instant_of(since, now=session.now()) if since else None,
+        since=begin,
         limit=limit,
-        **_filters(session.client, project, pipeline),
+        project=project,
+        pipeline=pipeline,
     )
     if watch:
         from cictl.cli.output.watch import watch as go_on
@@ -79,8 +74,8 @@ def list_runs(
         raise typer.Exit(go_on(session, lambda: runs_result(look().runs), quiet=("CREATED", "TIME")))
     found = look()
     session.show(runs_result(found.runs, next_cursor=found.next_cursor))
-    if found.next_cursor and not session.wants_data:
-        session.note(f"there are more; --limit {min(limit * 10, MOST)} shows them")
+    if found.next_cursor:
+        session.note_more(min(limit * 10, MOST))
 
 
 @app.command("show", cls=Command, epilog="cictl runs show 41\ncictl runs show shop/build@last --query status")
@@ -198,11 +193,3 @@ def _set(session: Session, run: str, *, pinned: bool) -> None:
 def _named(client: Client, run: str) -> str:
     """Return the number or id of the run that *run* means; a number is the server's to find."""
     return run if run.isdecimal() else find_run(client, run)
-
-
-def _filters(client: Client, project: str, pipeline: str) -> dict[str, str]:
-    """Return what narrows a list of runs to the project and the pipeline or chain that the user means."""
-    if pipeline:
-        target = find_target(client, f"{project}/{pipeline}" if project and "/" not in pipeline else pipeline)
-        return {"project": target.project_filter, "pipeline": target.name}
-    return {"project": find_filters(client, project=project, pipeline="", agent="", run="")["project"]}

@@ -9,10 +9,8 @@ import typer
 from cictl.cli.app.commands import Command, new_group
 from cictl.cli.app.failures import not_found
 from cictl.cli.app.session import Session
-from cictl.cli.jobs.filters import find_filters
-from cictl.cli.names import find_target
+from cictl.cli.jobs.filters import find_place
 from cictl.cli.tables.tests import test_details, tests_over_time
-from cictl_client import Client
 
 app = new_group("cictl tests flaky\ncictl tests slow --project shop\ncictl tests show tests.TestPot.test_warm")
 
@@ -53,7 +51,7 @@ def show(
 ) -> None:
     """Show how one test went so far, in each job that tries it."""
     session = Session.of(context)
-    project, pipeline = _place(session.client, project, pipeline)
+    project, pipeline = find_place(session.client, project=project, pipeline=pipeline)
     found = session.client.list_tests(name=name, project=project, pipeline=pipeline)
     if not found.tests:
         raise not_found(f"test {name!r} not found", hint="`cictl tests list -o name` shows those that were reported")
@@ -70,17 +68,8 @@ def _show(
     flaky: bool = False,
     slowest: bool = False,
 ) -> None:
-    project, pipeline = _place(session.client, project, pipeline)
+    project, pipeline = find_place(session.client, project=project, pipeline=pipeline)
     found = session.client.list_tests(project=project, pipeline=pipeline, flaky=flaky, slowest=slowest, limit=limit)
     session.show(tests_over_time(found, empty=empty))
-    if found.next_cursor and not session.wants_data:
-        session.note(f"there are more; --limit {min(limit * 10, MOST)} shows them")
-
-
-def _place(client: Client, project: str, pipeline: str) -> tuple[str, str]:
-    """Return the project and the pipeline that the user means, as the server takes them; an empty one means any."""
-    if pipeline:
-        whole = f"{project}/{pipeline}" if project and "/" not in pipeline else pipeline
-        target = find_target(client, whole, chains=False)
-        return target.project_filter, target.name
-    return find_filters(client, project=project, pipeline="", agent="", run="")["project"], ""
+    if found.next_cursor:
+        session.note_more(min(limit * 10, MOST))

@@ -1,4 +1,4 @@
-"""The filters of a list of jobs: names as arguments are, found in the same way."""
+"""The filters of lists of jobs, runs and tests: names as arguments are, found in the same way."""
 
 from __future__ import annotations
 
@@ -24,10 +24,29 @@ def find_filters(client: Client, *, project: str, pipeline: str, agent: str, run
     if agent:
         found["agent"] = _found_or_past(client, "agent", agent, lambda: find_agent(client, agent).agent_id)
     if project:
-        found["project"] = _found_or_past(client, "project", project, lambda: _project(client, project))
+        found["project"] = _project_or_past(client, project)
     if pipeline:
         found |= _pipeline(client, pipeline, project)
     return found
+
+
+def find_place(client: Client, *, project: str, pipeline: str, chains: bool = False) -> tuple[str, str]:
+    """Return the project and the pipeline that the user means, as the server takes them; an empty text means any.
+
+    Args:
+        chains: Whether *pipeline* may name a chain.
+
+    Raises:
+        Failure: Something is unknown (5) or ambiguous (2).
+    """
+    if pipeline:
+        target = find_target(client, _whole(project, pipeline), chains=chains)
+        return target.project_filter, target.name
+    return _project_or_past(client, project) if project else "", ""
+
+
+def _project_or_past(client: Client, text: str) -> str:
+    return _found_or_past(client, "project", text, lambda: _project(client, text))
 
 
 def _project(client: Client, text: str) -> str:
@@ -40,14 +59,17 @@ def _project(client: Client, text: str) -> str:
 
 
 def _pipeline(client: Client, text: str, project: str) -> dict[str, str]:
-    whole = f"{project}/{text}" if project and "/" not in text else text
     try:
-        target = find_target(client, whole, chains=False)
+        target = find_target(client, _whole(project, text), chains=False)
     except Failure as failure:
         if failure.exit_code is not ExitCode.NOT_FOUND or not _has_jobs(client, "pipeline", text):
             raise
         return {"pipeline": text}
     return {"project": target.project_filter, "pipeline": target.name}
+
+
+def _whole(project: str, pipeline: str) -> str:
+    return f"{project}/{pipeline}" if project and "/" not in pipeline else pipeline
 
 
 def _found_or_past(client: Client, kind: str, text: str, find: Callable[[], str]) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from cictl.base.durations import parse_duration
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, not_found, usage
 from cictl.cli.logs.source import LogSource
@@ -31,26 +30,6 @@ class Part:
     start: int = 0
     end: int | None = None
     step: LoggedStep | None = None
-
-
-def instant_of(text: str, *, now: datetime) -> datetime:
-    """Return the instant that `--since` names: so long before *now*, or an ISO 8601 time, local unless it says otherwise.
-
-    Raises:
-        Failure: It is neither.
-    """
-    try:
-        return now - parse_duration(text)
-    except OverflowError as error:
-        raise usage(f"--since {text}: too long ago") from error
-    except ValueError:
-        pass  # perhaps it is a time
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise usage(
-            f"--since {text!r} is neither a duration nor a time", hint="write 90s, 15m, 2h30m or 2026-01-31T12:00:00Z"
-        ) from error
 
 
 class LogParts:

@@ -15,7 +15,7 @@ from cictl.cli.app.interrupts import interrupted_after
 from cictl.cli.app.session import Session
 from cictl.cli.logs.excerpt import ExcerptSink
 from cictl.cli.logs.filter import LineSink, LogFilter, Sink, stamped
-from cictl.cli.logs.part import LogParts, Part, instant_of
+from cictl.cli.logs.part import LogParts, Part
 from cictl.cli.logs.records import LogLine, as_records, lines_result
 from cictl.cli.logs.source import LogSource
 from cictl.cli.logs.writer import LineEnd, LogWriter
@@ -79,11 +79,6 @@ class LogOptions:
             options.append(f"--grep {shlex.quote(self.pattern.pattern)}")
         options += [word for word, is_on in (("--timestamps", self.timestamps), ("--raw", self.raw)) if is_on]
         return " ".join(options)
-
-
-def instant(text: str, *, now: datetime) -> datetime:
-    """Return the instant that `--since` names; see `part.instant_of`."""
-    return instant_of(text, now=now)
 
 
 def pattern(text: str) -> re.Pattern[str]:

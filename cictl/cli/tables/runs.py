@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
+
 from cictl.base.names.git_names import short_ref
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import duration
@@ -23,15 +25,7 @@ def _jobs(run: Run) -> str:
 
 
 def _counts(run: Run) -> str:
-    counts = run.counts
-    states = {
-        "queued": counts.queued,
-        "running": counts.running,
-        "succeeded": counts.succeeded,
-        "failed": counts.failed,
-        "skipped": counts.skipped,
-    }
-    return ", ".join(f"{count} {state}" for state, count in states.items() if count)
+    return ", ".join(f"{count} {state}" for state, count in msgspec.structs.asdict(run.counts).items() if count)
 
 
 def _time(run: Run) -> Callable[[datetime], timedelta | None]:

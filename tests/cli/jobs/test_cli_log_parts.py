@@ -17,8 +17,8 @@ from msgspec import to_builtins
 from cictl.base.characters import escaped_lines
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
+from cictl.cli.app.instants import instant_of
 from cictl.cli.logs.filter import MAX_LINE, LogFilter
-from cictl.cli.logs.part import instant_of
 from cictl.cli.output.text import iso
 from cictl.wire.jobs import JobState, JobStatus, Step, StepEvent
 from cictl_server.services.jobs.jobs import JobService

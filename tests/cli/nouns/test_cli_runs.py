@@ -42,6 +42,7 @@ def test_a_list(run: Run, runs: RunningServer) -> None:
 def test_what_a_list_refuses(run: Run, runs: RunningServer) -> None:
     assert run("runs", "list", "--status", "leased").code == ExitCode.USAGE
     assert run("runs", "list", "--project", "nothing").code == ExitCode.NOT_FOUND
+    assert run("runs", "list", "--since", "soon", "--server", "http://127.0.0.1:1").code == ExitCode.USAGE
 
 
 def test_a_run_is_shown_by_its_number_and_its_id(run: Run, runs: RunningServer) -> None:

@@ -13,8 +13,8 @@ import typer
 from cictl.cli.app.commands import JSON_LINES, Command, RecordsCommand, new_group
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
+from cictl.cli.app.instants import since_instant
 from cictl.cli.app.session import Session
-from cictl.cli.logs.part import instant_of
 from cictl.cli.output.outage import lost_text
 from cictl.cli.output.table import Column, Result
 from cictl.cli.tables.audit import AUDIT_COLUMNS, audit_line
@@ -80,11 +80,7 @@ def list_audit(
     is_by_line = session.output == JSON_LINES
     if is_by_line and session.options.get("query"):
         raise usage("--query goes with -o json, not with jsonl")
-    if since:
-        session.client.health()  # tells the server's time, from which a duration counts back
-    wanted = AuditFilter(
-        actor=actor, action=action, target=target, since=instant_of(since, now=session.now()) if since else None
-    )
+    wanted = AuditFilter(actor=actor, action=action, target=target, since=since_instant(session, since))
     if follow:
         _follow(session, wanted, most=_SHOWN_WHEN_FOLLOWED if limit is None else limit)
         return
@@ -98,7 +94,7 @@ def list_audit(
     listed = list(found)
     session.show(_result(listed))
     if not session.wants_data and next(records, None) is not None:
-        session.note(f"there are more; --limit {most * 10} shows them")
+        session.note_more(most * 10)
 
 
 @app.command(
