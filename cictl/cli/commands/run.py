@@ -182,6 +182,9 @@ class StartedRun(RunResponse):
 
 
 def _run_result(answer: RunResponse, jobs: Sequence[JobExecution]) -> Result[JobExecution]:
-    fields = {name: getattr(answer, name) for name in RunResponse.__struct_fields__}
     shown = summary_result(jobs) if all(job.status.is_terminal for job in jobs) else jobs_result(list(jobs))
-    return replace(shown, message=StartedRun(**fields, job_executions=list(shown.rows)), empty="nothing was enqueued")
+    return replace(
+        shown,
+        message=StartedRun(**msgspec.structs.asdict(answer), job_executions=list(shown.rows)),
+        empty="nothing was enqueued",
+    )

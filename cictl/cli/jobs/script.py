@@ -71,9 +71,9 @@ class StartedScript(QueuedScript):
 
 
 def _result(queued: QueuedScript, jobs: Sequence[JobExecution]) -> Result[QueuedScript]:
-    fields = {name: getattr(queued, name) for name in QueuedScript.__struct_fields__}
+    shown = [msgspec.structs.replace(job, output="") for job in jobs]
     return Result(
-        message=StartedScript(**fields, job_executions=[msgspec.structs.replace(job, output="") for job in jobs]),
+        message=StartedScript(**msgspec.structs.asdict(queued), job_executions=shown),
         rows=[queued],
         columns=(
             Column("ID", _short_id),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from cictl.cli.names import Target
 from cictl.cli.output.table import Column, Result
 from cictl.cli.tables.sources import source_text
@@ -52,7 +54,7 @@ def pipelines_result(targets: Sequence[Target]) -> Result[ListedPipeline]:
     """Return the list of the pipelines among *targets*."""
     listed = [
         ListedPipeline(
-            **{name: getattr(t.definition, name) for name in PipelineSummary.__struct_fields__},
+            **msgspec.structs.asdict(t.definition),
             project=t.project.name,
             project_id=t.project.id,
         )
@@ -120,7 +122,7 @@ def chains_result(targets: Sequence[Target]) -> Result[ListedChain]:
     """Return the list of the chains among *targets*."""
     listed = [
         ListedChain(
-            **{name: getattr(t.definition, name) for name in ChainSummary.__struct_fields__},
+            **msgspec.structs.asdict(t.definition),
             project=t.project.name,
             project_id=t.project.id,
         )

@@ -43,6 +43,12 @@ def lease_token(req: falcon.Request) -> str:
     return req.get_header(words.LEASE_TOKEN) or ""
 
 
+def listed(req: falcon.Request, name: str) -> tuple[str, ...]:
+    """Return the words of a parameter that may be repeated, and have several with commas; in lower case."""
+    texts = ",".join(req.get_param_as_list(name) or []).split(",")
+    return tuple(filter(None, (text.strip().lower() for text in texts)))
+
+
 def instant(req: falcon.Request, name: str) -> datetime | None:
     """Return an RFC 3339 instant of the query; None if it is absent.
 

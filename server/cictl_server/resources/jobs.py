@@ -26,7 +26,7 @@ from cictl_server.apidoc.describe import api
 from cictl_server.errors import NotFound
 from cictl_server.http import errors, media
 from cictl_server.http.authentication import principal_of
-from cictl_server.http.parameters import LEASE_TOKEN, Parameter, lease_token, nearest
+from cictl_server.http.parameters import LEASE_TOKEN, Parameter, lease_token, listed, nearest
 from cictl_server.services import Services
 from cictl_server.services.history.holder import Sender
 from cictl_server.services.jobs.lists import JobFilter
@@ -243,9 +243,8 @@ class JobStatusResource:
 
 
 def _filter(req: falcon.Request) -> JobFilter:
-    statuses = ",".join(req.get_param_as_list("status") or []).split(",")
     return JobFilter(
-        statuses=tuple(filter(None, (status.strip().lower() for status in statuses))),
+        statuses=listed(req, "status"),
         project=req.get_param("project") or "",
         pipeline=req.get_param("pipeline") or "",
         agent=req.get_param("agent") or "",

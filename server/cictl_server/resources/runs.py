@@ -8,7 +8,7 @@ from cictl.wire.runs import Run, RunList, RunRerunRequest, RunRerunResponse, Run
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
 from cictl_server.http.authentication import principal_of
-from cictl_server.http.parameters import Parameter, instant, nearest
+from cictl_server.http.parameters import Parameter, instant, listed, nearest
 from cictl_server.services import Services
 from cictl_server.services.runs.runs import RunQuery
 
@@ -43,9 +43,8 @@ class RunsResource:
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List runs, newest first, without their jobs. A limit out of bounds counts as the nearest allowed one."""
-        words = ",".join(req.get_param_as_list("status") or []).split(",")
         query = RunQuery(
-            statuses=tuple(filter(None, (word.strip().lower() for word in words))),
+            statuses=listed(req, "status"),
             project=req.get_param("project") or "",
             pipeline=req.get_param("pipeline") or "",
             branch=req.get_param("branch") or "",

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from cictl.base.clock import Clock
 from cictl.wire.runs import Run, RunRerunResponse
@@ -18,7 +18,7 @@ from cictl_server.services.history.run_book import get_run, recount
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.cancel import CancelService
 from cictl_server.services.jobs.rerun import RerunService, attempt_of
-from cictl_server.services.runs.views import fields_of, whole_view
+from cictl_server.services.runs.views import whole_view
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
 from cictl_server.store.run_records import RunPart, RunRecord
@@ -78,7 +78,7 @@ class RunChangeService:
             self.settler.settle(tx, again, now=self.clock())
             note_details(jobs=len(again), only_failed="true" if only_failed else "")
             present = whole_view(tx, get_run(tx, str(run.number)))
-            return RunRerunResponse(**fields_of(present), job_execution_ids=[job.id for job in again])
+            return RunRerunResponse(**asdict(present), job_execution_ids=[job.id for job in again])
 
         return self.store.write(rerun)
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
+from msgspec.structs import asdict
+
 from cictl.base.plain import LogCleaner, plain
 from cictl.wire.jobs import LoggedStep
 from cictl.wire.reports import TestCase
@@ -17,7 +19,7 @@ from cictl_server.services.history.run_book import get_run
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.logs.reader import JobLog
 from cictl_server.services.runs.fitting import Parts, fitted
-from cictl_server.services.runs.views import fields_of, run_view
+from cictl_server.services.runs.views import run_view
 from cictl_server.store.contract import RunFilter, Store, View
 from cictl_server.store.records import JobRecord
 from cictl_server.store.run_records import RunPart, RunRecord
@@ -62,7 +64,7 @@ class SummaryService:
             truncated=has_more or has_more_tests or len(failed) > _MOST_LOGS,
         )
         bare = RunSummary(
-            **fields_of(run_view(run)), failed_jobs=[], failed_tests=[], since_last_success=[], truncated=False
+            **asdict(run_view(run)), failed_jobs=[], failed_tests=[], since_last_success=[], truncated=False
         )
         return fitted(bare, parts, max_bytes=max_bytes)
 

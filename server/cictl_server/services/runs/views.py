@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from cictl.wire.jobs import JobStatus, is_cancellation
 from cictl.wire.runs import Run, RunCounts, RunJob
@@ -57,11 +56,6 @@ def run_view(run: RunRecord, jobs: Iterable[JobRecord] = ()) -> Run:
 def whole_view(view: View, run: RunRecord) -> Run:
     """Return the view of *run* with its jobs."""
     return run_view(run, view.jobs.of_run_number(str(run.number)))
-
-
-def fields_of(run: Run) -> dict[str, Any]:
-    """Return the fields of *run* by name, for an answer that tells more."""
-    return {name: getattr(run, name) for name in Run.__struct_fields__}
 
 
 def _forgiven(count: int) -> list[str]:
