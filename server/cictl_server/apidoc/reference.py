@@ -10,7 +10,7 @@ import sys
 import types
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
@@ -171,6 +171,8 @@ def _type_text(type_: Any) -> str:
     if origin in (Union, types.UnionType):
         names = [_type_text(a) for a in arguments if a is not type(None)]
         return " or ".join([*names, "null"]) if type(None) in arguments else " or ".join(names)
+    if origin is Annotated:
+        return _type_text(arguments[0]) + "".join(f" from {meta.ge} to {meta.le}" for meta in arguments[1:])
     if origin is list:
         return f"list of {_type_text(arguments[0])}"
     if origin is dict:

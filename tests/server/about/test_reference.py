@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,14 @@ def test_every_responder_is_documented() -> None:
         responders = [getattr(route.resource, name) for name in dir(route.resource) if name.startswith("on_")]
         assert responders, route
         assert all(responder.__doc__ for responder in responders), route
+
+
+def test_the_types_of_keys_are_plain_words() -> None:
+    cells = [line.split(" | ")[1] for line in render().partition("\n## Types\n")[2].splitlines() if line[:3] == "| `"]
+    words = {word for cell in cells for word in re.sub(r"\[\w+\]\(#\w+\)|`[^`]*`,?", "", cell).split()}
+    bounds = {word for word in words if word.isdigit()}
+    assert words - bounds <= {
+        *("text", "integer", "number", "boolean", "instant", "null"),
+        *("list", "map", "of", "to", "or", "from"),
+    }
+    assert "| `keep_runs` | integer from 0 to 1000000 or null |" in render()
