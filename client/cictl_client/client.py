@@ -18,10 +18,12 @@ from cictl_client.calls.jobs import JobCalls
 from cictl_client.calls.logs import LogCalls
 from cictl_client.calls.pipelines import PipelineCalls
 from cictl_client.calls.projects import ProjectCalls
+from cictl_client.calls.queue import QueueCalls
 from cictl_client.calls.retention import RetentionCalls
 from cictl_client.calls.runs import RunCalls
 from cictl_client.calls.secrets import SecretCalls
 from cictl_client.calls.server import ServerCalls
+from cictl_client.calls.tests import TestCalls
 from cictl_client.calls.tokens import TokenCalls
 from cictl_client.calls.updates import UpdateCalls
 from cictl_client.calls.vault import VaultCalls
@@ -39,9 +41,11 @@ class Client(
     LogCalls,
     PipelineCalls,
     ProjectCalls,
+    QueueCalls,
     RetentionCalls,
     SecretCalls,
     ServerCalls,
+    TestCalls,
     TokenCalls,
     UpdateCalls,
     VaultCalls,

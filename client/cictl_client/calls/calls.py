@@ -17,3 +17,8 @@ class Calls:
 
     _transport: Transport
     _mutations: Mutations
+
+
+def given(**params: str | int | None) -> dict[str, str | int]:
+    """Return the parameters that say something; None and an empty text don't, 0 does."""
+    return {name: value for name, value in params.items() if value is not None and value != ""}

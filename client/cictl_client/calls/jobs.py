@@ -8,7 +8,6 @@ from cictl.wire.codec import encode
 from cictl.wire.explain import Explanation
 from cictl.wire.jobs import (
     BlockedBy,
-    ClearedQueue,
     FlushedHistory,
     JobExecution,
     JobList,
@@ -17,11 +16,8 @@ from cictl.wire.jobs import (
     PriorityRequest,
     RerunResponse,
 )
-from cictl.wire.queue import PauseRequest, QueueState, ResumeRequest
-from cictl.wire.reports import TestReport, TestReportResponse
-from cictl.wire.tests import TestList
 from cictl_client.answers import Asked
-from cictl_client.calls.calls import Calls
+from cictl_client.calls.calls import Calls, given
 from cictl_client.calls.paths import job_path
 from cictl_client.follow import logs as following
 from cictl_client.follow.changes import JobChanges
@@ -56,15 +52,16 @@ class JobCalls(Calls):
             split_runs: Return *max_jobs* executions even if that cuts a run apart.
         """
         statuses = status if isinstance(status, str) else ",".join(status)
-        filters = {
-            "status": statuses,
-            "split_runs": "true" if split_runs else "",
-            "project": project,
-            "pipeline": pipeline,
-            "agent": agent,
-            "run": run,
-        }
-        params = {"max": max_jobs, **{k: v for k, v in {**filters, "cursor": cursor}.items() if v}}
+        params = given(
+            max=max_jobs,
+            status=statuses,
+            split_runs="true" if split_runs else "",
+            project=project,
+            pipeline=pipeline,
+            agent=agent,
+            run=run,
+            cursor=cursor,
+        )
         return self._transport.get(JobList, "/api/v1/jobs", params=params)
 
     def get_job(self, job_id: str) -> JobExecution:
@@ -93,23 +90,6 @@ class JobCalls(Calls):
         """Remove an execution that has not started, and end those that wait for it; `Conflict` if it has started."""
         self._mutations.delete(job_path(job_id))
 
-    def clear_queue(self) -> int:
-        """Remove every queued or leased execution, and return how many those were."""
-        return self._mutations.post(ClearedQueue, "/api/v1/jobs/clear-queue").cleared
-
-    def queue_state(self) -> QueueState:
-        """Return the pauses of the queue that hold."""
-        return self._transport.get(QueueState, "/api/v1/queue")
-
-    def pause_queue(self, *, reason: str, project: str = "") -> QueueState:
-        """Let the server give out no further jobs, of *project* (its name or id) or of all; return all pauses that hold then."""
-        request = PauseRequest(project=project, reason=reason)
-        return self._mutations.post(QueueState, "/api/v1/queue/pause", encode(request))
-
-    def resume_queue(self, *, project: str = "") -> QueueState:
-        """End the pause of *project*, or that of all jobs; return the pauses that still hold."""
-        return self._mutations.post(QueueState, "/api/v1/queue/resume", encode(ResumeRequest(project=project)))
-
     def flush_history(self) -> int:
         """Remove every execution that is over, unless its run still waits, and return how many those were."""
         return self._mutations.post(FlushedHistory, "/api/v1/jobs/flush-history").flushed
@@ -121,43 +101,6 @@ class JobCalls(Calls):
     def explain_job(self, job_id: str) -> Explanation:
         """Return why an execution waits, which agents come closest to its requirements, and what would help."""
         return self._transport.get(Explanation, f"{job_path(job_id)}/explain")
-
-    def get_test_report(self, job_id: str) -> TestReport:
-        """Return the results of an execution's tests, and its coverage."""
-        return self._transport.get(TestReportResponse, f"{job_path(job_id)}/tests").report
-
-    def list_tests(
-        self,
-        *,
-        project: str = "",
-        pipeline: str = "",
-        name: str = "",
-        flaky: bool = False,
-        slowest: bool = False,
-        limit: int = 100,
-        cursor: str = "",
-    ) -> TestList:
-        """Return tests by how they went over time: passes, failures, whether they are flaky, how long they take.
-
-        Args:
-            project: Name or id.
-            pipeline: Id of a pipeline of that project.
-            name: The whole name of a test.
-            flaky: Only those that passed and failed on one commit.
-            slowest: The slowest first, else by project, pipeline and name.
-            limit: 1 to 1000.
-            cursor: The `next_cursor` of the list before.
-        """
-        filters = {
-            "project": project,
-            "pipeline": pipeline,
-            "name": name,
-            "flaky": "true" if flaky else "",
-            "order": "slowest" if slowest else "",
-            "cursor": cursor,
-        }
-        params = {"limit": limit, **{key: text for key, text in filters.items() if text}}
-        return self._transport.get(TestList, "/api/v1/tests", params=params)
 
     def wait_for_job(
         self,

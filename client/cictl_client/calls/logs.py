@@ -8,7 +8,7 @@ from datetime import datetime
 from cictl.wire import words
 from cictl.wire.jobs import JobSteps, LoggedStep
 from cictl_client.answers import Asked, shapeless
-from cictl_client.calls.calls import Calls
+from cictl_client.calls.calls import Calls, given
 from cictl_client.calls.paths import job_path
 from cictl_client.follow import logs as following
 from cictl_client.follow.logs import LogChunk
@@ -27,8 +27,7 @@ class LogCalls(Calls):
             limit: Bytes at most; None for as many as the server gives at once, which are 8 MiB.
             since: Leave out what the server received before this instant; the piece still begins at *offset* or later.
         """
-        wanted = {"limit": limit, "since": since.isoformat() if since else None}
-        params = {"offset": offset, **{key: value for key, value in wanted.items() if value is not None}}
+        params = given(offset=offset, limit=limit, since=since.isoformat() if since else None)
         response = self._transport.send("GET", f"{job_path(job_id)}/log", params=params)
         size = response.headers.get(words.LOG_SIZE, "")
         if not size.isdigit():

@@ -19,6 +19,7 @@ from cictl.wire.projects import (
     RunResponse,
 )
 from cictl.wire.runs import Run, RunList, RunRerunRequest, RunRerunResponse, RunSummary
+from cictl_client.calls.calls import given
 from cictl_client.calls.jobs import JobCalls
 from cictl_client.calls.paths import segment
 from cictl_client.calls.pipelines import PipelineCalls
@@ -128,15 +129,15 @@ class RunCalls(JobCalls, PipelineCalls, ProjectCalls):
             limit: 1 to 500.
             cursor: The `next_cursor` of the list before.
         """
-        filters = {
-            "status": status if isinstance(status, str) else ",".join(status),
-            "project": project,
-            "pipeline": pipeline,
-            "branch": branch,
-            "since": since.isoformat() if since else "",
-            "cursor": cursor,
-        }
-        params = {"limit": limit, **{name: text for name, text in filters.items() if text}}
+        params = given(
+            limit=limit,
+            status=status if isinstance(status, str) else ",".join(status),
+            project=project,
+            pipeline=pipeline,
+            branch=branch,
+            since=since.isoformat() if since else "",
+            cursor=cursor,
+        )
         return self._transport.get(RunList, _RUNS, params=params)
 
     def get_run(self, run: str) -> Run:
