@@ -16,7 +16,7 @@ from cictl.wire.short_ids import job_name
 from cictl.wire.tests import TestList, TestStory
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.core.bounds import cut_text
-from cictl_server.services.core.names import find_project_called
+from cictl_server.services.core.names import find_scope
 from cictl_server.store.contract import Store, TestFilter, Transaction, View
 from cictl_server.store.records import JobRecord
 from cictl_server.store.tried import TriedTest, Try, key_of
@@ -115,12 +115,8 @@ def _delete(tx: Transaction, *, keys: Iterable[str]) -> None:
 
 
 def _matching(view: View, query: TestQuery) -> Iterator[TriedTest]:
-    if query.pipeline and not query.project:
-        raise InvalidRequest("pipeline needs project", hint="ids of pipelines are those of one project's file")
-    project = find_project_called(view, query.project) if query.project else None
-    where = TestFilter(
-        project=project.name if project else query.project, pipeline=query.pipeline, is_flaky=query.is_flaky
-    )
+    project, project_id = find_scope(view, project=query.project, pipeline=query.pipeline)
+    where = TestFilter(project=project, pipeline=query.pipeline, is_flaky=query.is_flaky)
     after = view.tests.find(query.cursor) if query.cursor else None
     if query.cursor and after is None:
         raise InvalidRequest("invalid cursor", hint="use the next_cursor of the list before")
@@ -131,7 +127,7 @@ def _matching(view: View, query: TestQuery) -> Iterator[TriedTest]:
         found = view.tests.slowest_first(where)
     else:
         found = view.tests.in_order(where, after=after)
-    return (test for test in found if _is_wanted(test, where, str(project.id) if project else ""))
+    return (test for test in found if _is_wanted(test, where, project_id))
 
 
 def _is_wanted(test: TriedTest, where: TestFilter, project_id: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cictl.base.urls import without_login
-from cictl_server.errors import Conflict
+from cictl_server.errors import Conflict, InvalidRequest
 from cictl_server.store.contract import View
 from cictl_server.store.records import ProjectRecord
 from cictl_server.store.run_records import RunRecord
@@ -23,6 +23,22 @@ def find_project_called(view: View, text: str) -> ProjectRecord | None:
         ids = ", ".join(f"{project.id} ({without_login(project.repo_url)})" for project in called)
         raise Conflict(f'several projects are called "{text}": {ids}', hint="name one of them by its id")
     return called[0] if called else None
+
+
+def find_scope(view: View, *, project: str, pipeline: str) -> tuple[str, str]:
+    """Return the name and the id of the project that a list is narrowed to; the id is empty if no project is called so.
+
+    Args:
+        pipeline: Id of the pipeline that the list is narrowed to; empty for none.
+
+    Raises:
+        InvalidRequest: A pipeline without its project.
+        Conflict: Several projects are called so.
+    """
+    if pipeline and not project:
+        raise InvalidRequest("pipeline needs project", hint="ids of pipelines are those of one project's file")
+    found = find_project_called(view, project) if project else None
+    return (found.name, str(found.id)) if found else (project, "")
 
 
 def find_run_called(view: View, text: str) -> RunRecord | None:

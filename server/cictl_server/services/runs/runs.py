@@ -9,7 +9,7 @@ from itertools import islice, takewhile
 
 from cictl.wire.runs import Run, RunList, RunStatus
 from cictl_server.errors import InvalidRequest
-from cictl_server.services.core.names import find_project_called
+from cictl_server.services.core.names import find_scope
 from cictl_server.services.history.run_book import get_run
 from cictl_server.services.runs.views import run_view, whole_view
 from cictl_server.store.contract import RunFilter, Store, View
@@ -75,18 +75,11 @@ class RunListService:
 
 
 def _matching(view: View, query: RunQuery) -> Iterator[RunRecord]:
-    if query.pipeline and not query.project:
-        raise InvalidRequest("pipeline needs project", hint="ids of pipelines are those of one project's file")
-    project = find_project_called(view, query.project) if query.project else None
-    where = RunFilter(
-        project=project.name if project else query.project,
-        pipeline=query.pipeline,
-        branch=query.branch,
-        statuses=_statuses(query.statuses),
-    )
+    project, project_id = find_scope(view, project=query.project, pipeline=query.pipeline)
+    where = RunFilter(project=project, pipeline=query.pipeline, branch=query.branch, statuses=_statuses(query.statuses))
     runs = view.runs.newest_first(where, before=_number(query.cursor))
-    if project is not None:
-        runs = (run for run in runs if run.project_id in ("", str(project.id)))
+    if project_id:
+        runs = (run for run in runs if run.project_id in ("", project_id))
     if query.since is None:
         return runs
     since = query.since
