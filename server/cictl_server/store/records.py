@@ -194,6 +194,10 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         """The name of the log of the present attempt; each attempt has another."""
         return f"{self.id}.{self.log_generation}" if self.log_generation else self.id
 
+    def names_log(self, name: str) -> bool:
+        """Tell whether *name* is the log that counts, and not that of a former attempt or one that retention has removed."""
+        return name == self.log_name and self.log_removed is None
+
     @property
     def queue_scope(self) -> str:
         """Whose queue it is in: that of its project, or of the agent that a script is for."""

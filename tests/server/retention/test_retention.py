@@ -224,6 +224,19 @@ def test_what_a_kill_left_behind_goes_with_the_next_pass(server: RunningServer, 
     assert files(server, last)
 
 
+def test_a_log_that_a_kill_left_behind_goes_although_its_job_stays(server: RunningServer, build: int) -> None:
+    old = ran(server, build)
+    server.clock.step(10 * DAY)
+    new = ran(server, build)
+    keep(server, log_days=9)
+    cut_off(server.services.retention.retention)
+    logs = server.directory / "logs"
+    assert {path.stem for path in logs.glob("*.log")} == {old, new}
+    assert server.job(old).log_removed_utc == server.clock.now
+    server.services.retention.retention.run_in_background(threading.Event())
+    assert {path.stem for path in logs.iterdir()} == {new}
+
+
 def cut_off(service: RetentionService) -> None:
     """Let a pass end where the first file would be removed."""
 

@@ -45,7 +45,7 @@ class LogFinisher:
         with self.store.read() as view:
             job = view.jobs.find(number)
         try:
-            if job is None or job.log_name != name or job.log_removed is not None:
+            if job is None or not job.names_log(name):
                 self.writer.delete(name)  # a kill came between the commit that gave it up and its removal
             elif job.status.is_terminal:
                 self.writer.finish(name, size=job.log_size, project=job.project_key)

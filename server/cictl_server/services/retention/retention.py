@@ -168,8 +168,8 @@ class RetentionService:
             if stopping.is_set():
                 return
             with self.store.read() as view:
-                is_known = view.jobs.find(number) is not None
-            if not is_known:
+                job = view.jobs.find(number)
+            if job is None or not job.names_log(name):
                 self.logs.delete(name)
 
 
