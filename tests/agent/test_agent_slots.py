@@ -47,7 +47,7 @@ def release(agent: AgentThread) -> None:
 def test_jobs_run_side_by_side_each_in_a_workspace_of_its_own(server: ScriptedServer, agent: AgentThread) -> None:
     jobs = [hold(server) for _ in range(3)]
     # They are named slot by slot, and any slot may have taken the first job.
-    eventually(lambda: set(server.heartbeats[-1].running_job_ids) == set(jobs), what="a heartbeat that names all")
+    eventually(lambda: set(server.heartbeats[-1].running_job_ids or ()) == set(jobs), what="a heartbeat that names all")
     assert server.heartbeats[-1].slots == 3
     assert len({(agent.config.work_dir / job_id).read_text() for job_id in jobs}) == 3
     waiting = server.enqueue()
