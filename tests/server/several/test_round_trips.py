@@ -57,6 +57,23 @@ def test_report_that_only_grows_the_log_waits_for_no_change(both: tuple[SharingS
     assert server.job(job_id).output == "some bytes more"
 
 
+def test_whom_a_request_comes_from_and_what_that_reaches_takes_a_round_trip_each(
+    both: tuple[SharingServer, SharingServer],
+) -> None:
+    server, _ = both
+    access, job_id = server.services.access, server.enqueue()
+    server.leased("a")
+    server.token("admin")
+    secret = server.token("agent", "a", agent_id="a")
+    agent = access.authentication.identify(secret, address="")  # notes the use of the token
+    talks = {
+        "who it is": talk_of(lambda: access.authentication.identify(secret, address="")),
+        "whether it still may follow": talk_of(lambda: access.authentication.is_over(agent)),
+        "whether it has the job": talk_of(lambda: access.reach.check_held(agent, job_id)),
+    }
+    assert {name: talk.round_trips for name, talk in talks.items()} == dict.fromkeys(talks, 1)
+
+
 def test_nobody_looks_for_a_first_token_until_one_is_told_of(both: tuple[SharingServer, SharingServer]) -> None:
     server, other = both
     server.heartbeat()

@@ -150,10 +150,9 @@ class AuthenticationService:
         now = self._clock()
         if principal.session and self._sessions.find_by_digest(principal.session, now) is None:
             return True
-        with self._store.read() as view:
-            if principal.job:
-                return view.jobs.with_job_token(principal.digest) is None
-            token = view.tokens.find(principal.token_id)
+        if principal.job:
+            return self._store.look(lambda view: view.jobs.with_job_token(principal.digest)) is None
+        token = self._store.look(lambda view: view.tokens.find(principal.token_id))
         return token is None or token.digest != principal.digest or not token.counts(now)
 
     def _find(self, secret: str) -> TokenRecord | None:

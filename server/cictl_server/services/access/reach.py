@@ -32,8 +32,7 @@ class ReachService:
         Raises:
             NotFound: Another agent has it, or nobody.
         """
-        with self.store.read() as view:
-            job = _find_job(view, job_id)
+        job = self._find_job(job_id)
         if job is None or (job.agent_id != principal.agent_id and not _is_lease_over(job)):
             raise NotFound("job")
 
@@ -45,8 +44,8 @@ class ReachService:
         Raises:
             NotFound: Neither is so.
         """
-        with self.store.read() as view:
-            job, active = _find_job(view, job_id), view.jobs.active_of_agent(principal.agent_id)
+        job = self._find_job(job_id)
+        active = self.store.look(lambda view: view.jobs.active_of_agent(principal.agent_id))
         if job is None or (job.agent_id != principal.agent_id and not any(_needs(one, job) for one in active)):
             raise NotFound("job")
 
@@ -57,8 +56,7 @@ class ReachService:
 
     def check_run_or_needed(self, principal: Principal, job_id: str) -> None:
         """Return if the job of *principal* sees the execution, or depends on its artifacts; else raise NotFound."""
-        with self.store.read() as view:
-            job, own = _find_job(view, job_id), principal.job
+        job, own = self._find_job(job_id), principal.job
         if job is None or own is None or not (principal.sees_job(job) or _needs(own, job)):
             raise NotFound("job")
 
@@ -68,8 +66,7 @@ class ReachService:
         Raises:
             NotFound: It does not, or there is no such execution.
         """
-        with self.store.read() as view:
-            job = _find_job(view, job_id)
+        job = self._find_job(job_id)
         if job is None or not principal.sees_job(job):
             raise NotFound("job")
 
@@ -88,8 +85,7 @@ class ReachService:
         """Tell whether the execution is there, and *principal* sees it; one who is not bound sees all."""
         if not (principal.projects or principal.job):
             return True
-        with self.store.read() as view:
-            job = _find_job(view, job_id)
+        job = self._find_job(job_id)
         return job is not None and principal.sees_job(job)
 
     def check_starts(self, job: JobRecord) -> None:
@@ -98,8 +94,8 @@ class ReachService:
         Raises:
             Forbidden: The project does not allow it, or too many such starts, each in a run of the one before, led to the job.
         """
-        with self.store.read() as view:
-            project = view.projects.find(int(job.facts.project_id or 0))
+        project_id = int(job.facts.project_id or 0)
+        project = self.store.look(lambda view: view.projects.find(project_id))
         if project is None or project.job_tokens is not JobTokens.START:
             name = job.facts.project
             raise Forbidden(
@@ -115,8 +111,7 @@ class ReachService:
         Raises:
             NotFound: It does not, or there is no such project.
         """
-        with self.store.read() as view:
-            _check_project(view, principal, project_id, noun="project")
+        self.store.look(lambda view: _check_project(view, principal, project_id, noun="project"))
 
     def check_pipeline(self, principal: Principal, pipeline_db_id: int) -> None:
         """Return if *principal* reaches the project of the pipeline; else raise NotFound."""
@@ -130,6 +125,14 @@ class ReachService:
             chain = view.chains.find(chain_db_id)
             _check_project(view, principal, chain.project_id if chain else 0, noun="pipeline chain")
 
+    def _find_job(self, job_id: str) -> JobRecord | None:
+        """Return the execution; None if there is none. Agents report all the time, so it is looked up at the least cost."""
+        try:
+            number = job_number(job_id)
+        except NotFound:
+            return None
+        return self.store.look(lambda view: view.jobs.find(number))
+
 
 def _check_project(view: View, principal: Principal, project_id: int, *, noun: str) -> None:
     project = view.projects.find(project_id)
@@ -139,13 +142,6 @@ def _check_project(view: View, principal: Principal, project_id: int, *, noun: s
 
 def _is_lease_over(job: JobRecord) -> bool:
     return job.status is JobStatus.QUEUED and not job.agent_id and bool(job.lease_hash)
-
-
-def _find_job(view: View, job_id: str) -> JobRecord | None:
-    try:
-        return view.jobs.find(job_number(job_id))
-    except NotFound:
-        return None
 
 
 def _needs(job: JobRecord, other: JobRecord) -> bool:

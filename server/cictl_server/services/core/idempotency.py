@@ -86,8 +86,7 @@ class IdempotencyService:
         """
         answer_id = request.answer_id
         with self._lock:
-            with self._store.read() as view:
-                known = view.answers.find(answer_id)
+            known = self._store.look(lambda view: view.answers.find(answer_id))
             if known is not None:
                 return self._answer_again(known, request)
             self._make_room(request.caller)

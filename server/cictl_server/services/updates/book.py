@@ -44,8 +44,7 @@ class UpdateBook:
 
     def find(self, key: str) -> str:
         """Return a text; empty if there is none."""
-        with self.store.read() as view:
-            record = view.settings.find(self._stored(key))
+        record = self.store.look(lambda view: view.settings.find(self._stored(key)))
         return record.value if record else ""
 
     def shown(self) -> dict[str, str]:
