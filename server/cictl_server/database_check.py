@@ -6,7 +6,6 @@ import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -15,9 +14,10 @@ import msgspec
 from cictl.base.clock import utc_now
 from cictl.base.json_errors import NOT_OF_TYPE
 from cictl.wire.audit.chain import BrokenChain, ChainWalk
-from cictl_server.blobs.contract import Blobs
+from cictl_server.blobs.contract import PROJECTS, Blobs
 from cictl_server.blobs.opening import open_blobs
 from cictl_server.data_directory import missing_artifacts, strays
+from cictl_server.log_writer.blob_keys import LOGS, log_of_key
 from cictl_server.log_writer.contract import LogWriter
 from cictl_server.services.audit.trail import chain_ends
 from cictl_server.services.retention.sweep import Sweep
@@ -28,9 +28,6 @@ from cictl_server.transfer.tables import KINDS, iter_executions
 
 if TYPE_CHECKING:
     from cictl_server.postgres.database import Database
-
-_YOUNG = timedelta(days=1)
-"""A younger file may belong to a log that is just being finished."""
 
 _AUDIT: LiteralString = "SELECT id, document FROM audit WHERE id > %s ORDER BY id LIMIT 1000"
 
@@ -44,7 +41,7 @@ class ExaminedDatabase:
         records: The number of records of each kind; `jobs` is how many executions have each status.
         problems: One text for each; empty if all is sound.
         dangling: Sizes of artifacts, reports and icons that no record names. The servers remove them in time.
-        dangling_logs: Logs, finished or not, of no execution. They harm nothing.
+        dangling_logs: Logs in the database of no execution, and keys of logs that no record names. They go in the same way.
     """
 
     place: str
@@ -90,7 +87,9 @@ def _examined(storage: DatabaseStorage, blobs: Blobs) -> ExaminedDatabase:
         found.problems += strays(view)
         _count_jobs(view, found)
     found.problems += _broken_chain(storage)
-    found.dangling = [blob.size for blob in Sweep(storage.store, blobs, utc_now).unnamed()]
+    unnamed = list(Sweep(storage.store, blobs, utc_now).unnamed())
+    found.dangling = [blob.size for blob in unnamed if log_of_key(blob.key) is None]
+    found.dangling_logs = sorted(blob.key for blob in unnamed if log_of_key(blob.key) is not None)
     if not found.servers:
         artifacts = (record for _, record in iter_executions(storage.store) if record is not None)
         found.problems += missing_artifacts(artifacts, blobs)
@@ -152,18 +151,17 @@ def _audit_documents(database: Database) -> Iterator[dict[str, Any]]:
 
 def _look_at_logs(store: Store, database: Database, blobs: Blobs, found: ExaminedDatabase) -> None:
     """Compare the logs with the executions, and finished ones with their blobs."""
-    from cictl_server.log_writer.postgres.writer import PostgresLogs, is_blob_of_log
+    from cictl_server.log_writer.postgres.writer import PostgresLogs
 
     logs = PostgresLogs(database.another(), blobs)
     try:
         there = {
-            blob.key: blob
-            for area in ("logs/", "projects/")
+            blob.key: blob.size
+            for area in (LOGS, PROJECTS)
             for blob in blobs.iter_below(area)
-            if is_blob_of_log(blob.key)
+            if log_of_key(blob.key) is not None
         }
-        kept = {log.name: min(log.size, there[log.blob].size if log.blob in there else 0) for log in logs.finished()}
-        named = {log.blob for log in logs.finished()}
+        kept = {log.name: min(log.size, there.get(log.blob or "", 0)) for log in logs.finished()}
         sizes = {**kept, **_unfinished_sizes(logs)}
     finally:
         logs.close()
@@ -171,10 +169,7 @@ def _look_at_logs(store: Store, database: Database, blobs: Blobs, found: Examine
         size = sizes.pop(job.log_name, 0)
         if job.status.is_terminal and job.log_removed is None and size < job.log_size:
             found.problems.append(f"the log of {job.id} has {size} of {job.log_size} bytes")
-    before = utc_now() - _YOUNG
-    found.dangling_logs = sorted(sizes) + sorted(
-        blob.key for blob in there.values() if blob.key not in named and blob.modified < before
-    )
+    found.dangling_logs = sorted(sizes) + found.dangling_logs
 
 
 def _unfinished_sizes(logs: LogWriter) -> dict[str, int]:

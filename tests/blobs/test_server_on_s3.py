@@ -95,11 +95,14 @@ def test_reports_are_kept_replaced_and_removed_with_their_job(
 def test_the_sweep_knows_the_prefixes_of_projects(server: RunningServer, job: JobExecution, blobs: S3Blobs) -> None:
     upload_zip(server, job.id, zipped({"f": b"x"}))
     server.services.projects.projects.icons.put(1, b"BM")
+    blobs.put(f"projects/1/logs/{job.id}.log", io.BytesIO(b"x"))
     named = set(keys(blobs))
     for key in (
         f"projects/2/artifacts/{job.id}/1/f",
         f"projects/1/artifacts/{job.id}/1/f",
         "projects/2/icons/project-1",
+        "projects/1/logs/job-7.log",
+        f"projects/1/logs/{job.id}.1.log",
     ):
         blobs.put(key, io.BytesIO(b"x"))
     server.clock.now = datetime.now(UTC) + timedelta(hours=25)

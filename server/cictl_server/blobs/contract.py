@@ -21,6 +21,9 @@ from cictl.base.beneath import leads_out
 from cictl.wire.problems import Code
 from cictl_server.errors import CictlError
 
+PROJECTS = "projects/"
+"""What the prefixes of projects begin with, where there are such."""
+
 BLOCK = 1 << 20
 """How many bytes are copied at a time."""
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from cictl_server.blobs.contract import PROJECTS
+from cictl_server.log_writer.blob_keys import LOGS
 from cictl_server.services.artifacts.places import ARTIFACTS, REPORTS, artifacts_of, reports_of
 from cictl_server.services.projects.icons import ICONS, icon_of
 from cictl_server.store.records import ArtifactsRecord, JobRecord
@@ -27,7 +29,7 @@ _AT_ONCE = 8
 """So many executions have their files copied side by side: each waits for the network most of its time."""
 _MOST_PENDING = 4 * _AT_ONCE
 _TELL_EVERY = 1000
-_AREAS = (ARTIFACTS, REPORTS, ICONS, "logs/", "projects/")
+_AREAS = (ARTIFACTS, REPORTS, ICONS, LOGS, PROJECTS)
 
 Work = Callable[[], list[int]]
 """Copies something, and returns the size of each file that there is."""

@@ -20,8 +20,10 @@ UNNAMED = [
     "icons/project-77",
     "icons/project-1x",
     "projects/3/artifacts/job-7/1/app",
+    "logs/job-7.log",
+    "projects/3/logs/job-7.2.log",
 ]
-OTHERS = ["logs/job-7.log", "projects/3/logs/job-7.log", "updates/download/x"]
+OTHERS = ["logs/job-7.txt", "logs/job.log", "projects/3/notes/job-7.log", "updates/download/x"]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ class DatabaseReport(Message):
         records: Counts by table, and `jobs` by status.
         kept_bytes: What logs and artifacts take.
         dangling_files: How many files no record names; the servers remove them once they are a day old. `dangling_bytes` is what they take.
-        dangling_logs: Logs of no job, or the keys of their files.
+        dangling_logs: Logs of no job, or the keys of their files; the servers remove them too.
     """
 
     sound: bool

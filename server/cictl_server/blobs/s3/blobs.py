@@ -20,6 +20,7 @@ from obstore.store import S3Store
 
 from cictl_server.blobs.contract import (
     BLOCK,
+    PROJECTS,
     BadKey,
     Blob,
     BlobExists,
@@ -107,7 +108,7 @@ class S3Blobs(Blobs):
         return True
 
     def of_project(self, project: str) -> str:
-        return f"projects/{quote(project, safe='').replace('.', '%2E')}/" if project else ""
+        return f"{PROJECTS}{quote(project, safe='').replace('.', '%2E')}/" if project else ""
 
     def put(self, key: str, content: Readable, *, if_absent: bool = False) -> int:
         checked_key(key)

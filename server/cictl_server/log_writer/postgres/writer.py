@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, LiteralString
 from psycopg import Connection
 
 from cictl_server.blobs.contract import BlobMissing, Blobs, Readable, blocks
+from cictl_server.log_writer.blob_keys import key_of_log
 from cictl_server.log_writer.content import FirstBytes, stream
 from cictl_server.log_writer.contract import LogEditor, LogWriter, Notes, WholeLog, milliseconds
 from cictl_server.log_writer.postgres.editor import FinishedEditor, PieceEditor
@@ -34,11 +34,7 @@ from cictl_server.log_writer.postgres.pieces import (
 )
 from cictl_server.postgres.database import Database
 
-LOGS = "logs/"
-"""The prefix of finished logs, below that of their project."""
-
 _FINISHED: LiteralString = "SELECT log, size, blob FROM finished_logs WHERE log > %s ORDER BY log LIMIT 1000"
-_BLOB_OF_LOG = re.compile(rf"(?:projects/[^/]+/)?{LOGS}[^/]+\.log")
 
 
 @dataclass(frozen=True)
@@ -48,11 +44,6 @@ class FinishedLog:
     name: str
     size: int
     blob: str | None
-
-
-def is_blob_of_log(key: str) -> bool:
-    """Tell whether a finished log may be under *key*."""
-    return _BLOB_OF_LOG.fullmatch(key) is not None
 
 
 class PostgresLogs(LogWriter):
@@ -120,7 +111,7 @@ class PostgresLogs(LogWriter):
         if state.is_finished:
             return
         size = min(size, state.size)
-        key = self._blob_key(name, project) if size else None
+        key = key_of_log(self._blobs, name, project=project) if size else None
         if key:
             self._blobs.put(key, stream(lambda offset, limit: self.read(name, offset=offset, limit=limit), size))
         if not self._replace_pieces(name, size, key) and key:
@@ -128,7 +119,8 @@ class PostgresLogs(LogWriter):
 
     def receive(self, log: WholeLog, content: Readable) -> None:
         """Keep a finished log as a blob at once. One that is there already stays: both ends may share their files."""
-        key = self._blob_key(log.name, log.project) if log.is_finished and log.size else None
+        has_blob = log.is_finished and log.size > 0
+        key = key_of_log(self._blobs, log.name, project=log.project) if has_blob else None
         if key:
             blob = self._blobs.find(key)
             if blob is None or blob.size < log.size:
@@ -198,9 +190,6 @@ class PostgresLogs(LogWriter):
 
     def _delete_blobs(self, rows: Iterable[tuple[Any, ...]]) -> None:
         self._blobs.delete([key for (key,) in rows if key])
-
-    def _blob_key(self, name: str, project: str) -> str:
-        return f"{self._blobs.of_project(project)}{LOGS}{name}.log"
 
     def _lock_key(self, name: str) -> int:
         return self._database.lock_key(f"log {name}")

@@ -7,11 +7,13 @@ import re
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import groupby, islice
+from itertools import chain, islice
 
 from cictl.base.clock import Clock
-from cictl_server.blobs.contract import Blob, Blobs, BlobsAway
+from cictl_server.blobs.contract import PROJECTS, Blob, Blobs, BlobsAway
+from cictl_server.log_writer.blob_keys import LOGS, log_of_key
 from cictl_server.services.artifacts.places import ARTIFACTS, REPORTS, artifacts_of, reports_of
+from cictl_server.services.core.ids import leading_number
 from cictl_server.services.projects.icons import ICONS, icon_of
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import ArtifactsRecord
@@ -22,10 +24,11 @@ _KEPT_ANYWAY = timedelta(days=1)
 """A younger file may belong to an upload whose record is not written yet."""
 _PAUSE = timedelta(days=1)
 _AT_ONCE = 1000
+_LOOKED_UP_AT_ONCE = 100
+"""Files whose records are looked up in one read of the store; others wait for that long."""
 _AREAS = (ARTIFACTS, REPORTS, ICONS)
-_PROJECTS = "projects/"
 _KEY = re.compile(
-    rf"(?:{_PROJECTS}[^/]+/)?(?P<area>{'|'.join(_AREAS)})(?:(?:job|project)-(?P<number>[0-9]{{1,20}})(?:/|$))?"
+    rf"(?:{PROJECTS}[^/]+/)?(?P<area>{'|'.join(_AREAS)})(?:(?:job|project)-(?P<number>[0-9]{{1,20}})(?:/|$))?"
 )
 
 
@@ -63,14 +66,16 @@ class Sweep:
     def unnamed(self) -> Iterator[Blob]:
         """Yield each file that no record names and that is old enough."""
         before = self._clock() - _KEPT_ANYWAY
-        for area in (*_AREAS, _PROJECTS):
-            for _, blobs in groupby(self._blobs.iter_below(area), key=_folder):
-                found = list(blobs)
-                with self._store.read() as view:
-                    unnamed = [blob for blob in found if not self._is_named(view, blob.key)]
-                yield from (blob for blob in unnamed if blob.modified < before)
+        every = chain.from_iterable(map(self._blobs.iter_below, (*_AREAS, LOGS, PROJECTS)))
+        old = (blob for blob in every if blob.modified < before)
+        while some := list(islice(old, _LOOKED_UP_AT_ONCE)):
+            with self._store.read() as view:
+                unnamed = [blob for blob in some if not self._is_named(view, blob.key)]
+            yield from unnamed
 
     def _is_named(self, view: View, key: str) -> bool:
+        if log := log_of_key(key):
+            return _is_named_log(view, log)
         match = _KEY.match(key)
         if match is None:
             return True  # another room's
@@ -84,10 +89,12 @@ class Sweep:
         return view.projects.find(number) is not None and key == icon_of(self._blobs, number)
 
 
+def _is_named_log(view: View, name: str) -> bool:
+    number = leading_number(name)
+    job = None if number is None else view.jobs.find(number)
+    return number is None or (job is not None and job.names_log(name))
+
+
 def _is_kept(key: str, prefix: str, record: ArtifactsRecord) -> bool:
     # The name is compared with those that went, because a disk may spell the names of those that stay in another way.
     return key.startswith(prefix) and (not record.expired or key.removeprefix(prefix) not in record.expired)
-
-
-def _folder(blob: Blob) -> str:
-    return blob.key.rpartition("/")[0]

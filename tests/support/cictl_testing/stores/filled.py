@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cictl.base.names.artifact_paths import link_entry
@@ -39,7 +39,7 @@ def fill_directory(directory: Path, *, jobs: int = 3) -> Filled:
     There are also a removed execution, which was the newest, a queued and a blocked one.
     """
     server = RunningServer(directory, kind="tiny")
-    server.clock.now = datetime.now(UTC)
+    server.clock.now = datetime.now(UTC) - timedelta(hours=1)  # so its agent is away, whenever somebody asks
     ids = server.define_project(PIPELINES)
     server.heartbeat()
     server.services.projects.projects.icons.put(1, _PNG)
