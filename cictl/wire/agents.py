@@ -1,4 +1,4 @@
-"""Agents on the wire: heartbeats, views and actions."""
+"""Agents on the wire: heartbeats, leases, status reports, views and actions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Self
 import msgspec
 
 from cictl.wire.codec import Message
+from cictl.wire.jobs import CacheStat, Cause, JobExecution, StepEvent
 
 AGENT_DEACTIVATED = "agent is deactivated"
 """The lease message that a deactivated agent gets."""
@@ -23,6 +24,9 @@ MOST_SLOTS = 100
 """How many executions one agent can run at once."""
 MOST_WANTED_TOOLS = 200
 """How many tools a server asks its agents about."""
+STATUS_UNMASKED = frozenset({"agent_id", "status", "output", "output_append", "output_sha256", "type"})
+"""Fields of a status report, at any depth, that are not searched for secrets: words of the protocol, and the log. Agent and
+server mask the log where they write it."""
 
 
 class Action(StrEnum):
@@ -274,3 +278,84 @@ class QueuedScript(Message):
     shell: str
     timeout_seconds: int
     run_number: int = 0
+
+
+class StatusRequest(Message):
+    """An agent's status report about an execution that it holds.
+
+    Attributes:
+        status: `running`, `succeeded` or `failed`, in any case.
+        output: The last 512 KiB of the log so far. It replaces the stored log; an empty one keeps it.
+        output_append: Text to add to the log at `output_offset` (ours).
+        output_offset: Byte position of `output_append` in the log. When the server holds fewer bytes, it answers 409 with
+            its `log_size`.
+        output_size: In a terminal report, bytes of the whole log. When the server holds fewer, it answers 409.
+        output_sha256: In a terminal report, SHA-256 of the whole log, in hex.
+        warnings: What the user should know although it is no failure (ours). It replaces the stored list; an empty one
+            keeps it. The server keeps at most `MOST_WARNINGS` of them.
+        failed_step: In the report of a failure, the position in the plan of the step that failed the job (ours). 0 if none did.
+        outputs: In the report of success, the texts of the outputs that the job declares, by name (ours).
+    """
+
+    agent_id: str = ""
+    status: str = ""
+    exit_code: int | None = None
+    error: str = ""
+    output: str = ""
+    output_append: str = ""
+    output_offset: int | None = None
+    output_size: int | None = None
+    output_sha256: str = ""
+    current_step: str = ""
+    cache_stats: list[CacheStat] = msgspec.field(default_factory=list)
+    runtime_capabilities: dict[str, str] = msgspec.field(default_factory=dict)
+    events: list[StepEvent] = msgspec.field(default_factory=list)
+    timestamp_utc: datetime | None = None
+    cause: Cause | None = None
+    warnings: list[str] = msgspec.field(default_factory=list)
+    failed_step: int = 0
+    outputs: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class LeaseRequest(Message):
+    """`POST agent/lease`.
+
+    Attributes:
+        capabilities: They win over those of the last heartbeat, key by key.
+        wait_seconds: How long the server may hold the request while there is no work (ours). At most 25 count.
+        request_id: A repeat with the same id gets the same execution again (ours).
+        process: The process that asks (ours). Absent from an agent that does not tell.
+        slot: Which of its slots asks, from 1 (ours). 0 from an agent that runs one execution at a time.
+        slots: How many it has (ours).
+        reads_ranges: Whether the agent reads tool constraints of several parts, such as `>=2,<3` (ours). Others get
+            constraints of one part.
+        sends_token: Whether the agent sends the `lease_token` of the answer with each report and upload (ours). What it
+            leases then belongs to who has the token; what others lease belongs to who names their id.
+    """
+
+    agent_id: str = ""
+    capabilities: dict[str, str] = msgspec.field(default_factory=dict)
+    wait_seconds: int = 0
+    request_id: str = ""
+    process: AgentProcess | None = None
+    slot: int = 0
+    slots: int = 0
+    reads_ranges: bool = False
+    sends_token: bool = False
+
+
+class LeaseResponse(Message):
+    """The answer to a request for work.
+
+    Attributes:
+        lease_token: What the agent shows in the header `Cictl-Lease-Token` to report on the execution and to send its
+            files (ours). Only for agents that say `sends_token`. The server keeps its digest alone.
+        job_token: What the steps of the job show as a token of the API (ours). Only for the same agents, and from a server
+            that wants tokens. It counts while the job is leased or runs.
+    """
+
+    assigned: bool
+    job_execution: JobExecution | None = None
+    message: str = ""
+    lease_token: str = ""
+    job_token: str = ""

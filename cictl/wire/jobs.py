@@ -1,4 +1,4 @@
-"""Job executions on the wire: their steps, the status reports of agents, leases, and the views of queue and history."""
+"""Job executions on the wire: what they are to do, their steps, and how they are. Lists of them are in `queue`, leases and reports in `agents`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from cictl.base.job_parts import (
     SecretRef,
     ServiceSpec,
 )
-from cictl.wire.agents import AgentProcess
 from cictl.wire.codec import Item, Message
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.words import CONTROL
@@ -26,11 +25,6 @@ CANCELLED_BY_USER = "cancelled by user"
 
 CANCEL_LINE = f"{CONTROL}job cancelled by user"
 """The last line of the log of a cancelled execution."""
-
-STATUS_UNMASKED = frozenset({"agent_id", "status", "output", "output_append", "output_sha256", "type"})
-"""Fields of a status report, at any depth, that are not searched for secrets: words of the protocol, and the log. Agent and
-server mask the log where they write it."""
-
 
 MOST_WARNINGS = 20
 LONGEST_WARNING = 500
@@ -397,51 +391,6 @@ class JobStateResponse(Message):
     job_execution: JobState
 
 
-class JobList(Message):
-    """The plain list of `GET jobs`, newest first. `next_cursor` (ours) fetches the next part; it is absent at the end."""
-
-    job_executions: list[JobExecution]
-    next_cursor: str = ""
-
-
-class JobPage(Message):
-    """`GET jobs?view=queued|history`: one page, newest first. `total` counts no further than the cap."""
-
-    view: str
-    total: int
-    offset: int
-    limit: int
-    job_executions: list[JobExecution]
-
-
-class JobGroup(Message):
-    """The executions of one run in the summary, or a single execution, whose `collapsible` is false.
-
-    Attributes:
-        started_by: The name of the token with which the run was started; absent if nobody was authenticated (ours).
-    """
-
-    key: str
-    job_count: int
-    collapsible: bool
-    run_id: str = ""
-    started_by: str = ""
-
-
-class JobSummary(Message):
-    """`GET jobs?view=summary`. The two lists are null when empty, as the reference sends them."""
-
-    view: str
-    max: int
-    total: int
-    queued_count: int
-    history_count: int
-    queued_group_count: int
-    history_group_count: int
-    queued_groups: list[JobGroup] | None
-    history_groups: list[JobGroup] | None
-
-
 STEP_STARTED = "step.started"
 
 
@@ -481,98 +430,9 @@ class JobSteps(Message):
     steps: list[LoggedStep]
 
 
-class StatusRequest(Message):
-    """An agent's status report about an execution that it holds.
-
-    Attributes:
-        status: `running`, `succeeded` or `failed`, in any case.
-        output: The last 512 KiB of the log so far. It replaces the stored log; an empty one keeps it.
-        output_append: Text to add to the log at `output_offset` (ours).
-        output_offset: Byte position of `output_append` in the log. When the server holds fewer bytes, it answers 409 with
-            its `log_size`.
-        output_size: In a terminal report, bytes of the whole log. When the server holds fewer, it answers 409.
-        output_sha256: In a terminal report, SHA-256 of the whole log, in hex.
-        warnings: What the user should know although it is no failure (ours). It replaces the stored list; an empty one
-            keeps it. The server keeps at most `MOST_WARNINGS` of them.
-        failed_step: In the report of a failure, the position in the plan of the step that failed the job (ours). 0 if none did.
-        outputs: In the report of success, the texts of the outputs that the job declares, by name (ours).
-    """
-
-    agent_id: str = ""
-    status: str = ""
-    exit_code: int | None = None
-    error: str = ""
-    output: str = ""
-    output_append: str = ""
-    output_offset: int | None = None
-    output_size: int | None = None
-    output_sha256: str = ""
-    current_step: str = ""
-    cache_stats: list[CacheStat] = msgspec.field(default_factory=list)
-    runtime_capabilities: dict[str, str] = msgspec.field(default_factory=dict)
-    events: list[StepEvent] = msgspec.field(default_factory=list)
-    timestamp_utc: datetime | None = None
-    cause: Cause | None = None
-    warnings: list[str] = msgspec.field(default_factory=list)
-    failed_step: int = 0
-    outputs: dict[str, str] = msgspec.field(default_factory=dict)
-
-
-class LeaseRequest(Message):
-    """`POST agent/lease`.
-
-    Attributes:
-        capabilities: They win over those of the last heartbeat, key by key.
-        wait_seconds: How long the server may hold the request while there is no work (ours). At most 25 count.
-        request_id: A repeat with the same id gets the same execution again (ours).
-        process: The process that asks (ours). Absent from an agent that does not tell.
-        slot: Which of its slots asks, from 1 (ours). 0 from an agent that runs one execution at a time.
-        slots: How many it has (ours).
-        reads_ranges: Whether the agent reads tool constraints of several parts, such as `>=2,<3` (ours). Others get
-            constraints of one part.
-        sends_token: Whether the agent sends the `lease_token` of the answer with each report and upload (ours). What it
-            leases then belongs to who has the token; what others lease belongs to who names their id.
-    """
-
-    agent_id: str = ""
-    capabilities: dict[str, str] = msgspec.field(default_factory=dict)
-    wait_seconds: int = 0
-    request_id: str = ""
-    process: AgentProcess | None = None
-    slot: int = 0
-    slots: int = 0
-    reads_ranges: bool = False
-    sends_token: bool = False
-
-
-class LeaseResponse(Message):
-    """The answer to a request for work.
-
-    Attributes:
-        lease_token: What the agent shows in the header `Cictl-Lease-Token` to report on the execution and to send its
-            files (ours). Only for agents that say `sends_token`. The server keeps its digest alone.
-        job_token: What the steps of the job show as a token of the API (ours). Only for the same agents, and from a server
-            that wants tokens. It counts while the job is leased or runs.
-    """
-
-    assigned: bool
-    job_execution: JobExecution | None = None
-    message: str = ""
-    lease_token: str = ""
-    job_token: str = ""
-
-
 class DeletedJob(Message):
     deleted: bool
     job_execution_id: str
-
-
-class ClearedQueue(Message):
-    cleared: int
-
-
-class FlushedHistory(Message):
-    flushed: int
 
 
 class Dependency(Message):

@@ -1,4 +1,4 @@
-"""The queue as a whole on the wire: whether it gives anything out."""
+"""The queue and the history as a whole on the wire: lists of their jobs, and whether the queue gives anything out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from cictl.wire.codec import Message
+from cictl.wire.jobs import JobExecution
 
 
 class PauseRequest(Message):
@@ -50,3 +51,56 @@ class QueueState(Message):
     """`GET queue`, and the answer to both requests: the pauses that hold, that of all jobs first."""
 
     pauses: list[QueuePause] = msgspec.field(default_factory=list)
+
+
+class JobList(Message):
+    """The plain list of `GET jobs`, newest first. `next_cursor` (ours) fetches the next part; it is absent at the end."""
+
+    job_executions: list[JobExecution]
+    next_cursor: str = ""
+
+
+class JobPage(Message):
+    """`GET jobs?view=queued|history`: one page, newest first. `total` counts no further than the cap."""
+
+    view: str
+    total: int
+    offset: int
+    limit: int
+    job_executions: list[JobExecution]
+
+
+class JobGroup(Message):
+    """The executions of one run in the summary, or a single execution, whose `collapsible` is false.
+
+    Attributes:
+        started_by: The name of the token with which the run was started; absent if nobody was authenticated (ours).
+    """
+
+    key: str
+    job_count: int
+    collapsible: bool
+    run_id: str = ""
+    started_by: str = ""
+
+
+class JobSummary(Message):
+    """`GET jobs?view=summary`. The two lists are null when empty, as the reference sends them."""
+
+    view: str
+    max: int
+    total: int
+    queued_count: int
+    history_count: int
+    queued_group_count: int
+    history_group_count: int
+    queued_groups: list[JobGroup] | None
+    history_groups: list[JobGroup] | None
+
+
+class ClearedQueue(Message):
+    cleared: int
+
+
+class FlushedHistory(Message):
+    flushed: int

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from cictl.wire.agents import AGENT_DEACTIVATED, AgentProcess
-from cictl.wire.jobs import JobExecution, LeaseRequest, LeaseResponse
+from cictl.wire.agents import AGENT_DEACTIVATED, AgentProcess, LeaseRequest, LeaseResponse
+from cictl.wire.jobs import JobExecution
 from cictl.wire.words import Feature
 from cictl_agent.retries import backoff
 from cictl_client import Client, ClientError, ForeignAnswer

@@ -12,8 +12,8 @@ from cictl_testing.agents.thread import AgentThread
 from cictl_testing.processes import eventually
 from cictl_testing.servers.scripted_server import ScriptedServer, nth_job_id
 
-from cictl.wire.agents import AGENT_DEACTIVATED, HeartbeatResponse
-from cictl.wire.jobs import JobStatus, LeaseResponse
+from cictl.wire.agents import AGENT_DEACTIVATED, HeartbeatResponse, LeaseResponse
+from cictl.wire.jobs import JobStatus
 from cictl_agent.agent import Agent
 from cictl_agent.config import AgentConfig, ConfigError, load_config
 

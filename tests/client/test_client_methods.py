@@ -27,28 +27,25 @@ from cictl.wire.agents import (
     AgentResponse,
     HeartbeatRequest,
     HeartbeatResponse,
+    LeaseRequest,
+    LeaseResponse,
     QueuedScript,
+    StatusRequest,
 )
 from cictl.wire.artifacts import Artifact, ArtifactData, ArtifactList, ArtifactUpload
 from cictl.wire.codec import encode
 from cictl.wire.explain import Explanation, Reason
 from cictl.wire.jobs import (
     BlockedBy,
-    ClearedQueue,
     Dependency,
-    FlushedHistory,
     JobExecution,
-    JobList,
     JobResponse,
     JobState,
     JobStateResponse,
     JobStatus,
     JobSteps,
-    LeaseRequest,
-    LeaseResponse,
     LoggedStep,
     RerunResponse,
-    StatusRequest,
 )
 from cictl.wire.problems import Code
 from cictl.wire.projects import (
@@ -69,7 +66,7 @@ from cictl.wire.projects import (
     SourceRef,
     SourceRefs,
 )
-from cictl.wire.queue import QueuePause, QueueState
+from cictl.wire.queue import ClearedQueue, FlushedHistory, JobList, QueuePause, QueueState
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.retention import RetentionChange, RetentionCounts, RetentionPolicies, RetentionPolicy, RunPin
 from cictl.wire.runs import Run, RunCounts, RunList, RunRerunResponse, RunStatus, RunSummary

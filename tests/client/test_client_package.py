@@ -18,8 +18,9 @@ import cictl_client.errors
 from cictl.wire.agents import Agent, AgentActionResponse, AgentList
 from cictl.wire.artifacts import Artifact, ArtifactList
 from cictl.wire.events import JobChanged
-from cictl.wire.jobs import JobExecution, JobList, JobResponse, JobState, JobStateResponse, JobStatus
+from cictl.wire.jobs import JobExecution, JobResponse, JobState, JobStateResponse, JobStatus
 from cictl.wire.projects import PipelineSummary, ProjectList, ProjectSummary, RunResponse
+from cictl.wire.queue import JobList
 from cictl.wire.server import ServerInfo
 from cictl_client import Client, ClientError
 

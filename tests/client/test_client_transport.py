@@ -12,7 +12,7 @@ from cictl_testing.servers.answers import AnsweringServer, Reply, drop, marked, 
 from urllib3 import HTTPResponse
 
 from cictl.base.web.session import SafeRetry
-from cictl.wire.jobs import LeaseRequest
+from cictl.wire.agents import LeaseRequest
 from cictl.wire.problems import Code
 from cictl_client import (
     Client,

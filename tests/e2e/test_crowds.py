@@ -12,8 +12,7 @@ import pytest
 from cictl_testing.pressure import Calm
 from cictl_testing.processes import Workplace
 
-from cictl.wire.agents import HeartbeatRequest
-from cictl.wire.jobs import LeaseRequest, StatusRequest
+from cictl.wire.agents import HeartbeatRequest, LeaseRequest, StatusRequest
 from cictl_client import Client
 
 SECONDS = 60.0

@@ -16,7 +16,8 @@ import pytest
 from cictl_testing.pressure import MIB, peak, resident
 from cictl_testing.processes import Workplace
 
-from cictl.wire.jobs import JobExecution, StatusRequest
+from cictl.wire.agents import StatusRequest
+from cictl.wire.jobs import JobExecution
 from cictl_client import Client
 
 LIMIT = 64 << 20

@@ -10,7 +10,7 @@ from pathlib import Path
 from cictl_testing.files import make_repository
 from cictl_testing.processes import Workplace, eventually
 
-from cictl.wire.jobs import LeaseRequest
+from cictl.wire.agents import LeaseRequest
 from cictl_client import Client
 
 HEAD = "version: 1\nproject: {name: shop}\npipelines:\n"

@@ -12,7 +12,8 @@ from cictl_testing.processes import Process, Workplace, eventually
 from cictl_testing.servers.openbao import SECRET_ID, VARIABLE, OpenBao, own_openbao
 from cictl_testing.servers.postgres import Postgres, database_url, own_postgres, postgres
 
-from cictl.wire.jobs import JobExecution, JobStatus, LeaseRequest, StatusRequest
+from cictl.wire.agents import LeaseRequest, StatusRequest
+from cictl.wire.jobs import JobExecution, JobStatus
 from cictl_client import Client, LogGap, Unavailable
 
 __all__ = ["database_url", "own_openbao", "own_postgres", "postgres"]

@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cictl.wire import words
-from cictl.wire.jobs import LeaseRequest
+from cictl.wire.agents import LeaseRequest
 from cictl_server.apidoc.openapi import document
 from cictl_server.apidoc.operations import operations
 from cictl_server.app import ROUTES

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cictl.redaction import Redactor, masked_message
-from cictl.wire.jobs import Cause, StatusRequest, Step, StepEvent
+from cictl.wire.agents import StatusRequest
+from cictl.wire.jobs import Cause, Step, StepEvent
 from cictl.wire.reports import Coverage, CoverageFile, TestCase, TestReport, TestSuite
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cictl.wire.agents import LeaseRequest, StatusRequest
 from cictl.wire.codec import LENIENT_BYTES, MOST_ENTRIES, MOST_ITEMS, DecodeError, decode, decode_request, encode
-from cictl.wire.jobs import LeaseRequest, StatusRequest
 from cictl.wire.reports import TestCase, TestReport, TestReportUpload, TestSuite
 
 LONG = b" " * LENIENT_BYTES

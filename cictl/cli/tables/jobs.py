@@ -15,7 +15,8 @@ from cictl.cli.output.text import duration, iso
 from cictl.cli.short_ids import label, label_in_chain, run_ids, short_id
 from cictl.cli.tables.sources import source_text
 from cictl.cli.tables.steps import step_lines
-from cictl.wire.jobs import CacheStat, JobExecution, JobList, JobResponse, JobState, JobStatus, LoggedStep
+from cictl.wire.jobs import CacheStat, JobExecution, JobResponse, JobState, JobStatus, LoggedStep
+from cictl.wire.queue import JobList
 from cictl.wire.reports import TestCase, TestReport, TestReportResponse
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from cictl.base.clock import Clock
 from cictl.redaction import Redactor, url_secrets
-from cictl.wire.jobs import Cause, JobExecution, JobStatus, StatusRequest
+from cictl.wire.agents import StatusRequest
+from cictl.wire.jobs import Cause, JobExecution, JobStatus
 from cictl.wire.words import CONTROL, Feature
 from cictl_agent.config import AgentConfig
 from cictl_agent.job import requirements

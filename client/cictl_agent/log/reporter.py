@@ -11,7 +11,8 @@ import msgspec
 
 from cictl.base.clock import Clock
 from cictl.redaction import masked_message
-from cictl.wire.jobs import STATUS_UNMASKED, STEP_STARTED, JobState, JobStatus, StatusRequest, Step, StepEvent
+from cictl.wire.agents import STATUS_UNMASKED, StatusRequest
+from cictl.wire.jobs import STEP_STARTED, JobState, JobStatus, Step, StepEvent
 from cictl_agent.log.spool import JobLog
 from cictl_agent.retries import backoff
 from cictl_agent.system.interruption import Interruption, StopReason

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import IO
 
 from cictl.wire import words
-from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
+from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse, LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
 from cictl.wire.codec import encode
-from cictl.wire.jobs import JobState, LeaseRequest, LeaseResponse, StatusRequest
+from cictl.wire.jobs import JobState
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl_client.answers import Asked
 from cictl_client.calls.calls import Calls

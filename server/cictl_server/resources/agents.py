@@ -15,10 +15,11 @@ from cictl.wire.agents import (
     AgentResponse,
     HeartbeatRequest,
     HeartbeatResponse,
+    LeaseRequest,
+    LeaseResponse,
     QueuedScript,
     RemovedAgent,
 )
-from cictl.wire.jobs import LeaseRequest, LeaseResponse
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
 from cictl_server.http.authentication import principal_of

@@ -7,21 +7,10 @@ from functools import partial
 import falcon
 
 from cictl.wire import words
-from cictl.wire.jobs import (
-    BlockedBy,
-    ClearedQueue,
-    DeletedJob,
-    FlushedHistory,
-    JobList,
-    JobPage,
-    JobResponse,
-    JobStateResponse,
-    JobSummary,
-    PriorityRequest,
-    RerunResponse,
-    StatusRequest,
-)
+from cictl.wire.agents import StatusRequest
+from cictl.wire.jobs import BlockedBy, DeletedJob, JobResponse, JobStateResponse, PriorityRequest, RerunResponse
 from cictl.wire.problems import Code, Problem
+from cictl.wire.queue import ClearedQueue, FlushedHistory, JobList, JobPage, JobSummary
 from cictl_server.apidoc.describe import api
 from cictl_server.errors import NotFound
 from cictl_server.http import errors, media

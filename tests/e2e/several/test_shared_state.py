@@ -14,8 +14,8 @@ from cictl_testing.processes import Process, eventually
 from cictl_testing.servers.openbao import SECRET_ID, VARIABLE, OpenBao, own_openbao
 from cictl_testing.servers.postgres import database_url, postgres
 
+from cictl.wire.agents import LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.audit.records import AuditFilter
-from cictl.wire.jobs import LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.projects import ImportRequest, RunRequest
 from cictl_client import Client, ClientError
 

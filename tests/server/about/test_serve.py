@@ -18,8 +18,8 @@ from cictl_testing.processes import eventually
 from cictl.base import children
 from cictl.project_file import parse
 from cictl.wire.access import TokenRequest
+from cictl.wire.agents import LeaseRequest, LeaseResponse
 from cictl.wire.codec import encode
-from cictl.wire.jobs import LeaseRequest, LeaseResponse
 from cictl.wire.projects import RunRequest
 from cictl_client import Client, ClientError, Unauthenticated
 from cictl_server.errors import InvalidRequest

@@ -17,8 +17,7 @@ import pytest
 from cictl_testing.pressure import MIB, Calm
 from cictl_testing.processes import Workplace, eventually
 
-from cictl.wire.agents import HeartbeatRequest
-from cictl.wire.jobs import StatusRequest
+from cictl.wire.agents import HeartbeatRequest, StatusRequest
 from cictl_client import Client, NoCapacity
 from cictl_server.services import DEFAULT_DOWNLOAD_PLACES
 

@@ -10,7 +10,7 @@ import pytest
 from cictl_testing.files import make_repository
 from cictl_testing.server import RunningServer
 
-from cictl.wire.jobs import LeaseRequest
+from cictl.wire.agents import LeaseRequest
 from cictl.wire.projects import ImportRequest, JobTokens, ProjectSettings
 from cictl_server.services.access.reach import DEEPEST_START
 from cictl_server.services.history.run_limits import RunLimits

@@ -11,9 +11,8 @@ from cictl_testing.server import RunningServer
 from msgspec.structs import replace
 
 from cictl.wire import words
-from cictl.wire.agents import AgentProcess
+from cictl.wire.agents import AgentProcess, LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.codec import decode, encode
-from cictl.wire.jobs import LeaseRequest, LeaseResponse, StatusRequest
 
 PROCESS = AgentProcess(pid=1, host="h", work_dir_id="w", started_utc=datetime(2026, 3, 1, 11, tzinfo=UTC))
 LATER = replace(PROCESS, pid=2)

@@ -11,8 +11,8 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire import words
 from cictl.wire.access import EnrolmentRequest
+from cictl.wire.agents import LeaseRequest, LeaseResponse
 from cictl.wire.codec import encode
-from cictl.wire.jobs import LeaseRequest, LeaseResponse
 from cictl.wire.projects import JobTokens, ProjectSettings
 from cictl.wire.secrets import SecretRequest
 from cictl.wire.vault import VaultConnectionRequest

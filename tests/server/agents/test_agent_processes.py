@@ -8,8 +8,7 @@ import falcon.testing
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.wire.agents import GREETING, Agent, AgentProcess, AgentResponse, HeartbeatRequest
-from cictl.wire.jobs import LeaseRequest
+from cictl.wire.agents import GREETING, Agent, AgentProcess, AgentResponse, HeartbeatRequest, LeaseRequest
 
 GREETED = f"{GREETING} (pid=7)"
 

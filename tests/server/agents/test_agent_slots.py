@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.wire.agents import Agent, AgentProcess, AgentResponse
-from cictl.wire.jobs import LeaseResponse
+from cictl.wire.agents import Agent, AgentProcess, AgentResponse, LeaseResponse
 
 PROCESS = AgentProcess(pid=1, host="h", work_dir_id="w", started_utc=datetime(2026, 3, 1, 11, tzinfo=UTC))
 AGAIN = AgentProcess(pid=2, host="h", work_dir_id="w", started_utc=datetime(2026, 3, 1, 12, tzinfo=UTC))

@@ -10,9 +10,8 @@ from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 from cictl_testing.stores.records import make_job
 
-from cictl.wire.agents import MOST_WANTED_TOOLS
+from cictl.wire.agents import MOST_WANTED_TOOLS, LeaseResponse
 from cictl.wire.explain import Explanation, Fix, Reason
-from cictl.wire.jobs import LeaseResponse
 from cictl_server.signals.topics import QUEUE
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl.wire.agents import LeaseRequest
 from cictl.wire.codec import decode
-from cictl.wire.jobs import JobResponse, LeaseRequest
+from cictl.wire.jobs import JobResponse
 
 
 def test_cancel_keeps_the_log_and_adds_its_line(server: RunningServer) -> None:

@@ -14,7 +14,8 @@ from cictl_testing.agents.model import AgentModel, Fate, Network, Works
 from cictl_testing.promises import Promises
 from cictl_testing.server import RunningServer
 
-from cictl.wire.jobs import JobExecution, JobStatus, LeaseRequest, StatusRequest
+from cictl.wire.agents import LeaseRequest, StatusRequest
+from cictl.wire.jobs import JobExecution, JobStatus
 from cictl_server.errors import CictlError
 from cictl_server.store.records import JobRecord
 

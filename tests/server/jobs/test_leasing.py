@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.wire.jobs import LeaseResponse
+from cictl.wire.agents import LeaseResponse
 
 
 def test_the_oldest_matching_execution_goes_first(server: RunningServer) -> None:

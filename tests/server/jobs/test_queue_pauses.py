@@ -7,9 +7,8 @@ import threading
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.wire.agents import AgentProcess
+from cictl.wire.agents import AgentProcess, LeaseResponse
 from cictl.wire.explain import Explanation, Reason
-from cictl.wire.jobs import LeaseResponse
 from cictl.wire.queue import QueueState
 from cictl_server.services.history.run_limits import RunLimits
 

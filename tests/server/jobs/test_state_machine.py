@@ -24,7 +24,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from cictl.wire.jobs import JobStatus, LeaseRequest
+from cictl.wire.agents import LeaseRequest
+from cictl.wire.jobs import JobStatus
 from cictl_server.store.records import JobRecord
 
 T = TypeVar("T")

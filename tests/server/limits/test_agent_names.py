@@ -11,8 +11,7 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire import words
-from cictl.wire.agents import Agent, AgentProcess, AgentResponse, HeartbeatRequest
-from cictl.wire.jobs import LeaseRequest, StatusRequest
+from cictl.wire.agents import Agent, AgentProcess, AgentResponse, HeartbeatRequest, LeaseRequest, StatusRequest
 from cictl_agent.config import ConfigError, load_config
 
 RULE = "must have 1 to 128 printable ASCII characters, with no blank at either end"

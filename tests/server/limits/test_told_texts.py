@@ -6,15 +6,8 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire.codec import decode
-from cictl.wire.jobs import (
-    CacheStat,
-    JobExecution,
-    JobList,
-    JobStateResponse,
-    JobSteps,
-    Step,
-    StepEvent,
-)
+from cictl.wire.jobs import CacheStat, JobExecution, JobStateResponse, JobSteps, Step, StepEvent
+from cictl.wire.queue import JobList
 from cictl.wire.reports import Coverage, TestCase, TestReport, TestReportResponse, TestReportUpload, TestSuite
 
 LONG = "x" * (1 << 20)

@@ -10,7 +10,8 @@ import pytest
 from cictl_testing.files import git, make_repository
 from cictl_testing.server import RunningServer
 
-from cictl.wire.jobs import JobList, Source
+from cictl.wire.jobs import Source
+from cictl.wire.queue import JobList
 
 JOBS = """[
   {id: lint, runs_on: {os: linux, executor: script, shell: posix, container_image: "img:1"},

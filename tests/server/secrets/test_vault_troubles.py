@@ -14,7 +14,7 @@ from cictl_testing.server import RunningServer
 from cictl_testing.servers.openbao import OpenBao
 from cictl_testing.servers.vault_jobs import CONNECTIONS, FAILED, connect, enqueue, env_of, secret, step
 
-from cictl.wire.jobs import LeaseResponse
+from cictl.wire.agents import LeaseResponse
 
 pytestmark = pytest.mark.usefixtures("secret_id")
 

@@ -11,8 +11,8 @@ from cictl_testing.servers.openbao import SECRET_ID, VARIABLE, OpenBao, own_open
 from cictl_testing.servers.sharing import SharingServer
 from cictl_testing.servers.vault_jobs import connect, enqueue, secret, step
 
+from cictl.wire.agents import LeaseRequest, LeaseResponse
 from cictl.wire.codec import decode, encode
-from cictl.wire.jobs import LeaseRequest, LeaseResponse
 
 __all__ = ["own_openbao"]
 

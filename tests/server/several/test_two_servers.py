@@ -11,9 +11,8 @@ from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.sharing import SharingServer
 
-from cictl.wire.agents import GREETING, AgentProcess, AgentResponse
+from cictl.wire.agents import GREETING, AgentProcess, AgentResponse, LeaseRequest, LeaseResponse
 from cictl.wire.codec import decode, encode
-from cictl.wire.jobs import LeaseRequest, LeaseResponse
 from cictl.wire.server import ServerList
 from cictl_server.services.core.idempotency import LONGEST_BODY, KeyedRequest
 from cictl_server.services.core.kept_answers import OF_CALLER

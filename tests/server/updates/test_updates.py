@@ -19,7 +19,7 @@ from cictl.base import children
 from cictl.installation import manifest
 from cictl.installation.manifest import Pending
 from cictl.installation.staging import StageError
-from cictl.wire.jobs import LeaseResponse
+from cictl.wire.agents import LeaseResponse
 from cictl_server.app import create_app
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import SettingRecord

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from cictl.wire.jobs import JobExecution, LeaseRequest
+from cictl.wire.agents import LeaseRequest
+from cictl.wire.jobs import JobExecution
 from cictl_client import Client
 from cictl_testing.files import make_repository
 

@@ -13,10 +13,10 @@ import msgspec
 from cictl.project_file import parse
 from cictl.wire import words
 from cictl.wire.access import TokenRequest
-from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
+from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse, LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.audit.records import AuditFilter, AuditRecord
 from cictl.wire.codec import decode, encode
-from cictl.wire.jobs import JobExecution, JobResponse, LeaseRequest, LeaseResponse, StatusRequest
+from cictl.wire.jobs import JobExecution, JobResponse
 from cictl.wire.projects import RunRequest, RunResponse
 from cictl.wire.short_ids import short_id_of
 from cictl_server.app import create_app

@@ -10,8 +10,7 @@ import msgspec
 
 from cictl.base.names.agent_ids import RULE, is_agent_id
 from cictl.base.names.plain_names import printable
-from cictl.wire.agents import MOST_SLOTS, HeartbeatRequest
-from cictl.wire.jobs import LeaseRequest
+from cictl.wire.agents import MOST_SLOTS, HeartbeatRequest, LeaseRequest
 from cictl_server.errors import InvalidRequest, LimitReached, no_agent_id
 from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded
 

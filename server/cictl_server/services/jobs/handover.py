@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from cictl.base.clock import Clock
-from cictl.wire.jobs import Cause, JobExecution, JobStatus, LeaseResponse
+from cictl.wire.agents import LeaseResponse
+from cictl.wire.jobs import Cause, JobExecution, JobStatus
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.words import CONTROL
 from cictl_server.services.history.lease_tokens import LeaseTokens

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from cictl.base.clock import Clock
-from cictl.wire.agents import AGENT_DEACTIVATED
-from cictl.wire.jobs import JobStatus, LeaseRequest, LeaseResponse
+from cictl.wire.agents import AGENT_DEACTIVATED, LeaseRequest, LeaseResponse
+from cictl.wire.jobs import JobStatus
 from cictl.wire.requirements import for_older_agents, meets_all
 from cictl.wire.updates import SERVER_IS_UPDATING
 from cictl_server.errors import NoCapacity, no_agent_id

@@ -12,18 +12,17 @@ import msgspec
 
 from cictl.base.clock import Clock
 from cictl.redaction import masked_message
+from cictl.wire.agents import STATUS_UNMASKED, StatusRequest
 from cictl.wire.jobs import (
     LONGEST_OUTPUT,
     LONGEST_WARNING,
     MOST_CACHE_STATS,
     MOST_WARNINGS,
-    STATUS_UNMASKED,
     STEP_STARTED,
     JobExecution,
     JobState,
     JobStatus,
     LoggedStep,
-    StatusRequest,
     Step,
     StepEvent,
 )

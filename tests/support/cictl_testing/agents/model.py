@@ -12,9 +12,9 @@ from enum import Enum, auto
 
 import falcon.testing
 
-from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
+from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse, LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.codec import decode
-from cictl.wire.jobs import JobResponse, LeaseRequest, LeaseResponse, StatusRequest
+from cictl.wire.jobs import JobResponse
 from cictl.wire.problems import Code, Problem
 from cictl_testing.server import RunningServer
 

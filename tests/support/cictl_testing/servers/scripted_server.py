@@ -16,19 +16,10 @@ from typing import Any
 import falcon
 import msgspec
 
-from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse
+from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse, LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
 from cictl.wire.codec import decode, encode
-from cictl.wire.jobs import (
-    JobExecution,
-    JobResponse,
-    JobState,
-    JobStateResponse,
-    JobStatus,
-    LeaseRequest,
-    LeaseResponse,
-    StatusRequest,
-)
+from cictl.wire.jobs import JobExecution, JobResponse, JobState, JobStateResponse, JobStatus
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.server import ServerInfo

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
-from cictl.wire.agents import HeartbeatRequest
-from cictl.wire.jobs import JobExecution, LeaseRequest, LeaseResponse, StatusRequest
+from cictl.wire.agents import HeartbeatRequest, LeaseRequest, LeaseResponse, StatusRequest
+from cictl.wire.jobs import JobExecution
 from cictl_client import Client, ClientError, LogGap
 from cictl_client.retry import TRANSIENT
 
