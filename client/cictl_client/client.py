@@ -10,10 +10,15 @@ from typing import Any
 from cictl.base.web.arriving import arriving
 from cictl.base.web.trust import NO_FILES, TlsFiles
 from cictl_client.answers import RawResponse
+from cictl_client.calls.about.server import ServerCalls
+from cictl_client.calls.about.updates import UpdateCalls
+from cictl_client.calls.access.audit import AuditCalls
+from cictl_client.calls.access.secrets import SecretCalls
+from cictl_client.calls.access.tokens import TokenCalls
+from cictl_client.calls.access.vault import VaultCalls
 from cictl_client.calls.agent_protocol import AgentProtocolCalls
 from cictl_client.calls.agents import AgentCalls
 from cictl_client.calls.artifacts import ArtifactCalls
-from cictl_client.calls.audit import AuditCalls
 from cictl_client.calls.jobs import JobCalls
 from cictl_client.calls.logs import LogCalls
 from cictl_client.calls.pipelines import PipelineCalls
@@ -21,12 +26,7 @@ from cictl_client.calls.projects import ProjectCalls
 from cictl_client.calls.queue import QueueCalls
 from cictl_client.calls.retention import RetentionCalls
 from cictl_client.calls.runs import RunCalls
-from cictl_client.calls.secrets import SecretCalls
-from cictl_client.calls.server import ServerCalls
 from cictl_client.calls.tests import TestCalls
-from cictl_client.calls.tokens import TokenCalls
-from cictl_client.calls.updates import UpdateCalls
-from cictl_client.calls.vault import VaultCalls
 from cictl_client.retry import Mutations
 from cictl_client.transport import Transport
 

@@ -20,24 +20,18 @@ from cictl_server.http.routes import ARCHIVE_BODY, LARGE_BODY, LOGIN_BODY, SCRIP
 from cictl_server.resources import (
     agents,
     artifacts,
-    events,
     explain,
     jobs,
     logs,
-    metrics,
-    openapi,
     pipelines,
     projects,
     queue,
     reports,
     retention,
     runs,
-    secrets,
-    server,
-    updates,
-    vault,
 )
-from cictl_server.resources.access import audit, login, tokens
+from cictl_server.resources.about import events, metrics, openapi, server, updates
+from cictl_server.resources.access import audit, login, secrets, tokens, vault
 from cictl_server.services import Services
 
 Application = falcon.App[Any, Any]

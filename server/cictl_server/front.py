@@ -15,8 +15,8 @@ from cictl_server.errors import CictlError, NotFound
 from cictl_server.http import media
 from cictl_server.http.origin import Header, OriginRule
 from cictl_server.http.routes import Route
+from cictl_server.resources.access.vault import VaultTestResource
 from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource
-from cictl_server.resources.vault import VaultTestResource
 from cictl_server.services import Services
 from cictl_server.services.core.callers import note_caller
 

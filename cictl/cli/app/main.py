@@ -35,9 +35,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "cictl.cli.commands.here.demo", "demo", "Try everything: a server, an agent, a project.", PlainCommand
     ),
     "healthcheck": CommandEntry(
-        "cictl.cli.commands.healthcheck", "healthcheck", "Check that the server is up and well."
+        "cictl.cli.commands.about.healthcheck", "healthcheck", "Check that the server is up and well."
     ),
-    "info": CommandEntry("cictl.cli.commands.info", "info", "Show the server and its state."),
+    "info": CommandEntry("cictl.cli.commands.about.info", "info", "Show the server and its state."),
     "lint": CommandEntry(
         "cictl.cli.commands.here.lint", "lint", "Check a project file; needs no server.", LocalCommand
     ),
@@ -70,7 +70,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "cictl.cli.commands.retention", "app", "How long runs, logs and artifacts are kept: show set preview run."
     ),
     "secrets": CommandEntry(
-        "cictl.cli.commands.secrets", "app", "Secrets that the server keeps for jobs: list set remove rotate-key."
+        "cictl.cli.commands.access.secrets",
+        "app",
+        "Secrets that the server keeps for jobs: list set remove rotate-key.",
     ),
     "login": CommandEntry(
         "cictl.cli.commands.access.login", "login", "Log in to a server, and use it from now on.", LocalCommand
@@ -80,13 +82,13 @@ COMMANDS: dict[str, CommandEntry] = {
     "tokens": CommandEntry("cictl.cli.commands.access.tokens", "app", "Who may do what: list create revoke rotate."),
     "audit": CommandEntry("cictl.cli.commands.access.audit", "app", "Who did what on the server: list verify."),
     "vault": CommandEntry(
-        "cictl.cli.commands.vault", "app", "Vaults that jobs take secrets from: list add delete test."
+        "cictl.cli.commands.access.vault", "app", "Vaults that jobs take secrets from: list add delete test."
     ),
     "update": CommandEntry(
-        "cictl.cli.commands.update", "app", "Versions of the server: check tags status apply rollback."
+        "cictl.cli.commands.about.update", "app", "Versions of the server: check tags status apply rollback."
     ),
-    "server": CommandEntry("cictl.cli.commands.server", "app", "The server itself: restart."),
-    "api": CommandEntry("cictl.cli.commands.api", "api", "Call the API itself, as it is.", DestructiveCommand),
+    "server": CommandEntry("cictl.cli.commands.about.server", "app", "The server itself: restart."),
+    "api": CommandEntry("cictl.cli.commands.about.api", "api", "Call the API itself, as it is.", DestructiveCommand),
     "store": CommandEntry(
         "cictl.cli.commands.here.store", "app", "The server's data: check backup restore compact export copy."
     ),

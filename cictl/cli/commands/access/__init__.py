@@ -1,1 +1,1 @@
-"""Commands about tokens and the audit: who may do what, who you are, and who did what."""
+"""Commands about tokens, secrets and the audit: who may do what, who you are, and who did what."""

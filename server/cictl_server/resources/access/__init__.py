@@ -1,1 +1,1 @@
-"""Tokens, who the caller is, and who did what."""
+"""Tokens, secrets, who the caller is, and who did what."""

@@ -1,0 +1,1 @@
+"""Commands about the server itself: its state, its version, its API."""
