@@ -7,202 +7,105 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from cictl_testing.servers.answers import AnsweringServer, Reply, drop, marked, problem, refusal, reply
+from cictl_testing.servers.answers import AnsweringServer, reply
+from cictl_testing.servers.samples import (
+    ACTION,
+    AGENT,
+    BEAT,
+    BEGUN,
+    BLOCKED,
+    CHECKED,
+    DETAIL,
+    ELIGIBLE,
+    EXPLANATION,
+    FILE,
+    GOING,
+    HEALTH,
+    IMPORTED,
+    INFO,
+    JOB,
+    KEPT,
+    LEASED,
+    ME,
+    NEW_TOKEN,
+    OF_JOB,
+    PAUSED,
+    PIN,
+    PREVIEW,
+    PROJECT,
+    QUEUED,
+    RAN,
+    REFS,
+    REMOVED,
+    REPORT,
+    RERUN,
+    RERUN_OF_RUN,
+    RESTARTING,
+    ROTATED,
+    RUN,
+    RUNS,
+    RUNTIME,
+    SECRET,
+    SERVERS,
+    SETTINGS,
+    STATE,
+    SUMMARY,
+    TAGS,
+    TESTED,
+    TESTS,
+    TOKEN,
+    UNSET,
+    UPDATED,
+    VAULT,
+)
 
 from cictl.wire.access import (
     EnrollRequest,
     EnrolmentRequest,
-    NewToken,
-    Role,
-    Token,
     TokenList,
     TokenRequest,
-    WhoAmI,
 )
 from cictl.wire.agents import (
-    Agent,
     AgentActionRequest,
-    AgentActionResponse,
     AgentList,
     AgentResponse,
     HeartbeatRequest,
-    HeartbeatResponse,
     LeaseRequest,
-    LeaseResponse,
-    QueuedScript,
     StatusRequest,
 )
-from cictl.wire.artifacts import Artifact, ArtifactData, ArtifactList, ArtifactUpload
+from cictl.wire.artifacts import ArtifactData, ArtifactList, ArtifactUpload
 from cictl.wire.codec import encode
-from cictl.wire.explain import Explanation, Reason
 from cictl.wire.jobs import (
-    BlockedBy,
-    Dependency,
-    JobExecution,
     JobResponse,
-    JobState,
     JobStateResponse,
-    JobStatus,
     JobSteps,
-    LoggedStep,
-    RerunResponse,
 )
-from cictl.wire.problems import Code
 from cictl.wire.projects import (
-    EligibleAgents,
     ImportRequest,
-    ImportResponse,
-    JobTokens,
-    PendingJob,
     PreviewRequest,
-    PreviewResponse,
-    ProjectDetail,
     ProjectList,
     ProjectResponse,
-    ProjectSettings,
-    ProjectSummary,
     RunRequest,
-    RunResponse,
-    SourceRef,
-    SourceRefs,
 )
-from cictl.wire.queue import ClearedQueue, FlushedHistory, JobList, QueuePause, QueueState
-from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
-from cictl.wire.retention import RetentionChange, RetentionCounts, RetentionPolicies, RetentionPolicy, RunPin
-from cictl.wire.runs import Run, RunCounts, RunList, RunRerunResponse, RunStatus, RunSummary
-from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret, SecretList, SecretRequest, SecretResponse
-from cictl.wire.server import Health, RuntimeState, ServerInfo, ServerInstance, ServerList
-from cictl.wire.tests import TestList
+from cictl.wire.queue import ClearedQueue, FlushedHistory, JobList, QueueState
+from cictl.wire.reports import TestReportResponse, TestReportUpload
+from cictl.wire.retention import RetentionChange
+from cictl.wire.secrets import SecretList, SecretRequest, SecretResponse
+from cictl.wire.server import Health
 from cictl.wire.updates import (
-    Restarting,
     ServerUpdates,
-    UpdateAnswer,
-    UpdateCheck,
     UpdateRequest,
     UpdateStatus,
-    UpdateTags,
 )
 from cictl.wire.vault import (
-    DeletedVaultConnection,
-    VaultConnection,
     VaultConnectionList,
     VaultConnectionRequest,
     VaultConnectionResponse,
     VaultTestRequest,
-    VaultTestResponse,
 )
-from cictl_client import Client, Conflict, ForeignAnswer, LogChunk, NotFound, UnexpectedAnswer, Unreachable
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-BEGUN = LoggedStep(index=1, total=2, name="step 1", started_utc=NOW, log_offset=9)
-JOB = JobExecution(
-    id="job-1",
-    script="make",
-    required_capabilities=None,
-    timeout_seconds=60,
-    status=JobStatus.RUNNING,
-    created_utc=NOW,
-    leased_by_agent_id="a",
-    current_step="compile",
-    output="héllo\n",
-)
-STATE = JobState(id="job-1", status=JobStatus.RUNNING, log_size=7, current_step="compile", leased_by_agent_id="a")
-AGENT = Agent(agent_id="a/1", hostname="h", os="linux", arch="amd64", capabilities=None, last_seen_utc=NOW)
-PROJECT = ProjectSummary(id=3, name="shop", config_path="x", updated_utc=NOW, pipelines=[])
-DETAIL = ProjectDetail(id=3, name="shop", updated_utc=NOW)
-SETTINGS = ProjectSettings(job_tokens=JobTokens.START)
-IMPORTED = ImportResponse(project_name="shop", repo_url="u", config_file="cictl.yaml", pipelines=1)
-RAN = RunResponse(project_name="shop", pipeline_id="build", enqueued=1, job_execution_ids=["job-1"])
-ELIGIBLE = EligibleAgents(eligible_agent_ids=["a"], pending_jobs=1)
-PREVIEW = PreviewResponse(
-    mode="normal",
-    offline_cached_only=True,
-    cache_used=False,
-    pipeline_id="build",
-    pending_jobs=[PendingJob(pipeline_job_id="compile", step_count=1, eligible_agent_ids=[])],
-    eligible_agent_ids=None,
-)
-REFS = SourceRefs(source_repo="u", refs=[SourceRef(name="main", ref="refs/heads/main")])
-FILE = Artifact(id=1, job_execution_id="job-1", path="app", url="/artifacts/job-1/app", size_bytes=3)
-REPORT = TestReport(total=1, passed=1)
-HEALTH = Health(status="ok")
-INFO = ServerInfo(name="cictl", api_version=1, version="1.2.3")
-SERVERS = ServerList(
-    servers=[
-        ServerInstance(
-            instance_id="a", name="host", version="1.2.3", started_utc=NOW, seen_utc=NOW, leads=["background"]
-        )
-    ]
-)
-RUNTIME = RuntimeState(
-    mode="normal",
-    online_agents=0,
-    stale_agents=0,
-    offline_agents=0,
-    has_any_agents=False,
-    last_agent_seen_utc=NOW,
-    git_available=True,
-)
-ACTION = AgentActionResponse(requested=True, agent_id="a/1")
-QUEUED = QueuedScript(queued=True, agent_id="a/1", job_execution_id="job-1", shell="posix", timeout_seconds=9)
-BEAT = HeartbeatResponse(accepted=True)
-LEASED = LeaseResponse(assigned=True, job_execution=JOB)
-PAUSED = QueueState(pauses=[QueuePause(reason="moving", since_utc=datetime(2026, 3, 1, tzinfo=UTC), project="shop")])
-OF_JOB = "/api/v1/jobs/job-1"
-ME = WhoAmI(authentication=True, role=Role.VIEWER, id=4, name="anna")
-TOKEN = Token(id=4, name="anna", role=Role.VIEWER, last_four="wxyz", created_utc=NOW)
-NEW_TOKEN = NewToken(id=4, name="anna", role=Role.VIEWER, last_four="wxyz", created_utc=NOW, token="secret")
-VAULT = VaultConnection(
-    id=3, name="pantry", url="https://v", auth_method="approle", approle_mount="approle", role_id="r", used_by=["s/b"]
-)
-REMOVED = DeletedVaultConnection(deleted=True, id=3, used_by=["s/b"])
-KEPT = RetentionPolicies(default=RetentionPolicy(keep_runs=9, keep_days=0, artifact_days=90, log_days=0))
-GOING = RetentionCounts(runs=1, jobs=2, logs=2, artifacts=0, bytes=20)
-PIN = RunPin(run="41", pinned=False, jobs=2)
-RUN = Run(id="run-1", number=41, status=RunStatus.FAILED, created_utc=NOW, counts=RunCounts(failed=1), project="shop")
-RUNS = RunList(runs=[RUN], next_cursor="41")
-SUMMARY = RunSummary(
-    id="run-1",
-    number=41,
-    status=RunStatus.FAILED,
-    created_utc=NOW,
-    counts=RunCounts(failed=1),
-    failed_jobs=[],
-    failed_tests=[],
-    since_last_success=["41"],
-    truncated=True,
-)
-RERUN_OF_RUN = RunRerunResponse(
-    id="run-1",
-    number=41,
-    status=RunStatus.QUEUED,
-    created_utc=NOW,
-    counts=RunCounts(queued=1),
-    job_execution_ids=["job-2"],
-)
-TESTS = TestList(tests=[], next_cursor="k")
-SECRET = Secret(id=3, name="deploy", created_utc=datetime.now(UTC), updated_utc=datetime.now(UTC))
-UNSET = DeletedSecret(deleted=True, id=3, name="deploy")
-ROTATED = RotatedKey(key_id="0a1b2c3d", secrets=2)
-TESTED = VaultTestResponse(ok=True, message="vault auth ok")
-
-RERUN = RerunResponse(job_execution=JOB, dependants=["job-2"])
-BLOCKED = BlockedBy(blocked=True, dependency=Dependency(job_execution_id="job-0"))
-EXPLANATION = Explanation(
-    job_execution_id="job-1",
-    name="shop/build/compile",
-    status=JobStatus.QUEUED,
-    reason=Reason.NO_AGENTS,
-    summary="no agent ever connected",
-    since_utc=NOW,
-)
+from cictl_client import Client
 
 Call = Callable[[Client], Any]
-
-RESTARTING = Restarting(restarting=True, message="at once")
-CHECKED = UpdateCheck(current_version="v1", update_available=True, latest_version="v2")
-UPDATED = UpdateAnswer(updated=True, message="staged", target="v2", target_version="v2")
-TAGS = UpdateTags(tags=["v2", "v1"], current_version="v1")
 
 
 def case(name: str, request: str, answer: object, call: Call, result: object, body: object = None) -> Any:
@@ -618,155 +521,3 @@ def test_time_is_the_servers(
 def test_every_public_method_has_a_test() -> None:
     public = {name for name, _ in inspect.getmembers(Client) if not name.startswith("_")}
     assert {str(case.id) for case in CASES} | ELSEWHERE == public
-
-
-@pytest.mark.parametrize(
-    ("call", "target"),
-    [
-        pytest.param(lambda c: c.get_agent("a/../b?c#d"), "/api/v1/agents/a%2F..%2Fb%3Fc%23d", id="agent"),
-        pytest.param(lambda c: c.get_job("ä b"), "/api/v1/jobs/%C3%A4%20b", id="job"),
-    ],
-)
-def test_id_is_one_segment_of_the_path(client: Client, server: AnsweringServer, call: Call, target: str) -> None:
-    with pytest.raises(ForeignAnswer):
-        call(client)
-    assert server.seen[0].target == target
-
-
-def test_deleting_may_be_answered_with_nothing(client: Client, server: AnsweringServer) -> None:
-    server.on("DELETE /api/v1/projects/3", Reply((b"",), status=204))
-    client.delete_project(3)
-    assert server.count("DELETE /api/v1/projects/3") == 1
-
-
-def test_icon_comes_as_it_is(client: Client, server: AnsweringServer) -> None:
-    server.on("GET /api/v1/projects/3/icon", Reply((b"\x89PNG",), kind="image/png"))
-    icon = client.get_project_icon(3)
-    assert (icon.headers["Content-Type"], icon.body) == ("image/png", b"\x89PNG")
-    assert server.seen[0].headers["accept"].startswith("image/*")
-
-
-def test_only_filters_that_say_something_are_sent(client: Client, server: AnsweringServer) -> None:
-    server.on("GET /api/v1/jobs", reply(JobList(job_executions=[])))
-    filters = {"status": "failed", "project": "p&q", "pipeline": "b", "agent": "a", "run": "r", "cursor": "c"}
-    client.list_jobs()
-    client.list_jobs(max_jobs=9, status="failed", project="p&q", pipeline="b", agent="a", run="r", cursor="c")
-    client.list_jobs(status=("failed", "queued"), split_runs=True)
-    several = {"max": "150", "status": "failed,queued", "split_runs": "true"}
-    assert [seen.query for seen in server.seen] == [{"max": "150"}, {"max": "9", **filters}, several]
-
-
-def test_filters_of_runs(client: Client, server: AnsweringServer) -> None:
-    server.on("GET /api/v1/runs", reply(RUNS))
-    client.list_runs()
-    client.list_runs(status=["failed", "queued"], branch="main", since=NOW, limit=9, cursor="41")
-    wanted = {"limit": "9", "status": "failed,queued", "branch": "main", "since": NOW.isoformat(), "cursor": "41"}
-    assert [seen.query for seen in server.seen] == [{"limit": "50"}, wanted]
-
-
-@pytest.mark.parametrize(
-    ("request_line", "body", "call", "result"),
-    [
-        pytest.param(
-            f"GET {OF_JOB}/artifacts", b'{"artifacts":null}', lambda c: c.list_artifacts("job-1"), [], id="artifacts"
-        ),
-        pytest.param(
-            f"POST {OF_JOB}/artifacts/upload-zip",
-            b'{"artifacts":null}',
-            lambda c: c.upload_artifacts_zip("job-1", "a", io.BytesIO()),
-            [],
-            id="empty-upload",
-        ),
-        pytest.param(
-            "POST /api/v1/heartbeat",
-            b'{"accepted":true,"message":null,"cancel_job_ids":null,"unknown":1}',
-            lambda c: c.heartbeat(HeartbeatRequest()),
-            BEAT,
-            id="heartbeat",
-        ),
-        pytest.param(
-            "POST /api/v1/agent/lease",
-            b'{"assigned":false,"job_execution":null}',
-            lambda c: c.lease(LeaseRequest()),
-            LeaseResponse(assigned=False),
-            id="lease",
-        ),
-    ],
-)
-def test_nulls_mean_absent(
-    client: Client, server: AnsweringServer, request_line: str, body: bytes, call: Call, result: object
-) -> None:
-    server.on(request_line, reply(body))
-    assert call(client) == result
-
-
-def test_state_is_asked_for_as_such(client: Client, server: AnsweringServer) -> None:
-    server.on(f"GET {OF_JOB}", reply(JobStateResponse(job_execution=STATE)))
-    client.get_job_state("job-1")
-    assert server.seen[0].query == {"view": "state"}
-
-
-def test_state_comes_out_of_a_whole_execution(client: Client, server: AnsweringServer) -> None:
-    server.on(f"GET {OF_JOB}", reply(JobResponse(job_execution=JOB)))
-    assert client.get_job_state("job-1") == STATE
-
-
-def test_state_out_of_something_else_is_unexpected(client: Client, server: AnsweringServer) -> None:
-    server.on(f"GET {OF_JOB}", marked(reply(b'{"job_execution":{"id":"job-1"}}')))
-    with pytest.raises(UnexpectedAnswer, match="32 bytes of application/json"):
-        client.get_job_state("job-1")
-
-
-@pytest.mark.parametrize(("minimal", "preference"), [(False, None), (True, "return=minimal")])
-def test_report_says_whether_a_short_answer_will_do(
-    client: Client, server: AnsweringServer, minimal: bool, preference: str | None
-) -> None:
-    server.on(f"POST {OF_JOB}/status", reply(JobResponse(job_execution=JOB)))
-    assert client.report_status("job-1", StatusRequest(), minimal=minimal) == STATE
-    assert server.seen[0].headers.get("prefer") == preference
-
-
-def test_report_about_an_unknown_job_is_not_found(client: Client, server: AnsweringServer) -> None:
-    server.on(f"POST {OF_JOB}/status", refusal(400, "job not found"))
-    with pytest.raises(NotFound):
-        client.report_status("job-1", StatusRequest())
-
-
-def test_piece_of_a_log(client: Client, server: AnsweringServer) -> None:
-    server.on(f"GET {OF_JOB}/log", Reply((b"lo\n",), headers={"X-Log-Size": "9", "X-Log-Complete": "true"}))
-    assert client.read_log("job-1", offset=3, limit=4) == LogChunk(data=b"lo\n", offset=3, size=9, complete=True)
-    assert server.seen[0].query == {"offset": "3", "limit": "4"}
-
-
-def test_piece_of_a_log_without_its_size_is_unexpected(client: Client, server: AnsweringServer) -> None:
-    server.on(f"GET {OF_JOB}/log", marked(Reply((b"lo",))))
-    with pytest.raises(UnexpectedAnswer, match="no X-Log-Size"):
-        client.read_log("job-1")
-
-
-@pytest.mark.parametrize("path", ["/api/v1/jobs", "api/v1/jobs", "{url}/api/v1/jobs"])
-def test_any_request_can_be_sent(client: Client, server: AnsweringServer, path: str) -> None:
-    server.on("PATCH /api/v1/jobs", reply(b"[1]", status=202, X_Thing="yes"))
-    answer = client.request("patch", path.format(url=server.url), json_body=b"{}", params={"max": 2})
-    assert (answer.status, answer.headers["x-thing"], answer.body) == (202, "yes", b"[1]")
-    assert (server.seen[0].body, server.seen[0].query) == (b"{}", {"max": "2"})
-    assert server.seen[0].headers["content-type"] == "application/json"
-
-
-def test_the_answer_to_any_request_can_be_read_as_it_comes(client: Client, server: AnsweringServer) -> None:
-    server.on("GET /api/v1/events", Reply((b"one\n", b"two\n"), kind="text/event-stream"))
-    with client.stream_request("GET", "/api/v1/events") as (head, blocks):
-        assert (head.status, head.body, head.headers["content-type"]) == (200, b"", "text/event-stream")
-        assert b"".join(blocks) == b"one\ntwo\n"
-
-
-def test_an_answer_that_breaks_off_is_unreachable(client: Client, server: AnsweringServer) -> None:
-    server.on("GET /api/v1/events", Reply((b"one\n", drop)))
-    with pytest.raises(Unreachable), client.stream_request("GET", "/api/v1/events") as (_, blocks):
-        list(blocks)
-
-
-def test_any_request_raises_what_the_others_raise(client: Client, server: AnsweringServer) -> None:
-    server.on("GET /api/v1/things", problem(409, Code.CONFLICT, "no"))
-    with pytest.raises(Conflict):
-        client.request("GET", "/api/v1/things")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.answers import AnsweringServer, Reply, problem, refusal, reply
+from cictl_testing.servers.samples import JOB, RESTARTING, UPDATED
 from cictl_testing.servers.threads import LocalServer, WsgiApp
 
 from cictl.wire.jobs import JobResponse, JobStatus
@@ -18,7 +19,6 @@ from cictl.wire.server import ServerInfo
 from cictl_client import Client, ClientError, Conflict, ForeignAnswer, Unreachable, retry
 from cictl_client.retry import Pause
 from cictl_server.app import create_app
-from tests.client.test_client_methods import JOB, RESTARTING, UPDATED
 
 CANCEL = "POST /api/v1/jobs/job-1/cancel"
 INFO = "GET /api/v1/server-info"

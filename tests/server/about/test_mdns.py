@@ -6,16 +6,15 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cictl_testing.servers.whole import running
 from zeroconf import ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
 
 from cictl_client.probe import Probe
 from cictl_server import serve
 from cictl_server.mdns import SERVICE_TYPE, Advert, Advertiser, find_advertiser, reachable_addresses
-from cictl_server.serve import Server, ServerConfig
 
 DEADLINE_SECONDS = 30.0
 LOCAL = ["127.0.0.1", "::1", "192.0.2.7", "10.0.0.3", "169.254.1.1", "fe80::1", "2001:db8::5"]
@@ -80,19 +79,6 @@ def test_a_server_is_found_and_takes_itself_back(neighbours: Neighbours) -> None
     assert info.properties == {b"name": b"ciwi", b"api_version": b"1", b"version": b"1.2.3"}
     advertiser.stop()
     assert neighbours.is_gone("ciwi-found")
-
-
-@contextmanager
-def running(directory: Path) -> Iterator[Server]:
-    server = Server(ServerConfig(data_dir=directory, port=0))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-        thread.join(timeout=60)
-        assert not thread.is_alive()
 
 
 def test_a_server_that_is_found_answers(

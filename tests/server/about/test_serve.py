@@ -5,8 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 from cictl_testing.processes import eventually
+from cictl_testing.servers.whole import running
 
 from cictl.base import children
 from cictl.project_file import parse
@@ -26,19 +26,6 @@ from cictl_server.errors import InvalidRequest
 from cictl_server.serve import Server, ServerConfig
 from cictl_server.store.contract import StoreLocked, Transaction
 from cictl_server.store.records import PipelineRecord, ProjectRecord
-
-
-@contextmanager
-def running(directory: Path, *, waiting_places: int = 4, **options: Any) -> Iterator[Server]:
-    server = Server(ServerConfig(data_dir=directory, port=0, waiting_places=waiting_places, **options))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-        thread.join(timeout=60)
-        assert not thread.is_alive()
 
 
 def test_it_starts_and_stops_again_and_again(tmp_path: Path) -> None:

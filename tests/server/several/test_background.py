@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import requests
 from cictl_testing.processes import eventually
+from cictl_testing.servers.whole import running
 
 from cictl_server import serve
-from cictl_server.serve import Server, ServerConfig
-
-
-@contextmanager
-def running(url: str, directory: Path) -> Iterator[Server]:
-    server = Server(ServerConfig(data_dir=directory, store=url, port=0))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-        thread.join(timeout=60)
-        assert not thread.is_alive()
+from cictl_server.serve import Server
 
 
 def has_made_a_pass(server: Server) -> bool:
@@ -39,8 +25,8 @@ def test_retention_is_applied_by_the_leader_and_after_its_end_by_the_other(
     monkeypatch.setattr(serve, "FIRST_SECONDS", 0.02)
     monkeypatch.setattr(serve, "INTERVAL_SECONDS", 0.02)
     with ExitStack() as ends_first, ExitStack() as ends_last:
-        leader = ends_first.enter_context(running(database_url, tmp_path / "leader"))
-        other = ends_last.enter_context(running(database_url, tmp_path / "other"))
+        leader = ends_first.enter_context(running(tmp_path / "leader", store=database_url))
+        other = ends_last.enter_context(running(tmp_path / "other", store=database_url))
         for _ in range(20):  # time enough for the other to make one too
             leader.services.core.metrics.kept_bytes.clear()
             eventually(lambda: has_made_a_pass(leader), what="a pass of the leader")
