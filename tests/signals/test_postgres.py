@@ -23,6 +23,7 @@ from cictl_server.signals.contract import BACKGROUND, Signals
 from cictl_server.signals.postgres.board import PASSING
 from cictl_server.signals.postgres.clock import DatabaseClock
 from cictl_server.signals.postgres.notices import Notice, channel_of, notices
+from cictl_server.signals.postgres.outbox import Outbox
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -64,6 +65,31 @@ def test_servers_that_lose_all_connections_hear_again(pair: Two, postgres: Postg
     pair.here.feed.add(EventKind.JOB, "job-1")
     eventually(lambda: pair.there.feed.after(begun), what="an event")
     eventually(lambda: wakes(pair), what="notifications to come again")
+
+
+def test_what_is_told_while_the_sender_rests_goes_at_once_after_it(
+    pair: Two, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[set[str]] = []
+    notify, own = Outbox._notify, pair.here._outbox  # type: ignore[attr-defined]
+
+    def recorded(outbox: Outbox, topics: dict[str, None]) -> None:
+        notify(outbox, topics)
+        if outbox is own:
+            sent.append(set(topics))
+
+    monkeypatch.setattr("cictl_server.signals.postgres._REST_SECONDS", 600)
+    monkeypatch.setattr(Outbox, "_notify", recorded)
+    pair.here.wakes.publish("first")
+    eventually(lambda: any("first" in topics for topics in sent), what="the first topic")
+    before = len(sent)
+    with psycopg.connect(database_url) as connection:
+        for number in range(20):
+            pair.here.wakes.publish(f"later-{number}")
+            connection.execute("SELECT 1")  # longer than a notification would take
+    assert len(sent) == before
+    pair.here.close()
+    assert sent[-1] >= {f"later-{number}" for number in range(20)}
 
 
 def test_servers_that_hear_nothing_poll(pair: Two, monkeypatch: pytest.MonkeyPatch) -> None:

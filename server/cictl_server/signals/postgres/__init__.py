@@ -37,6 +37,9 @@ _POLL_SECONDS = 5.0
 _DEAF_POLL_SECONDS = 1.0
 """How often every waiter looks while none arrive."""
 
+_REST_SECONDS = 0.02
+"""How long the sending thread rests after it has sent. So a busy server sends much at once, and an idle one sends at once."""
+
 _BACKOFF = Backoff(first=0.2, most=5, jitter=0.5)
 _TASKS = {BOARDS: Task.BOARDS, EVENTS: Task.EVENTS, SERVERS: Task.RENEW}
 
@@ -138,6 +141,7 @@ class PostgresSignals(Signals):
                     self._wake_followers()
                 self._outbox.send()
                 failures = 0
+                self._stopping.wait(_REST_SECONDS)
             except StoreError:
                 failures += 1
                 self._stopping.wait(_BACKOFF.after(failures))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import LiteralString
 
 from psycopg import Connection
 
@@ -91,8 +91,7 @@ class PostgresFeed(Feed):
         if not taken:
             return False
         try:
-            with self._turn() as connection:
-                connection.execute(_APPEND, ([kind.value for kind, _ in taken], [subject for _, subject in taken]))
+            self._change(_APPEND, [kind.value for kind, _ in taken], [subject for _, subject in taken])
         except BaseException:
             with self._lock:
                 self._waiting[:0] = taken
@@ -105,11 +104,9 @@ class PostgresFeed(Feed):
         Raises:
             StoreAway: The database does not answer.
         """
-        with self._reading, self._database.connection() as connection:
+        with self._reading:
             last = self._recent.last_number()
-            # First what is forgotten: events that are forgotten after that are still among those that are read.
-            forgotten = _forgotten(connection)
-            rows = connection.execute(_NEWER, (last,)).fetchall()
+            forgotten, rows = self._database.ask(lambda connection: _look(connection, after=last))
             if forgotten > last:
                 self._recent.begin_anew(forgotten=forgotten)
             self._recent.append(_happening(*row) for row in rows if row[0] > forgotten)
@@ -121,15 +118,27 @@ class PostgresFeed(Feed):
         Raises:
             StoreAway: The database does not answer.
         """
-        with self._turn() as connection:
-            connection.execute(_PRUNE, (_STORED,))
+        self._change(_PRUNE, _STORED)
 
-    @contextmanager
-    def _turn(self) -> Iterator[Connection]:
-        """Yield a connection in a transaction, while no other server changes the table."""
-        with self._database.connection() as connection, connection.transaction():
+    def _change(self, statement: LiteralString, *values: object) -> None:
+        """Change the table while no other server does."""
+        with self._database.connection("BEGIN") as connection, connection.pipeline():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (self._database.lock_key("events"),))
-            yield connection
+            connection.execute(statement, values)
+            connection.execute("COMMIT")
+
+
+def _look(connection: Connection, *, after: int) -> tuple[int, list[tuple[int, str, str]]]:
+    """Return up to which number events are forgotten, and the events above *after*, in one round trip.
+
+    First what is forgotten: events that are forgotten after that are still among those that are read.
+    """
+    with connection.pipeline():
+        forgotten, newer = connection.execute(_FORGOTTEN), connection.execute(_NEWER, (after,))
+    row, rows = forgotten.fetchone(), newer.fetchall()
+    if row is None:  # a crash of the database has just emptied both tables
+        return _forgotten(connection), []
+    return int(row[0]), rows
 
 
 def _forgotten(connection: Connection) -> int:

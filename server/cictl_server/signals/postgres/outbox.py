@@ -8,8 +8,6 @@ from __future__ import annotations
 import threading
 import time
 
-from psycopg import Connection
-
 from cictl_server.postgres.database import Database
 from cictl_server.signals.identity import Identity
 from cictl_server.signals.postgres.notices import channel_of, notices
@@ -54,12 +52,11 @@ class Outbox:
         if not taken:
             return
         try:
-            with self._database.connection() as connection:
-                self._notify(connection, taken)
+            self._notify(taken)
         except BaseException:
             self.put(*taken)
             raise
 
-    def _notify(self, connection: Connection, topics: dict[str, None]) -> None:
+    def _notify(self, topics: dict[str, None]) -> None:
         payloads = [notice.encode() for notice in notices(self._sender, topics, sent=time.monotonic())]
-        connection.execute(_NOTIFY, (self._channel, payloads))
+        self._database.fetch(_NOTIFY, (self._channel, payloads))
