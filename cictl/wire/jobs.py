@@ -96,6 +96,7 @@ class Step(Message):
         continue_on_error: Whether the job goes on, with a warning, when the step fails (ours).
         if: Whether the step runs, in the language of `cictl.expressions`; in Python `condition`. The plan has put in the
             values of all names that it knows. Empty means `success()` (ours).
+        written_if: The condition as its file has it, where the plan has left something else of it (ours).
         shell: `posix`, `bash`, `cmd` or `powershell`; empty for the job's (ours).
     """
 
@@ -116,6 +117,7 @@ class Step(Message):
     working_directory: str = ""
     continue_on_error: bool = False
     condition: str = msgspec.field(default="", name="if")
+    written_if: str = ""
     shell: str = ""
 
     @property

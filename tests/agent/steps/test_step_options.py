@@ -62,6 +62,11 @@ def test_the_log_says_which_step_is_left_out_and_why(run: RunSteps) -> None:
     assert job.text.endswith("exit status 1\n[run] skipped Step 3/3: Brew: if: env.POT == 'iron'\n")
 
 
+def test_the_log_shows_the_condition_that_the_file_has(run: RunSteps) -> None:
+    job = run("true", Step(script="echo no", condition="false", written_if="tea == 'green'"))
+    assert job.text.endswith("[run] skipped Step 2/2: echo no: if: tea == 'green'\n")
+
+
 def test_only_steps_that_run_are_told_as_begun(run: RunSteps) -> None:
     job = run("true", Step(script="true", condition="failure()"), Step(script="true", condition="always()"))
     assert [event.step.index for report in job.reports for event in report.events if event.step] == [1, 3]

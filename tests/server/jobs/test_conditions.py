@@ -161,6 +161,7 @@ def test_outputs_of_needs_arrive_in_texts_and_conditions(server: RunningServer) 
     assert (b.env["V"], b.step_plan[0].script) == ("2", "ship 2")
     assert b.script.startswith("ship 2")
     assert [step.condition for step in b.step_plan] == ["", "false", ""]
+    assert b.step_plan[1].written_if == "needs.a.outputs.version == '1'"
 
 
 def test_a_condition_that_compares_no_number_ends_its_job_with_the_reason(server: RunningServer) -> None:

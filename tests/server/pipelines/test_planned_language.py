@@ -115,6 +115,7 @@ def test_a_condition_is_decided_as_far_as_the_plan_can(server: RunningServer, co
     step = f'{{run: x, if: "{condition}"}}'
     job = planned(server, f"{{id: j, matrix: {{include: [{{x: pot}}]}}, steps: [{{run: y}}, {step}]}}")
     assert [step.condition for step in job.step_plan] == ["", decided]
+    assert job.step_plan[1].written_if == (condition if decided not in ("", condition) else "")
     assert bool(job.required_capabilities) is bool(decided)
 
 

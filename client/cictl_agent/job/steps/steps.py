@@ -113,7 +113,7 @@ class Steps:
         except ExpressionError as error:
             raise JobFailed(f"{self._text(step)}: if: {error}", cause=Cause.STEP_FAILED) from error
         if not due and step.condition:
-            self.log.line(f"[run] skipped {self._text(step)}: if: {step.condition}")
+            self.log.line(f"[run] skipped {self._text(step)}: if: {step.written_if or step.condition}")
         return due
 
     def _note(self, step: Step, failure: JobFailed) -> None:

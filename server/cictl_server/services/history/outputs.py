@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from cictl.expressions import decide
 from cictl.project_file import render_all
 from cictl.project_file.names import NEEDS, output_name
+from cictl.wire.jobs import Step
 from cictl_server.store.records import JobRecord
 
 _FIELDS = (
@@ -45,8 +46,9 @@ def with_outputs(job: JobRecord, values: Mapping[str, str]) -> JobRecord:
     if not values:
         return job
     changed = replace(job, **{name: render_all(getattr(job, name), values) for name in _FIELDS})
-    steps = [
-        replace(step, condition=decide(step.condition, values)) if NEEDS in step.condition else step
-        for step in changed.step_plan
-    ]
+    steps = [_with_condition_decided(step, values) if NEEDS in step.condition else step for step in changed.step_plan]
     return replace(changed, step_plan=steps)
+
+
+def _with_condition_decided(step: Step, values: Mapping[str, str]) -> Step:
+    return replace(step, condition=decide(step.condition, values), written_if=step.written_if or step.condition)

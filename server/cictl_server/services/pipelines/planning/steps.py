@@ -33,16 +33,18 @@ def plan_steps(job: Job, values: Mapping[str, str], *, conditions: Mapping[str, 
         _step(definition, script, values, job=job, position=position, index=index, total=len(kept))
         for index, (position, definition, script) in enumerate(kept, start=1)
     ]
-    return [replace(step, condition=_condition(step, job, conditions)) for step in steps]
+    return [_with_condition_decided(step, job, conditions) for step in steps]
 
 
-def _condition(step: Step, job: Job, values: Mapping[str, str]) -> str:
+def _with_condition_decided(step: Step, job: Job, values: Mapping[str, str]) -> Step:
+    """Return *step* with what is left of its condition, and the text of the file where that says it better."""
     try:
-        return decide(step.condition, values, is_open=is_open)
+        left = decide(step.condition, values, is_open=is_open)
     except ExpressionError as error:
         raise InvalidRequest(
             f'the condition of step {step.index} of job "{job.id}" can\'t be decided: {error}'
         ) from error
+    return replace(step, condition=left, written_if=step.condition if left not in ("", step.condition) else "")
 
 
 def _script(definition: StepDefinition, values: Mapping[str, str], *, dry_run: bool) -> str | None:
