@@ -46,8 +46,8 @@ _cictl_node() {
         ;;
     "cictl run")
         commands=""
-        options="--matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--matrix --matrix-index --ref --input --agent --priority --timeout -o --output --query --server --context --ca-file"
+        options="--local --matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt --env-file --secrets-file --keep -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --input --agent --priority --timeout --env-file --secrets-file -o --output --query --server --context --ca-file"
         arguments="targets" repeated=""
         ;;
     "cictl agents")
@@ -202,8 +202,8 @@ _cictl_node() {
         ;;
     "cictl pipelines run")
         commands=""
-        options="--matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--matrix --matrix-index --ref --input --agent --priority --timeout -o --output --query --server --context --ca-file"
+        options="--local --matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt --env-file --secrets-file --keep -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --input --agent --priority --timeout --env-file --secrets-file -o --output --query --server --context --ca-file"
         arguments="pipeline-targets" repeated=""
         ;;
     "cictl pipelines preview")
@@ -250,8 +250,8 @@ _cictl_node() {
         ;;
     "cictl chains run")
         commands=""
-        options="--matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--matrix --matrix-index --ref --input --agent --priority --timeout -o --output --query --server --context --ca-file"
+        options="--local --matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt --env-file --secrets-file --keep -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--matrix --matrix-index --ref --input --agent --priority --timeout --env-file --secrets-file -o --output --query --server --context --ca-file"
         arguments="chains" repeated=""
         ;;
     "cictl chains preview")

@@ -112,7 +112,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl demo' = @{
             commands = @()
             options = @(
-                , @('--keep', 'Leave server and agent running afterwards.');
+                , @('--keep', 'Let server and agent go on afterwards, until Ctrl-C.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
@@ -171,6 +171,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl run' = @{
             commands = @()
             options = @(
+                , @('--local', 'Run the working tree of this checkout here, with a server and an agent of its own.');
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
                 , @('--only', 'Leave out the jobs that the selected ones need.');
@@ -186,6 +187,9 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--follow', 'Wait, and show the logs as they grow.');
                 , @('--timeout', 'Stop waiting; exit code 8. [x>=0]');
                 , @('--cancel-on-interrupt', 'Let Ctrl-C cancel the jobs instead of leaving them.');
+                , @('--env-file', 'With --local: variables of all jobs, NAME=value a line.');
+                , @('--secrets-file', 'With --local: the secrets that jobs name, NAME=value a line.');
+                , @('--keep', 'With --local: leave logs and artifacts behind, and say where.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
@@ -195,7 +199,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--priority', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--priority', '--timeout', '--env-file', '--secrets-file', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('targets')
             repeated = ''
         }
@@ -668,6 +672,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl pipelines run' = @{
             commands = @()
             options = @(
+                , @('--local', 'Run the working tree of this checkout here, with a server and an agent of its own.');
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
                 , @('--only', 'Leave out the jobs that the selected ones need.');
@@ -683,6 +688,9 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--follow', 'Wait, and show the logs as they grow.');
                 , @('--timeout', 'Stop waiting; exit code 8. [x>=0]');
                 , @('--cancel-on-interrupt', 'Let Ctrl-C cancel the jobs instead of leaving them.');
+                , @('--env-file', 'With --local: variables of all jobs, NAME=value a line.');
+                , @('--secrets-file', 'With --local: the secrets that jobs name, NAME=value a line.');
+                , @('--keep', 'With --local: leave logs and artifacts behind, and say where.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
@@ -692,7 +700,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--priority', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--priority', '--timeout', '--env-file', '--secrets-file', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('pipeline-targets')
             repeated = ''
         }
@@ -833,6 +841,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl chains run' = @{
             commands = @()
             options = @(
+                , @('--local', 'Run the working tree of this checkout here, with a server and an agent of its own.');
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
                 , @('--only', 'Leave out the jobs that the selected ones need.');
@@ -848,6 +857,9 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--follow', 'Wait, and show the logs as they grow.');
                 , @('--timeout', 'Stop waiting; exit code 8. [x>=0]');
                 , @('--cancel-on-interrupt', 'Let Ctrl-C cancel the jobs instead of leaving them.');
+                , @('--env-file', 'With --local: variables of all jobs, NAME=value a line.');
+                , @('--secrets-file', 'With --local: the secrets that jobs name, NAME=value a line.');
+                , @('--keep', 'With --local: leave logs and artifacts behind, and say where.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
@@ -857,7 +869,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--priority', '--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--priority', '--timeout', '--env-file', '--secrets-file', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('chains')
             repeated = ''
         }

@@ -42,6 +42,7 @@ class AgentConfig:
         tls: The certificates to trust, and to show to the server.
         enrolment_file: Holds an enrolment token, which the agent trades once for a token of its own.
         labels: What the operator says that it offers, by key; jobs ask for them in `runs_on`.
+        variables: What all jobs get, also those in containers; a variable of the job's own wins.
         looks_for_tools: Whether it looks for tools that the server asks about.
         trace_shell: Whether steps run under `set -x`; jobs with secrets never do.
         verbose_go: Whether steps get `GOFLAGS=-v` when nothing sets GOFLAGS.
@@ -59,6 +60,7 @@ class AgentConfig:
     tls: TlsFiles = NO_FILES
     enrolment_file: Path | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     looks_for_tools: bool = True
     trace_shell: bool = False
     verbose_go: bool = True

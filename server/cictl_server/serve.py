@@ -83,6 +83,7 @@ class ServerConfig:
         public_url: Where browsers find the server if that is behind a proxy.
         trusted_proxies: Addresses and networks of proxies that tell for whom they ask; see `TrustedProxies`.
         vault_urls: The only Vaults from which secrets may come; empty allows any.
+        has_vaults: Otherwise no Vault is asked, and all secrets are the server's own.
         artifact_limits: How much a job may keep.
         min_free: Bytes that must be free on the disk for new work; by default 1 GiB, or 5 % of a smaller disk.
         run_limits: How much may wait at once.
@@ -109,6 +110,7 @@ class ServerConfig:
     public_url: str = ""
     trusted_proxies: Sequence[str] = ()
     vault_urls: Sequence[str] = ()
+    has_vaults: bool = True
     artifact_limits: ArtifactLimits = field(default_factory=ArtifactLimits)
     min_free: int | None = None
     run_limits: RunLimits = field(default_factory=RunLimits)
@@ -214,6 +216,7 @@ class Server:
             default_timeout_seconds=config.default_timeout_seconds,
             update_tools=tools,
             vault_urls=config.vault_urls,
+            has_vaults=config.has_vaults,
             artifact_limits=config.artifact_limits,
             min_free=config.min_free,
             run_limits=config.run_limits,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -93,3 +94,16 @@ Timeout = Annotated[
 CancelOnInterrupt = Annotated[
     bool, typer.Option("--cancel-on-interrupt", help="Let Ctrl-C cancel the jobs instead of leaving them.")
 ]
+Local = Annotated[
+    bool,
+    typer.Option("--local", help="Run the working tree of this checkout here, with a server and an agent of its own."),
+]
+EnvFile = Annotated[
+    Path | None,
+    typer.Option("--env-file", metavar="FILE", help="With --local: variables of all jobs, NAME=value a line."),
+]
+SecretsFile = Annotated[
+    Path | None,
+    typer.Option("--secrets-file", metavar="FILE", help="With --local: the secrets that jobs name, NAME=value a line."),
+]
+Keep = Annotated[bool, typer.Option("--keep", help="With --local: leave logs and artifacts behind, and say where.")]

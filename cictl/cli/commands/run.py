@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,13 +11,17 @@ import msgspec
 import typer
 
 from cictl.cli.app.commands import with_examples
+from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
 from cictl.cli.commands.options import (
     AgentOption,
     CancelOnInterrupt,
     DryRun,
+    EnvFile,
     Follow,
     Inputs,
+    Keep,
+    Local,
     Matrix,
     MatrixIndex,
     Offline,
@@ -25,6 +29,7 @@ from cictl.cli.commands.options import (
     PriorityOption,
     Ref,
     Reload,
+    SecretsFile,
     Timeout,
     Wait,
     inputs_in,
@@ -45,6 +50,8 @@ cictl run shop/build
 cictl run shop/build/test --matrix linux --ref feature-1 --follow
 cictl run shop/build --input level=full --wait
 cictl run shop/build --reload --wait --timeout 600 -o json
+cictl run --local
+cictl run --local build/test --env-file .env
 """
 
 _HELP = """Run a pipeline, one of its jobs, or a chain.
@@ -69,6 +76,7 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
     def run(
         context: typer.Context,
         target: str = target,
+        local: Local = False,
         matrix: Matrix = "",
         matrix_index: MatrixIndex = None,
         only: Only = False,
@@ -83,6 +91,9 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
         follow: Follow = False,
         timeout: Timeout = None,
         cancel_on_interrupt: CancelOnInterrupt = False,
+        env_file: EnvFile = None,
+        secrets_file: SecretsFile = None,
+        keep: Keep = False,
     ) -> None:
         request = RunRequest(
             matrix_name=matrix,
@@ -96,6 +107,18 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
         )
         waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
         session = Session.of(context)
+        of_local = {"--env-file": env_file, "--secrets-file": secrets_file, "--keep": keep}
+        of_server = {"--ref": ref, "--agent": agent, "--offline": offline, "--reload": reload}
+        _refuse("with --local", of_server) if local else _refuse("without --local", of_local)
+        if local:
+            from cictl.cli.commands.here.run_local import LocalOptions, prepared
+
+            options = LocalOptions(env_file=env_file, secrets_file=secrets_file, keep=keep)
+            waiting = replace(waiting, follow=not wait, cancel_on_interrupt=True)
+            with prepared(session, target, only=only, options=options) as here:
+                _start(here.session, here.target, request, waiting=waiting)
+        if not target:
+            raise _unnamed()
         session.refuse_if_readonly(f"run {target}")
         if reload:
             _reload_project_of(session, target, chains=chains, pipelines=pipelines)
@@ -105,7 +128,9 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
     return run
 
 
-_TARGET = typer.Argument(..., metavar="TARGET", help="PROJECT/PIPELINE[/JOB], a unique name, or a database id.")
+_TARGET = typer.Argument(
+    "", metavar="TARGET", help="PROJECT/PIPELINE[/JOB], a unique name, or a database id; [PIPELINE[/JOB]] with --local."
+)
 
 run = with_examples(RUN_EXAMPLES)(run_verb(_TARGET, text=_HELP))
 
@@ -115,10 +140,10 @@ def _start(
     text: str,
     request: RunRequest,
     *,
-    agent: str,
+    agent: str = "",
     waiting: Waiting,
-    chains: bool,
-    pipelines: bool,
+    chains: bool = True,
+    pipelines: bool = True,
 ) -> None:
     """Enqueue what *text* names; with a wait, end the command with the result's exit code."""
     target = find_target(session.client, text, chains=chains, pipelines=pipelines)
@@ -142,6 +167,17 @@ def _start(
     session.show(_run_result(answer, jobs))
     if jobs:
         session.note(f"follow with: {attach_command(session, [short_id(job) for job in jobs], run_id)}")
+
+
+def _refuse(when: str, options: Mapping[str, object]) -> None:
+    """Fail if one of *options* is given, by name, which means nothing *when* this is so."""
+    for name, value in options.items():
+        if value:
+            raise usage(f"{name} means nothing {when}", hint="`cictl run --help`")
+
+
+def _unnamed() -> Failure:
+    return usage("what shall run?", hint="cictl run PROJECT/PIPELINE, or cictl run --local in a checkout")
 
 
 def _reload_project_of(session: Session, text: str, *, chains: bool, pipelines: bool) -> None:

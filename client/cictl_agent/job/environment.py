@@ -46,7 +46,7 @@ def job_environment(
     *,
     job_token: str,
 ) -> dict[str, str]:
-    """Return the environment of all steps: the agent's, what is known of the job, the job's own, then *places*; the later win.
+    """Return the environment of all steps: the agent's, what it gives to all jobs, what is known of the job, the job's own, then *places*; the later win.
 
     Each `CIWI_X` of the job is also set as `CICTL_X`. For a container *env* is empty: nothing of the agent's is seen there.
 
@@ -56,7 +56,14 @@ def job_environment(
     twins = {f"CICTL_{k.removeprefix('CIWI_')}": v for k, v in job.env.items() if k.startswith("CIWI_")}
     of_server = {SERVER_URL.name: config.shown_server, JOB_TOKEN.name: job_token}
     result = platform.merge(
-        inherited_environment(env), variables_of(job), of_server, twins, job.env, places, {JOB_VARIABLE: job.id}
+        inherited_environment(env),
+        config.variables,
+        variables_of(job),
+        of_server,
+        twins,
+        job.env,
+        places,
+        {JOB_VARIABLE: job.id},
     )
     if config.verbose_go and not result.get("GOFLAGS"):
         result["GOFLAGS"] = "-v"

@@ -93,6 +93,7 @@ class Services:
         update_tools: UpdateTools | None = None,
         process: ServerProcess | None = None,
         vault_urls: Sequence[str] = (),
+        has_vaults: bool = True,
         artifact_limits: ArtifactLimits | None = None,
         min_free: int | None = None,
         max_log_bytes: int = DEFAULT_LOG_LIMIT,
@@ -141,7 +142,7 @@ class Services:
         fleet = Fleet.build(core, limits=fleet_limits or FleetLimits())
         policies = Policies.build(core, max_running=history.limits.running)
         audit = Audit.build(core, kept=audit_kept)
-        secrets = Secrets.build(core, directory, vault_urls=vault_urls)
+        secrets = Secrets.build(core, directory, vault_urls=vault_urls, has_vaults=has_vaults)
         projects = Projects.build(core)
         # level 3
         logs = Logs.build(core, secrets, log_writer or FileLogs(directory / "logs"), limit=max_log_bytes)

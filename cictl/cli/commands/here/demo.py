@@ -1,4 +1,4 @@
-"""`cictl demo`: the whole thing in a minute, with real processes and a temporary store."""
+"""`cictl demo`: the whole thing in a minute, with a temporary store."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from cictl.cli.commands.here import demo_project
+
 if TYPE_CHECKING:
+    from cictl.cli.commands.here.embedded import Embedded
     from cictl.cli.output.table import Result
     from cictl.wire.jobs import JobExecution
     from cictl_client import Client
@@ -28,11 +30,11 @@ _AGENT = "demo-agent"
 
 
 def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Leave server and agent running afterwards.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Let server and agent go on afterwards, until Ctrl-C.")] = False,
 ) -> None:
     """Start a server and an agent, import a sample project, run it, and show the result.
 
-    Everything lives in a temporary directory and is gone afterwards, unless --keep is given.
+    Everything lives in a temporary directory, and is gone when the command ends.
 
     Examples:
 
@@ -40,39 +42,34 @@ def demo(
 
       cictl demo --keep
     """
+    from cictl.cli.commands.here.embedded import embedded
     from cictl_client import Client
 
     if shutil.which("git") is None:
         _fail("the demo needs git", hint="install git and run `cictl demo` again")
-    home = Path(tempfile.mkdtemp(prefix="cictl-demo-"))
-    with ExitStack() as cleanup:
-        if not keep:
-            cleanup.callback(shutil.rmtree, home, ignore_errors=True)
-        server = cleanup.enter_context(_process(home, "serve", "--port", "0", "--data-dir", str(home / "data")))
-        url = _wait_for_url(server)
-        agent = cleanup.enter_context(
-            _process(home, "run-agent", "--server", url, "--id", _AGENT, "--work-dir", str(home / "work"))
-        )
-        client = cleanup.enter_context(Client(url))
-        _wait_for_agent(client, agent)
-        code = _show(home, url, client)
-        if keep:
-            cleanup.pop_all()
-            client.close()
-            _tell_how_to_go_on(home, url, server, agent)
+    with tempfile.TemporaryDirectory(prefix="cictl-demo-", ignore_cleanup_errors=True) as directory:
+        home = Path(directory)
+        with (
+            embedded(home / "data", home / "work", agent_id=_AGENT) as here,
+            Client(here.url, token=here.token) as client,
+        ):
+            _wait_for_agent(client)
+            code = _show(home, here, client)
+            if keep:
+                _go_on(here)
+            else:
+                _tell_what_to_try()
     raise typer.Exit(code)
 
 
-def _show(home: Path, url: str, client: Client) -> int:
+def _show(home: Path, here: Embedded, client: Client) -> int:
     """Do what a user would, by the same commands, and return the exit code of the followed run."""
-    from cictl.cli.commands.here import demo_project
-
-    _say(f"a server on {url}, an agent named {_AGENT}, everything in {home}")
+    _say(f"a server on {here.url}, an agent named {_AGENT}, everything in {home}")
     repository = home / demo_project.NAME
     demo_project.create(repository)
-    _cictl(url, "projects", "import", str(repository))
-    _cictl(url, "agents", "list")
-    code = _cictl(url, "run", f"{demo_project.NAME}/build", "--follow")
+    _cictl(here, "projects", "import", str(repository))
+    _cictl(here, "agents", "list")
+    code = _cictl(here, "run", f"{demo_project.NAME}/build", "--follow")
     jobs = [client.get_job(job.id) for job in client.list_jobs(pipeline="build").job_executions]
     _say(f"measuring how soon an idle agent starts what is enqueued: {_IDLE_RUNS} small runs")
     delays = _measure_starts(client)
@@ -80,11 +77,12 @@ def _show(home: Path, url: str, client: Client) -> int:
     return code
 
 
-def _cictl(url: str, *arguments: str) -> int:
+def _cictl(here: Embedded, *arguments: str) -> int:
     """Run one command as a user would type it, and return its exit code."""
     typer.echo(f"\n$ cictl {shlex.join(arguments)}", err=True)
     sys.stderr.flush()
-    return subprocess.run([sys.executable, "-m", "cictl", *arguments], env=_environment(url), check=False).returncode  # noqa: S603 - this program
+    env = {**os.environ, "CICTL_SERVER_URL": here.url, "CICTL_TOKEN": here.token}
+    return subprocess.run([sys.executable, "-m", "cictl", *arguments], env=env, check=False).returncode  # noqa: S603 - this program
 
 
 def _measure_starts(client: Client) -> list[float]:
@@ -147,74 +145,34 @@ def _summary(client: Client, jobs: list[JobExecution]) -> Result[JobExecution]:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Child:
-    """A cictl process of ours and the file that its stderr goes to."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def fail(self) -> NoReturn:
-        output = self.log.read_text(errors="replace").strip()
-        _fail(f"{self.log.stem} did not start", hint=output or "it said nothing")
-
-
-@contextmanager
-def _process(home: Path, command: str, *arguments: str) -> Iterator[_Child]:
-    """Run a cictl command in the background, apart from the terminal's Ctrl-C; it is stopped at the end."""
-    log = home / f"{command}.log"
-    with log.open("wb") as sink:
-        process = subprocess.Popen(  # noqa: S603 - this program
-            [sys.executable, "-m", "cictl", command, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=sink,
-            start_new_session=True,
-        )
-    try:
-        yield _Child(process=process, log=log)
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_for_url(server: _Child) -> str:
-    """Return the address that the server says it has."""
+def _wait_for_agent(client: Client) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while server.process.poll() is None and time.monotonic() < deadline:
-        for line in server.log.read_text(errors="replace").splitlines():
-            _, found, rest = line.partition(" serves ")
-            if found:
-                return rest.split(",")[0]
-        time.sleep(0.05)
-    return server.fail()
+    while not client.list_agents():
+        if time.monotonic() > deadline:
+            _fail("the agent did not start", hint="cictl run-agent, which tells why")
+        time.sleep(0.02)
 
 
-def _wait_for_agent(client: Client, agent: _Child) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while agent.process.poll() is None and time.monotonic() < deadline:
-        if any(known.agent_id == _AGENT for known in client.list_agents()):
-            return
-        time.sleep(0.05)
-    agent.fail()
-
-
-def _environment(url: str) -> dict[str, str]:
-    return {**os.environ, "CICTL_SERVER_URL": url}
-
-
-def _tell_how_to_go_on(home: Path, url: str, server: _Child, agent: _Child) -> None:
-    _say("server and agent go on; try:")
+def _go_on(here: Embedded) -> None:
+    """Wait for Ctrl-C."""
+    _say("server and agent go on until Ctrl-C; in another terminal:")
     for line in (
-        f"export CICTL_SERVER_URL={url}",
+        f"export CICTL_SERVER_URL={here.url} CICTL_TOKEN_FILE={shlex.quote(str(here.token_file))}",
         "cictl jobs list",
-        "cictl run teahouse/build --follow",
+        f"cictl run {demo_project.NAME}/build --follow",
         f"cictl agents deactivate {_AGENT}",
-        f"kill {agent.process.pid} {server.process.pid} && rm -r {home}    # when you are done",
+    ):
+        typer.echo(f"  {line}", err=True)
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
+
+
+def _tell_what_to_try() -> None:
+    _say("what to try next:")
+    for line in (
+        "cictl demo --keep                # the same, and server and agent go on, so that you can look around",
+        "cictl run --local                # in a checkout of yours that has a cictl.yaml: its pipeline, here and now",
+        "cictl serve & cictl run-agent    # a server and an agent of your own; docs/operations.md goes on from there",
     ):
         typer.echo(f"  {line}", err=True)
 

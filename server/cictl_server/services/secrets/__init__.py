@@ -32,7 +32,7 @@ class Secrets:
     own: OwnSecretService
 
     @classmethod
-    def build(cls, core: Core, directory: Path, *, vault_urls: Sequence[str]) -> Secrets:
+    def build(cls, core: Core, directory: Path, *, vault_urls: Sequence[str], has_vaults: bool) -> Secrets:
         store, clock = core.store, core.clock
         sensitive = SensitiveValues()
         tokens, outages = TokenCache(clock), Outages(clock)
@@ -43,7 +43,9 @@ class Secrets:
         keys = KeyRing(directory, os.environ)
         holders = KeyHolders(store=store, ring=keys, signals=core.signals)
         own = OwnSecretService(store=store, keys=keys, holders=holders, clock=clock)
-        lease_secrets = SecretService(store=store, access=access, tokens=tokens, outages=outages, own=own)
+        lease_secrets = SecretService(
+            store=store, access=access, tokens=tokens, outages=outages, own=own, has_vaults=has_vaults
+        )
         return cls(
             sensitive=sensitive,
             masks=Masks(sensitive, SecretRecall(lease_secrets, sensitive)),

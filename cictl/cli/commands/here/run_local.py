@@ -1,0 +1,237 @@
+"""`cictl run --local`: what a checkout defines, run from its working tree, without a server that anybody set up."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from cictl.base.git_settings import with_settings
+from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure, usage
+from cictl.cli.app.session import Session
+from cictl.cli.commands.here.embedded import embedded
+from cictl.cli.projects.place import find_repository
+from cictl.cli.projects.snapshot import Snapshot, take
+from cictl.cli.projects.variables_file import read_variables
+from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, parse, secret_names
+from cictl.wire.projects import ImportRequest
+from cictl.wire.secrets import SecretRequest
+
+_MOST_AT_ONCE = 16
+"""How many runs of one checkout may go on at the same time; each has a work directory of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalOptions:
+    """What the options of a local run say.
+
+    Attributes:
+        env_file: Variables for all jobs.
+        secrets_file: Values of the secrets that steps name.
+        keep: Leave the data behind for a look.
+    """
+
+    env_file: Path | None = None
+    secrets_file: Path | None = None
+    keep: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalRun:
+    """A server and an agent that run for one command.
+
+    Attributes:
+        session: For the server here, as if its user were logged in there.
+        target: `PROJECT/PIPELINE[/JOB]` or `PROJECT/CHAIN`.
+    """
+
+    session: Session
+    target: str
+
+
+@contextmanager
+def prepared(session: Session, text: str, *, only: bool, options: LocalOptions) -> Iterator[LocalRun]:
+    """Take the working tree around the current directory as it is, and yield what runs it; nothing of that stays behind.
+
+    Args:
+        text: `[PIPELINE[/JOB]]`, or a chain; empty for the only pipeline.
+        only: Whether a job runs without those that it needs.
+
+    Raises:
+        Failure: There is no project file here or it has problems; *text* names nothing in it; a secret is missing.
+    """
+    checkout = find_repository(Path.cwd()) or Path.cwd()
+    definition = _read_definition(checkout)
+    name = definition.name
+    target = _target(definition, text.removeprefix(f"{name}/"))
+    variables = read_variables(options.env_file, option="--env-file")
+    secrets = read_variables(options.secrets_file, option="--secrets-file")
+    _check_secrets(definition, target, secrets, only=only, option=options)
+    with ExitStack() as stack:
+        stack.enter_context(_ended_by_signals())
+        data = Path(tempfile.mkdtemp(prefix="cictl-local-"))
+        if options.keep:
+            look = f"cictl serve --data-dir {shlex.quote(str(data / 'data'))}"
+            stack.callback(session.note, f"kept; to look at it: {look}")
+        else:
+            stack.callback(shutil.rmtree, data, ignore_errors=True)
+        snapshot = take(checkout, data / "source.git")
+        stack.enter_context(_building(snapshot))
+        work_dir = stack.enter_context(_work_dir(session.env, checkout))
+        here = stack.enter_context(embedded(data / "data", work_dir, variables=variables, has_vaults=False))
+        own = Session(
+            env={**_without_servers(session.env), "CICTL_TOKEN": here.token},
+            stdin=session.stdin,
+            stdout=session.stdout,
+            stderr=session.stderr,
+            options={**session.options, "server": here.url, "context": "", "ca_file": ""},
+        )
+        stack.callback(own.close)
+        for secret, value in secrets.items():
+            own.client.set_secret(SecretRequest(name=secret, value=value))
+        own.client.import_project(ImportRequest(repo_url=str(snapshot.repository), name=name))
+        tree = "the working tree" if snapshot.is_changed else f"the working tree, which is {snapshot.sha[:12]}"
+        session.note(f"running {name}/{target} here, from {tree} of {checkout}")
+        yield LocalRun(session=own, target=f"{name}/{target}")
+
+
+def _read_definition(checkout: Path) -> ProjectFile:
+    file = next((checkout / name for name in CONFIG_FILES if (checkout / name).is_file()), None)
+    if file is None:
+        raise usage(f"no {' or '.join(CONFIG_FILES)} in {checkout}", hint="go into a checkout that has one")
+    try:
+        return parse(file.read_bytes(), config_file=file.name, read_file=partial(_read_beneath, checkout))
+    except ProjectFileError as error:
+        findings = [{**msgspec.structs.asdict(f), "file": f.file or file.name} for f in error.findings]
+        raise Failure(str(error), exit_code=ExitCode.ERROR, code="project_file", findings=findings) from error
+
+
+def _read_beneath(checkout: Path, path: str) -> bytes | None:
+    try:
+        return (checkout / path).read_bytes()
+    except OSError:
+        return None
+
+
+def _target(definition: ProjectFile, text: str) -> str:
+    """Return what *text* names; for an empty one the only pipeline."""
+    names = [pipeline.id for pipeline in definition.pipelines]
+    chains = [chain.id for chain in definition.pipeline_chains]
+    if not text and len(names) == 1:
+        return names[0]
+    if not text:
+        raise usage(
+            "there are several pipelines; name one", hint=f"cictl run --local {names[0]}, or {', '.join(names[1:])}"
+        )
+    if text.partition("/")[0] not in (*names, *chains):
+        raise Failure(
+            f"no pipeline {text.partition('/')[0]!r} here; there are {', '.join((*names, *chains))}",
+            exit_code=ExitCode.NOT_FOUND,
+            code="not_found",
+        )
+    return text
+
+
+def _check_secrets(
+    definition: ProjectFile, target: str, known: Mapping[str, str], *, only: bool, option: LocalOptions
+) -> None:
+    """Check that the file has all secrets that the jobs of *target* name.
+
+    Raises:
+        Failure: It lacks one; exit code 7.
+    """
+    name, _, job = target.partition("/")
+    chain = next((c.pipelines for c in definition.pipeline_chains if c.id == name), [name])
+    pipelines = [pipeline for pipeline in definition.pipelines if pipeline.id in chain]
+    wanted = {secret: None for pipeline in pipelines for secret in _secrets_of(pipeline, job, only=only)}
+    missing = [secret for secret in wanted if secret not in known]
+    if missing:
+        where = f"{option.secrets_file} lacks" if option.secrets_file else "--secrets-file FILE has to give"
+        raise Failure(
+            f"{where} {', '.join(missing)}, which the jobs need",
+            exit_code=ExitCode.CONFLICT,
+            code="secret_missing",
+            hint="lines of NAME=value",
+        )
+
+
+def _secrets_of(pipeline: Pipeline, job: str, *, only: bool) -> list[str]:
+    """Return the names of the secrets that *job* and what it needs name; those of all jobs for an empty one."""
+    needs = {each.id: each.needs for each in pipeline.jobs}
+    taken, pending = set[str](), [job] if job else list(needs)
+    while pending:
+        each = pending.pop()
+        if each not in taken:
+            taken.add(each)
+            pending += [] if only and job else needs.get(each, [])
+    return secret_names("".join(msgspec.json.encode(each).decode() for each in pipeline.jobs if each.id in taken))
+
+
+@contextmanager
+def _building(snapshot: Snapshot) -> Iterator[None]:
+    """Let git take the snapshot wherever the project names the place that the checkout came from."""
+    if not snapshot.origin:
+        yield
+        return
+    former = dict(os.environ)
+    os.environ.update(with_settings(os.environ, [(f"url.{snapshot.repository}.insteadOf", snapshot.origin)]))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(former)
+
+
+@contextmanager
+def _work_dir(env: Mapping[str, str], checkout: Path) -> Iterator[Path]:
+    """Yield a directory for the agent that later runs of the same checkout find again, with the caches of its jobs."""
+    base = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cictl" / "local"
+    digest = hashlib.sha256(os.fsencode(checkout)).hexdigest()[:12]
+    for number in range(1, _MOST_AT_ONCE + 1):
+        directory = base / f"{checkout.name}-{digest}" / str(number)
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            with FileLock(directory / "in-use.lock", timeout=0):
+                yield directory / "work"
+                return
+        except Timeout:
+            continue
+    raise Failure(
+        f"{_MOST_AT_ONCE} local runs of {checkout} go on already", exit_code=ExitCode.CONFLICT, code="too_many_runs"
+    )
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let the end of the terminal and SIGTERM do what Ctrl-C does, so that all is taken down."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    former = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _without_servers(env: Mapping[str, str]) -> dict[str, str]:
+    """Return *env* without what names other servers and what to show them."""
+    return {
+        name: value for name, value in env.items() if name == "CICTL_OUTPUT" or not name.startswith(("CICTL_", "CIWI_"))
+    }
