@@ -387,7 +387,7 @@ _cictl_node() {
         arguments="" repeated=""
         ;;
     "cictl runs")
-        commands="list show summary watch cancel rerun pin unpin"
+        commands="list show summary watch approve reject cancel rerun pin unpin"
         options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -415,6 +415,18 @@ _cictl_node() {
         options="-f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
         valued="--timeout -o --output --query --server --context --ca-file"
         arguments="runs" repeated=""
+        ;;
+    "cictl runs approve")
+        commands=""
+        options="--reason -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--reason -o --output --query --server --context --ca-file"
+        arguments="-" repeated=""
+        ;;
+    "cictl runs reject")
+        commands=""
+        options="--reason -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--reason -o --output --query --server --context --ca-file"
+        arguments="-" repeated=""
         ;;
     "cictl runs cancel")
         commands=""
@@ -862,7 +874,7 @@ _cictl() {
     case "$kind" in
     formats) COMPREPLY=($(compgen -W "table wide json yaml name" -- "$current")) ;;
     statuses) COMPREPLY=($(compgen -W "queued leased running succeeded failed cancelled active finished" -- "$current")) ;;
-    run-statuses) COMPREPLY=($(compgen -W "queued running succeeded failed cancelled active finished" -- "$current")) ;;
+    run-statuses) COMPREPLY=($(compgen -W "queued running waiting_approval succeeded failed cancelled active finished" -- "$current")) ;;
     shells) COMPREPLY=($(compgen -W "bash zsh fish powershell" -- "$current")) ;;
     methods) COMPREPLY=($(compgen -W "GET POST DELETE" -- "$current")) ;;
     *)

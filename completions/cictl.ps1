@@ -18,7 +18,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
                 , @('jobs', 'Jobs: list show logs cancel prioritize rerun delete clear-queue flush-history artifacts download tests explain watch.');
                 , @('queue', 'Whether jobs are given out: show pause resume.');
-                , @('runs', 'Runs: list show summary watch cancel rerun pin unpin.');
+                , @('runs', 'Runs: list show summary watch approve reject cancel rerun pin unpin.');
                 , @('tests', 'Tests over time: list flaky slow show.');
                 , @('retention', 'How long runs, logs and artifacts are kept: show set preview run.');
                 , @('secrets', 'Secrets that the server keeps for jobs: list set remove rotate-key.');
@@ -1311,6 +1311,8 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('show', 'Show one run: what it built, how its jobs stand.');
                 , @('summary', 'Show why a run failed, in few bytes: jobs with the ends of their logs, tests, what ran since the last success.');
                 , @('watch', 'Follow a run until all its jobs are over.');
+                , @('approve', 'Let a job begin that waits for an approval, or a run that waits as a whole.');
+                , @('reject', 'End what waits for an approval as failed, and what needs it too.');
                 , @('cancel', 'Cancel all jobs of a run that are not over, at once.');
                 , @('rerun', 'Enqueue the jobs of a run again, each as a new job of the same run.');
                 , @('pin', 'Keep a run whatever its age, with its logs and artifacts.');
@@ -1334,7 +1336,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl runs list' = @{
             commands = @()
             options = @(
-                , @('--status', 'Only these; may be repeated. queued, running, succeeded, failed, cancelled, active, finished.');
+                , @('--status', 'Only these; may be repeated. queued, running, waiting_approval, succeeded, failed, cancelled, active, finished.');
                 , @('--project', 'Only this project''s.');
                 , @('--pipeline', 'Only those of this pipeline or chain.');
                 , @('--branch', 'Only those that built this branch.');
@@ -1406,6 +1408,40 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--help', 'Show this message and exit.');)
             valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('runs')
+            repeated = ''
+        }
+        'cictl runs approve' = @{
+            commands = @()
+            options = @(
+                , @('--reason', 'Why, for those who look later.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--reason', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('')
+            repeated = ''
+        }
+        'cictl runs reject' = @{
+            commands = @()
+            options = @(
+                , @('--reason', 'Why; the error of the job says it. [required]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--reason', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('')
             repeated = ''
         }
         'cictl runs cancel' = @{
@@ -2581,7 +2617,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
     $static = @{
         'formats' = @('table', 'wide', 'json', 'yaml', 'name')
         'statuses' = @('queued', 'leased', 'running', 'succeeded', 'failed', 'cancelled', 'active', 'finished')
-        'run-statuses' = @('queued', 'running', 'succeeded', 'failed', 'cancelled', 'active', 'finished')
+        'run-statuses' = @('queued', 'running', 'waiting_approval', 'succeeded', 'failed', 'cancelled', 'active', 'finished')
         'shells' = @('bash', 'zsh', 'fish', 'powershell')
         'methods' = @('GET', 'POST', 'DELETE')
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -108,3 +109,35 @@ class RetrySpec(JobPart, frozen=True, kw_only=True):
 
     limit: int = 0
     on: list[str] = []
+
+
+APPROVING_ROLES = ("viewer", "operator", "admin")
+"""Who may be asked for an approval. Each may also do what those before it may."""
+LONGEST_APPROVAL_SECONDS = 366 * 86_400
+
+
+class ApprovalSpec(JobPart, frozen=True, kw_only=True):
+    """Whose approval a job, or a whole run, waits for.
+
+    Attributes:
+        roles: Some of `APPROVING_ROLES`; an admin may always approve.
+        timeout_seconds: How long it waits before it fails, from 1 to `LONGEST_APPROVAL_SECONDS`.
+    """
+
+    roles: list[str] = msgspec.field(default_factory=lambda: ["operator"])
+    timeout_seconds: int = 86_400
+
+
+class Decision(JobPart, frozen=True, kw_only=True):
+    """What somebody said who was asked for an approval.
+
+    Attributes:
+        approved: Whether it may begin.
+        by: The name of their token; empty if nobody was authenticated.
+        reason: Why, in their words; empty for an approval without one.
+    """
+
+    approved: bool
+    by: str = ""
+    reason: str = ""
+    decided_utc: datetime

@@ -88,8 +88,26 @@ def find_run(client: Client, text: str) -> str:
     Raises:
         Failure: It means none (exit code 5), or several (2).
     """
-    jobs = find_jobs_of_run(client, text)
-    return next(run for run in run_ids(jobs[0]) if all(run in run_ids(job) for job in jobs))
+    return _shortest_name(find_jobs_of_run(client, text))
+
+
+def find_run_and_job(client: Client, text: str) -> tuple[str, str]:
+    """Return the run that *text* names, as `find_run` does, and the name of a job in it, which is empty for the whole run.
+
+    The server knows whether there is such a job.
+
+    Raises:
+        Failure: *text* means no run (exit code 5), or several (2).
+    """
+    if LAST in text:
+        found = _last(client, text)
+        return _shortest_name(found.jobs), found.rest or found.job
+    if match := _NUMBERED.fullmatch(text):
+        return match[1], match[2] or ""
+    if text.startswith("job-"):
+        job = client.get_job(find_job_id(client, text))
+        return _shortest_name([job]), job.id
+    return find_run(client, text), ""
 
 
 def find_jobs_of_run(client: Client, text: str) -> list[JobExecution]:
@@ -175,6 +193,11 @@ def _named(found: _Found, newest: list[JobExecution], text: str) -> JobExecution
 def _shown(jobs: Sequence[JobExecution]) -> list[str]:
     names = [short_id(job) for job in jobs]
     return names if len(set(names)) == len(names) else [job.id for job in jobs]
+
+
+def _shortest_name(jobs: Sequence[JobExecution]) -> str:
+    """Return the shortest name of the run that has *jobs*."""
+    return next(run for run in run_ids(jobs[0]) if all(run in run_ids(job) for job in jobs))
 
 
 def _of_run(client: Client, run: str) -> list[JobExecution]:

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from cictl.base.job_parts import ArtifactSpec, CacheSpec, RetrySpec, SecretRef, ServiceSpec, When
+from cictl.base.job_parts import ApprovalSpec, ArtifactSpec, CacheSpec, RetrySpec, SecretRef, ServiceSpec, When
 from cictl.project_file import definition, schema
 from cictl.project_file.matrix import rows_of
 from cictl.project_file.needs import needed_jobs, restores_needs, stated_artifacts
@@ -108,6 +108,7 @@ def _job(job: schema.JobShape, defaults: schema.DefaultsShape, *, restores_needs
         allow_failure=job.allow_failure,
         priority=job.priority,
         retry=_retry(job.retry) if job.retry is not None else None,
+        approval=_approval(job.approval) if job.approval is not None else None,
         runs_on={key: _placement(key, value) for key, value in job.runs_on.items()},
         requires_tools=job.requires.tools,
         requires_container_tools=job.requires.container.tools,
@@ -130,6 +131,10 @@ def _job(job: schema.JobShape, defaults: schema.DefaultsShape, *, restores_needs
 def _retry(retry: schema.RetryShape) -> RetrySpec:
     on = [cause.strip() if isinstance(cause, str) else f"exit:{cause.exit}" for cause in retry.on]
     return RetrySpec(limit=retry.limit, on=on)
+
+
+def _approval(approval: schema.ApprovalShape) -> ApprovalSpec:
+    return ApprovalSpec(roles=[role.strip() for role in approval.roles], timeout_seconds=approval.timeout_seconds)
 
 
 def _cache(cache: CacheSpec) -> CacheSpec:

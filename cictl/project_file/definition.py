@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from cictl.base.job_parts import ArtifactSpec, CacheSpec, RetrySpec, SecretRef, ServiceSpec
+from cictl.base.job_parts import ApprovalSpec, ArtifactSpec, CacheSpec, RetrySpec, SecretRef, ServiceSpec
 
 
 class Definition(Struct, frozen=True, kw_only=True):
@@ -84,6 +84,7 @@ class Job(Definition, frozen=True, kw_only=True):
         allow_failure: Whether what needs it runs also if it fails.
         priority: -100 to 100; None for the pipeline's.
         retry: None if it is never run again by itself.
+        approval: None if it waits for nobody's.
         runs_on: As written, but executor and shell are trimmed and in lower case.
         requires_tools: Version constraints by tools of the host.
         requires_container_tools: Version constraints by tools inside the container.
@@ -110,6 +111,7 @@ class Job(Definition, frozen=True, kw_only=True):
     allow_failure: bool = False
     priority: int | None = None
     retry: RetrySpec | None = None
+    approval: ApprovalSpec | None = None
     runs_on: dict[str, str] = {}
     requires_tools: dict[str, str] = {}
     requires_container_tools: dict[str, str] = {}

@@ -63,6 +63,11 @@ class RetryShape(Shape, frozen=True, kw_only=True):
     on: list[str | ExitShape] = []
 
 
+class ApprovalShape(Shape, frozen=True, kw_only=True):
+    roles: list[str] = field(default_factory=lambda: ["operator"])
+    timeout_seconds: int = 86_400
+
+
 class JobShape(Shape, frozen=True, kw_only=True):
     id: str = ""
     needs: list[str | NeedShape] = []
@@ -70,6 +75,7 @@ class JobShape(Shape, frozen=True, kw_only=True):
     allow_failure: bool = False
     priority: int | None = None
     retry: RetryShape | None = None
+    approval: ApprovalShape | None = None
     runs_on: TextMap = {}
     requires: RequiresShape = RequiresShape()
     timeout_seconds: int | None = None

@@ -19,6 +19,8 @@ class Reason(StrEnum):
 
     BLOCKED = "blocked"
     """Other executions must succeed first; `blocked_by` names them."""
+    APPROVAL = "approval"
+    """Somebody must approve it, or its run."""
     SECRETS = "secrets"
     """Vault did not give its secrets. The server tries again at `retry_utc`."""
     QUEUE_PAUSED = "queue_paused"

@@ -10,8 +10,10 @@ from typing import Any
 import msgspec
 
 from cictl.base.job_parts import (
+    ApprovalSpec,
     ArtifactSpec,
     CacheSpec,
+    Decision,
     RetrySpec,
     SecretRef,
     ServiceSpec,
@@ -66,6 +68,7 @@ class Cause(StrEnum):
     AGENT_LOST = "agent_lost"
     DEPENDENCY_FAILED = "dependency_failed"
     SECRETS_MISSING = "secrets_missing"
+    NOT_APPROVED = "not_approved"
 
 
 def is_cancellation(cause: Cause | None, error: str) -> bool:
@@ -214,6 +217,8 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         max_parallel: How many rows of its matrix run at once; 0 for all (ours).
         priority: -100 to 100. Of what waits, the highest is given out first, and of these the oldest (ours).
         retry: When it is run again by itself; None for never (ours).
+        approval: Whose approval it waits for before an agent gets it; None for nobody's (ours).
+        run_approval: Whose approval its whole run waits for; None for nobody's (ours).
         declared_outputs: The path below the checkout of the file that holds the text of an output, by the output's name;
             empty for one that a step writes to `$CICTL_OUTPUT` (ours).
     """
@@ -241,6 +246,8 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_parallel: int = 0
     priority: int = 0
     retry: RetrySpec | None = None
+    approval: ApprovalSpec | None = None
+    run_approval: ApprovalSpec | None = None
 
     @property
     def facts(self) -> JobMetadata:
@@ -261,8 +268,8 @@ class JobExecution(Message):
         sensitive_values: Values to mask; in the lease answer only, never stored.
         cause: Why it failed (ours; a reference server never sends it).
         log_size: Bytes of the whole log (ours; single-job answers only).
-        waiting_reason: Why a queued execution is not given out: its queue is paused, its project has its share, or the last
-            attempt to read its secrets failed (ours).
+        waiting_reason: Why a queued execution is not given out: nobody has approved it, its queue is paused, its project has
+            its share, or the last attempt to read its secrets failed (ours).
         not_before_utc: When the server tries to read them again; only after such an attempt (ours).
         warnings: What its user should know although it is no failure, such as files that were not kept (ours).
         timeout_is_default: The limit is the server's, because the job states none. It is given with the lease (ours).
@@ -272,7 +279,10 @@ class JobExecution(Message):
         started_by: The name of the token with which it was started or run again; absent if nobody was authenticated (ours).
         cancelled_by: The name of the token with which it was cancelled (ours).
         working_directory, shell, services, artifacts, declared_outputs, inputs: As in `JobSpec` (ours).
-        if, open_condition, skipped, allow_failure, fail_fast, max_parallel, priority, retry: As in `JobSpec` (ours).
+        if, open_condition, skipped, allow_failure, fail_fast, max_parallel, priority, retry, approval, run_approval: As in
+            `JobSpec` (ours).
+        approval_due_utc: When it fails unless somebody approves it; only while it waits for that (ours).
+        decision: What was decided about it, if somebody was asked (ours).
         failed_step: The position in the plan of the step that failed it (ours). 0 if none did, or if its agent does not tell.
         outputs: The text of each declared output, by name, once the execution has succeeded (ours).
         attempt: Which execution of its job in its run it is, from 1; absent for a single one that is not to be retried (ours).
@@ -333,6 +343,10 @@ class JobExecution(Message):
     max_parallel: int = 0
     priority: int = 0
     retry: RetrySpec | None = None
+    approval: ApprovalSpec | None = None
+    run_approval: ApprovalSpec | None = None
+    approval_due_utc: datetime | None = None
+    decision: Decision | None = None
     attempt: int = 0
     retry_of: str = ""
     retried_by: str = ""

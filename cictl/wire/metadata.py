@@ -125,6 +125,12 @@ class JobMetadata:
     """It waits for its needs. The key is removed when all have succeeded, or when one has failed."""
     row_blocked = _flag("row_blocked")
     """It waits for other rows of its matrix, of which only some run at once. The key is removed when it may run (ours)."""
+    approval_blocked = _flag("approval_blocked")
+    """It waits for an approval of its own, once its needs and its pipeline's are over. The key is removed when somebody approves (ours)."""
+    run_approval_blocked = _flag("run_approval_blocked")
+    """It waits for the approval of its whole run. The key is removed when somebody approves (ours)."""
+    run_asks_approval = _flag("run_asks_approval")
+    """It, or another job of its run, is planned to wait for an approval (ours)."""
     missing_needs_job_ids = _names("missing_needs_job_ids")
     """Needs that the selection of a preview leaves out."""
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from cictl.base.job_parts import Decision
 from cictl.wire.codec import Item, Message
 from cictl.wire.jobs import Cause
 
@@ -16,13 +17,15 @@ class RunStatus(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    WAITING_APPROVAL = "waiting_approval"
+    """Nothing of it goes on before somebody approves a job, or the run."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
     @property
     def is_terminal(self) -> bool:
-        return self not in (RunStatus.QUEUED, RunStatus.RUNNING)
+        return self in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
 
 
 class RunCounts(Message):
@@ -43,6 +46,8 @@ class RunJob(Message):
         name: Its short id, such as `41/test/green`.
         status: A status of executions, or `skipped` or `cancelled`.
         allow_failure: It may fail without failing the run.
+        waiting_reason: Whose approval it waits for, and what to do.
+        decision: What was decided about it, if somebody was asked.
     """
 
     id: str
@@ -54,6 +59,8 @@ class RunJob(Message):
     error: str = ""
     cause: Cause | None = None
     allow_failure: bool = False
+    waiting_reason: str = ""
+    decision: Decision | None = None
 
 
 class Run(Message):
@@ -70,6 +77,7 @@ class Run(Message):
         started_by: The name of the token with which it was started; absent if nobody was authenticated.
         inputs: Values of the pipeline's inputs, by name.
         pinned: It is kept whatever its age.
+        decision: What was decided about the whole run, if somebody was asked.
         warnings: What was to be known when it began, and each job that failed although it may.
         jobs: In the answers about one run; lists leave them out.
     """
@@ -94,6 +102,7 @@ class Run(Message):
     started_by: str = ""
     inputs: dict[str, str] = msgspec.field(default_factory=dict)
     pinned: bool = False
+    decision: Decision | None = None
     warnings: list[str] = msgspec.field(default_factory=list)
     jobs: list[RunJob] = msgspec.field(default_factory=list)
 
@@ -123,6 +132,18 @@ class RunRerunResponse(Run, kw_only=True):
     """
 
     job_execution_ids: list[str]
+
+
+class ApprovalRequest(Message):
+    """`POST runs/{run}/approve` and `POST runs/{run}/reject`.
+
+    Attributes:
+        job: `[PIPELINE/]JOB[/ROW]`, the name of a job in the run; without the row all rows that wait. Empty for the whole run.
+        reason: Why, up to 200 characters; needed to reject.
+    """
+
+    job: str = ""
+    reason: str = ""
 
 
 class FailedJob(Item):

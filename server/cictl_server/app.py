@@ -108,6 +108,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/runs", runs.RunsResource),
     Route("/api/v1/runs/{run}", runs.RunResource),
     Route("/api/v1/runs/{run}/summary", runs.RunSummaryResource),
+    Route("/api/v1/runs/{run}/approve", runs.RunApprovalResource, "approve"),
+    Route("/api/v1/runs/{run}/reject", runs.RunApprovalResource, "reject"),
     Route("/api/v1/runs/{run}/cancel", runs.RunCancelResource),
     Route("/api/v1/runs/{run}/rerun", runs.RunRerunResource),
     Route("/api/v1/runs/{run}/pin", retention.RunPinResource, "pin"),

@@ -356,6 +356,22 @@ CASES = [
     case("summarize_run", "GET /api/v1/runs/41/summary", SUMMARY, lambda c: c.summarize_run("41"), SUMMARY),
     case("cancel_run", "POST /api/v1/runs/41/cancel", RUN, lambda c: c.cancel_run("41"), RUN, b"{}"),
     case(
+        "approve_run",
+        "POST /api/v1/runs/41/approve",
+        RUN,
+        lambda c: c.approve_run("41", job="ship", reason="good"),
+        RUN,
+        b'{"job":"ship","reason":"good"}\n',
+    ),
+    case(
+        "reject_run",
+        "POST /api/v1/runs/41/reject",
+        RUN,
+        lambda c: c.reject_run("41", reason="bad"),
+        RUN,
+        b'{"reason":"bad"}\n',
+    ),
+    case(
         "rerun_run",
         "POST /api/v1/runs/41/rerun",
         RERUN_OF_RUN,

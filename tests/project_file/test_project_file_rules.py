@@ -305,6 +305,30 @@ JOB_RULES = [
         id="19-retry-exit",
     ),
     pytest.param(
+        "job",
+        f"- id: j\n  approval: {{roles: §[]}}\n  {STEPS}",
+        [f"{J}.approval.roles must name who may approve: viewer, operator, admin"],
+        id="19-approval-of-nobody",
+    ),
+    pytest.param(
+        "job",
+        f"- id: j\n  approval: {{roles: [operator, §agent]}}\n  {STEPS}",
+        [f"{J}.approval.roles[1] must be one of viewer, operator, admin"],
+        id="19-approval-role",
+    ),
+    pytest.param(
+        "job",
+        f"- id: j\n  approval: {{roles: [admin, §admin]}}\n  {STEPS}",
+        [f'{J}.approval.roles[1] duplicate "admin"'],
+        id="19-approval-role-twice",
+    ),
+    pytest.param(
+        "job",
+        f"- id: j\n  approval: {{timeout_seconds: §0}}\n  {STEPS}",
+        [f"{J}.approval.timeout_seconds must be 1 to 31622400"],
+        id="19-approval-time",
+    ),
+    pytest.param(
         "job", f"- id: j\n  timeout_seconds: §-1\n  {STEPS}", [f"{J}.timeout_seconds must be >= 0"], id="19-timeout"
     ),
     pytest.param(

@@ -37,6 +37,7 @@ limits/test_run_limits.py
 pipelines/test_chain_runs.py
 pipelines/test_projects.py::test_a_project_without_a_ref_follows_the_default_branch
 retention/test_retention.py
+runs/test_approvals.py
 runs/test_run_changes.py
 runs/test_run_lists.py
 runs/test_test_stories.py

@@ -221,6 +221,31 @@ def test_a_postponed_execution_is_not_claimable_but_due(place: Reopenable) -> No
     place.store.write(delete)
 
 
+def test_what_nobody_approved_in_time_is_found(place: Reopenable) -> None:
+    later, latest = MOMENT + timedelta(seconds=1), MOMENT + timedelta(seconds=9)
+    asks = {"approval_blocked": "1"}
+    put_jobs(
+        place.store,
+        make_job(1, approval_due=latest, metadata=asks),
+        make_job(2, approval_due=later, metadata=asks),
+        make_job(3, "failed", approval_due=later, metadata=asks),
+        make_job(4, metadata=asks),
+    )
+    for is_reopened in (False, True):
+        store = place.reopen() if is_reopened else place.store
+        with store.read() as view:
+            assert view.jobs.claimable(anything) is None
+            assert numbers(view.jobs.unapproved(later - timedelta(microseconds=1))) == []
+            assert numbers(view.jobs.unapproved(later)) == [2]
+            assert numbers(view.jobs.unapproved(latest)) == [2, 1]
+    put_jobs(place.store, make_job(2))
+    with place.store.read() as view:
+        assert numbers(view.jobs.unapproved(latest)) == [1]
+        claimed = view.jobs.claimable(anything)
+        assert claimed is not None
+        assert claimed.number == 2
+
+
 def test_deleted_executions_are_found_nowhere(store: Store) -> None:
     metadata = {"pipeline_run_id": "r", "chain_run_id": "c", "project_id": "1", "pipeline_id": "p"}
     put_jobs(store, make_job(1, metadata=metadata), make_job(2, "leased", agent_id="a", metadata=metadata))

@@ -99,6 +99,7 @@ def put_unfinished(tx: Transaction) -> None:
         pytest.param(lambda view: view.jobs.count_active_by_queue(), id="what each queue has at work"),
         pytest.param(lambda view: view.jobs.required_tools(), id="tools of the queue"),
         pytest.param(lambda view: view.jobs.due(MOMENT), id="what is due"),
+        pytest.param(lambda view: view.jobs.unapproved(MOMENT), id="what nobody approved"),
         pytest.param(lambda view: view.jobs.next_due(), id="what is due next"),
         pytest.param(lambda view: next(view.jobs.newest_first()), id="the newest"),
         pytest.param(lambda view: next(view.jobs.newest_first(before=900)), id="a late page"),

@@ -14,7 +14,7 @@ from cictl.wire.runs import RunStatus
 from cictl_server.store.contract import RunFilter, Store, Transaction
 from cictl_server.store.run_records import RunPart, RunRecord
 
-QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED = RunStatus
+QUEUED, RUNNING, WAITING, SUCCEEDED, FAILED, CANCELLED = RunStatus
 
 
 def make_run(
@@ -55,6 +55,7 @@ def filled(store: Store) -> Store:
         make_run(4, "running", pipeline="ship"),
         make_run(5, "failed", project="tea"),
         make_run(6, "cancelled", project="", pipeline="", branch=""),
+        make_run(7, "waiting_approval", project="hall", branch=""),
     )
     return store
 
@@ -62,7 +63,7 @@ def filled(store: Store) -> Store:
 @pytest.mark.parametrize(
     ("where", "expected"),
     [
-        pytest.param(RunFilter(), [6, 5, 4, 3, 2, 1], id="all"),
+        pytest.param(RunFilter(), [7, 6, 5, 4, 3, 2, 1], id="all"),
         pytest.param(RunFilter(project="shop"), [4, 3, 2, 1], id="a project"),
         pytest.param(RunFilter(project="shop", pipeline="build"), [3, 2, 1], id="a pipeline"),
         pytest.param(RunFilter(project="shop", pipeline="build", branch="main"), [2, 1], id="a branch of a pipeline"),
@@ -70,6 +71,7 @@ def filled(store: Store) -> Store:
         pytest.param(RunFilter(branch="main"), [5, 4, 2, 1], id="a branch"),
         pytest.param(RunFilter(statuses=frozenset({FAILED})), [5, 3, 2], id="a status"),
         pytest.param(RunFilter(statuses=frozenset({FAILED, CANCELLED, RUNNING})), [6, 5, 4, 3, 2], id="three statuses"),
+        pytest.param(RunFilter(statuses=frozenset({WAITING})), [7], id="what waits for an approval"),
         pytest.param(RunFilter(project="shop", branch="dev", statuses=frozenset({SUCCEEDED})), [], id="none"),
         pytest.param(RunFilter(project="tea", statuses=frozenset({FAILED, QUEUED})), [5], id="a project and statuses"),
     ],

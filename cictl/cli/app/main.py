@@ -64,7 +64,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "Jobs: list show logs cancel prioritize rerun delete clear-queue flush-history artifacts download tests explain watch.",
     ),
     "queue": CommandEntry("cictl.cli.commands.queue", "app", "Whether jobs are given out: show pause resume."),
-    "runs": CommandEntry("cictl.cli.commands.runs", "app", "Runs: list show summary watch cancel rerun pin unpin."),
+    "runs": CommandEntry(
+        "cictl.cli.commands.runs", "app", "Runs: list show summary watch approve reject cancel rerun pin unpin."
+    ),
     "tests": CommandEntry("cictl.cli.commands.tests", "app", "Tests over time: list flaky slow show."),
     "retention": CommandEntry(
         "cictl.cli.commands.retention", "app", "How long runs, logs and artifacts are kept: show set preview run."

@@ -13,7 +13,7 @@ from cictl.cli.app.instants import since_instant
 from cictl.cli.app.session import Session
 from cictl.cli.app.words import RUN_STATUSES
 from cictl.cli.commands.options import CancelOnInterrupt, Follow, Timeout, Wait, statuses_in
-from cictl.cli.job_names import LAST, find_run
+from cictl.cli.job_names import LAST, find_run, find_run_and_job
 from cictl.cli.jobs.filters import find_place
 from cictl.cli.jobs.wait import Follower, Waiting
 from cictl.cli.output.table import Result
@@ -22,10 +22,13 @@ from cictl_client import Client
 
 app = new_group(
     "cictl runs list --branch main --status failed\ncictl runs show 41\ncictl runs watch @last\n"
-    "cictl runs rerun 41 --failed\ncictl runs cancel 41\ncictl runs pin 41"
+    "cictl runs rerun 41 --failed\ncictl runs approve 41/ship\ncictl runs cancel 41\ncictl runs pin 41"
 )
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Such as 41, @last, shop/build@last, or a long id.")]
+Approvable = Annotated[
+    str, typer.Argument(metavar="RUN[/JOB]", help="Such as 41/ship, 41/ship/green for one row, @last/ship, or 41.")
+]
 MOST = 500
 
 
@@ -124,6 +127,46 @@ def watch_run(
     waiting = Waiting(follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
     jobs = [job.id for job in found.jobs]
     raise typer.Exit(Follower(session, jobs, waiting=waiting, run_id=str(found.number)).run())
+
+
+@app.command(
+    "approve", cls=Command, epilog="cictl runs approve 41/ship --reason 'tests look good'\ncictl runs approve 41"
+)
+def approve(
+    context: typer.Context,
+    run: Approvable,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for those who look later.")] = "",
+) -> None:
+    """Let a job begin that waits for an approval, or a run that waits as a whole.
+
+    Of a matrix all rows that wait, unless one is named. `cictl jobs explain` tells who may approve a job.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"approve {run}")
+    number, job = find_run_and_job(session.client, run)
+    answer = session.client.approve_run(number, job=job, reason=reason)
+    session.show_done(run_result(answer), f"{run}: approved")
+
+
+@app.command(
+    "reject",
+    cls=Command,
+    epilog="cictl runs reject 41/ship --reason 'not on a Friday'\ncictl runs reject 41 --reason spam",
+)
+def reject(
+    context: typer.Context,
+    run: Approvable,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the error of the job says it.")],
+) -> None:
+    """End what waits for an approval as failed, and what needs it too.
+
+    A rerun of the job asks again.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"reject {run}")
+    number, job = find_run_and_job(session.client, run)
+    answer = session.client.reject_run(number, job=job, reason=reason)
+    session.show_done(run_result(answer), f"{run}: rejected")
 
 
 @app.command("cancel", cls=DestructiveCommand, epilog="cictl runs cancel 41\ncictl runs cancel shop/build@last")

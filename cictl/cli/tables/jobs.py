@@ -13,6 +13,7 @@ from cictl.cli.outcome import is_forgiven, outcome
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import duration, iso
 from cictl.cli.short_ids import label, label_in_chain, run_ids, short_id
+from cictl.cli.tables.runs import decision_text
 from cictl.cli.tables.sources import source_text
 from cictl.cli.tables.steps import step_lines
 from cictl.wire.jobs import CacheStat, JobExecution, JobResponse, JobState, JobStatus, LoggedStep
@@ -98,6 +99,7 @@ JOB_DETAILS: tuple[Column[JobExecution], ...] = (
     Column("Exit code", lambda j: j.exit_code),
     Column("Started by", lambda j: j.started_by),
     Column("Cancelled by", lambda j: j.cancelled_by),
+    Column("Decision", lambda j: decision_text(j.decision)),
     Column("Error", lambda j: j.error),
     Column("Warnings", lambda j: j.warnings),
     Column("Outputs", lambda j: [f"{name}={_first_line(text)}" for name, text in j.outputs.items()]),

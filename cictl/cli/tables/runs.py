@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from cictl.base.job_parts import Decision
 from cictl.base.names.git_names import short_ref
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import duration
@@ -66,6 +67,7 @@ RUN_DETAILS: tuple[Column[Run], ...] = (
     Column("Finished", lambda r: r.finished_utc),
     Column("Time", _time),
     Column("Pinned", lambda r: "yes, retention leaves it alone" if r.pinned else ""),
+    Column("Decision", lambda r: decision_text(r.decision)),
     Column("Warnings", lambda r: r.warnings),
     Column("Counts", _counts),
     Column("Jobs", lambda r: [_job_line(job) for job in r.jobs]),
@@ -77,7 +79,18 @@ def _job_line(job: RunJob) -> str:
     after = f" after {duration(took)}" if took is not None else ""
     why = f": {job.error}" if job.error and job.status == "failed" else ""
     may = ", which it may" if job.allow_failure and job.status == "failed" else ""
-    return f"{job.name} {job.status}{after}{why}{may}"
+    waits = f": {job.waiting_reason}" if job.waiting_reason else ""
+    approved = f", {decision_text(job.decision)}" if job.decision and job.decision.approved else ""
+    return f"{job.name} {job.status}{after}{why}{may}{waits}{approved}"
+
+
+def decision_text(decision: Decision | None) -> str:
+    """Return what was decided, by whom and why; empty where nobody was asked."""
+    if decision is None:
+        return ""
+    whose = f" by {decision.by}" if decision.by else ""
+    why = f": {decision.reason}" if decision.reason else ""
+    return f"{'approved' if decision.approved else 'rejected'}{whose}{why}"
 
 
 SUMMARY_DETAILS: tuple[Column[RunSummary], ...] = (

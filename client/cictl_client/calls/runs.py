@@ -18,7 +18,7 @@ from cictl.wire.projects import (
     RunRequest,
     RunResponse,
 )
-from cictl.wire.runs import Run, RunList, RunRerunRequest, RunRerunResponse, RunSummary
+from cictl.wire.runs import ApprovalRequest, Run, RunList, RunRerunRequest, RunRerunResponse, RunSummary
 from cictl_client.calls.calls import given
 from cictl_client.calls.jobs import JobCalls
 from cictl_client.calls.paths import segment
@@ -152,6 +152,21 @@ class RunCalls(JobCalls, PipelineCalls, ProjectCalls):
     def cancel_run(self, run: str) -> Run:
         """Cancel all jobs of a run that are not over; `Conflict` if all are."""
         return self._mutations.post(Run, f"{_RUNS}/{segment(run)}/cancel")
+
+    def approve_run(self, run: str, *, job: str = "", reason: str = "") -> Run:
+        """Let a job of a run begin that waits for an approval, or without *job* the whole run; `Conflict` if it does not wait.
+
+        Args:
+            job: `[PIPELINE/]JOB[/ROW]`; without the row all rows that wait.
+            reason: Up to 200 characters.
+        """
+        request = ApprovalRequest(job=job, reason=reason)
+        return self._mutations.post(Run, f"{_RUNS}/{segment(run)}/approve", encode(request))
+
+    def reject_run(self, run: str, *, job: str = "", reason: str) -> Run:
+        """End what waits for an approval as failed; the arguments are those of `approve_run`."""
+        request = ApprovalRequest(job=job, reason=reason)
+        return self._mutations.post(Run, f"{_RUNS}/{segment(run)}/reject", encode(request))
 
     def rerun_run(self, run: str, *, only_failed: bool = False) -> RunRerunResponse:
         """Enqueue all jobs of a run again, or those that did not succeed; `Conflict` if there are none."""

@@ -51,6 +51,8 @@ DEEDS: Mapping[str, Audited] = {
     "POST /api/v1/pipeline-chains/{chain_id}/run": Audited(AuditAction.RUN_STARTED, TargetKind.RUN),
     "POST /api/v1/retention": Audited(AuditAction.RETENTION_SET),
     "POST /api/v1/retention/run": Audited(AuditAction.RETENTION_RUN, is_told_at_end=True),
+    "POST /api/v1/runs/{run}/approve": Audited(AuditAction.RUN_APPROVED),
+    "POST /api/v1/runs/{run}/reject": Audited(AuditAction.RUN_REJECTED),
     "POST /api/v1/runs/{run}/cancel": Audited(AuditAction.RUN_CANCELLED),
     "POST /api/v1/runs/{run}/rerun": Audited(AuditAction.RUN_RERUN),
     "POST /api/v1/runs/{run}/pin": Audited(AuditAction.RUN_PINNED),

@@ -105,6 +105,8 @@ ROLES: Mapping[str, Access] = {
     "GET /api/v1/runs": VIEWER,
     "GET /api/v1/runs/{run}": VIEWER,
     "GET /api/v1/runs/{run}/summary": VIEWER,
+    "POST /api/v1/runs/{run}/approve": VIEWER,  # the job says whose approval it wants: the service knows
+    "POST /api/v1/runs/{run}/reject": VIEWER,
     "POST /api/v1/runs/{run}/cancel": OPERATOR,
     "POST /api/v1/runs/{run}/rerun": OPERATOR,
     "POST /api/v1/runs/{run}/pin": OPERATOR,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.runs import Run, RunList, RunRerunRequest, RunRerunResponse, RunSummary
+from cictl.wire.runs import ApprovalRequest, Run, RunList, RunRerunRequest, RunRerunResponse, RunSummary
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
 from cictl_server.http.authentication import principal_of
@@ -17,6 +17,13 @@ _LIMIT = Parameter(name="limit", is_number=True, low=1, high=500, default=50, te
 _MAX_BYTES = Parameter(
     name="max_bytes", is_number=True, low=2000, high=200_000, default=4000, text="How long the answer may be."
 )
+
+
+_NOT_DECIDED = {
+    400: "no reason to reject, a long one, or a job that several pipelines of the run have",
+    404: "no such run, or no such job in it",
+    409: "it waits for no approval, or no more",
+}
 
 
 class RunsResource:
@@ -91,6 +98,28 @@ class RunCancelResource:
     def on_post(self, _req: falcon.Request, resp: falcon.Response, run: str) -> None:
         """Cancel all jobs of a run that are not over. A body is ignored."""
         media.write(resp, self._changes.cancel(run))
+
+
+class RunApprovalResource:
+    """`/api/v1/runs/{run}/approve` and `…/reject`"""
+
+    def __init__(self, services: Services) -> None:
+        self._approvals = services.runs.approvals
+
+    @api(request=ApprovalRequest, answers={200: Run, **_NOT_DECIDED})
+    def on_post_approve(self, req: falcon.Request, resp: falcon.Response, run: str) -> None:
+        """Let a job of a run begin that waits for an approval, with all rows that wait, or the whole run.
+
+        The job says which roles may; an admin always may, the token of a job never.
+        """
+        request = media.read(req, ApprovalRequest)
+        media.write(resp, self._approvals.approve(run, request, principal=principal_of(req)))
+
+    @api(request=ApprovalRequest, answers={200: Run, **_NOT_DECIDED})
+    def on_post_reject(self, req: falcon.Request, resp: falcon.Response, run: str) -> None:
+        """End what waits for an approval as failed; the error names who rejected it and why."""
+        request = media.read(req, ApprovalRequest)
+        media.write(resp, self._approvals.reject(run, request, principal=principal_of(req)))
 
 
 class RunRerunResource:

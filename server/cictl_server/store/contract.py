@@ -264,6 +264,10 @@ class Jobs(Table[int, JobRecord]):
     def next_due(self) -> datetime | None:
         """Return the earliest `not_before` of all queued, unblocked executions; None when none has one."""
 
+    @abstractmethod
+    def unapproved(self, now: datetime) -> list[JobRecord]:
+        """Return the queued executions with an `approval_due` up to *now*, the earliest first, at a cost that depends on these alone."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunFilter:

@@ -124,6 +124,7 @@ class JobIndex:
         self.active_of_queues: Counter[str] = Counter()
         self._waiting: SortedGroups[tuple[int, int, int]] = SortedGroups()
         self._postponed: SortedList[tuple[datetime | None, int]] = SortedList()
+        self._unapproved: SortedList[tuple[datetime | None, int]] = SortedList()
 
     def change(self, before: JobRecord | None, after: JobRecord | None) -> None:
         """Update the indexes for one execution that changes from *before* to *after*; None means absent."""
@@ -140,6 +141,8 @@ class JobIndex:
             group.discard(key, job.number)
         if _is_postponed(job):
             self._postponed.remove((job.not_before, job.number))
+        if _is_unapproved(job):
+            self._unapproved.remove((job.approval_due, job.number))
         if _is_waiting(job):
             self._waiting.discard(_kind(job), job.turn)
         if job.status.is_active:
@@ -152,6 +155,8 @@ class JobIndex:
             group.add(key, job.number)
         if _is_postponed(job):
             self._postponed.add((job.not_before, job.number))
+        if _is_unapproved(job):
+            self._unapproved.add((job.approval_due, job.number))
         if _is_waiting(job):
             self._waiting.add(_kind(job), job.turn)
         if job.status.is_active:
@@ -181,6 +186,10 @@ class JobIndex:
     def next_due(self) -> datetime | None:
         """Return the earliest time until which an execution is postponed; None if none is."""
         return self._postponed[0][0] if self._postponed else None
+
+    def unapproved(self, now: datetime) -> Iterator[int]:
+        """Yield the numbers of executions that somebody had to approve until *now* or earlier, the earliest first."""
+        return (number for _, number in self._unapproved.irange(maximum=(now, maxsize)))
 
     def _leave_queue(self, queue: str) -> None:
         self.active_of_queues[queue] -= 1
@@ -319,3 +328,7 @@ def _kind(job: JobRecord) -> Kind:
 
 def _is_postponed(job: JobRecord) -> bool:
     return job.not_before is not None and job.status is JobStatus.QUEUED and not job.is_blocked
+
+
+def _is_unapproved(job: JobRecord) -> bool:
+    return job.approval_due is not None and job.status is JobStatus.QUEUED

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from cictl.base.job_parts import ApprovalSpec, Decision
 from cictl.project_file.definition import Job, Pipeline
 from cictl.wire.access import Role
 from cictl.wire.agents import AgentProcess
@@ -80,6 +81,8 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         start_depth: How many starts by such tokens led to it; 0 if a person or a program started it.
         cancelled_by: The same of whoever cancelled it.
         superseded: A newer execution of the same job and matrix row decides about its run.
+        approval_due: When it ends unless somebody approves it; None while it waits for no approval.
+        decision: What was decided about it by whoever was asked last.
     """
 
     number: int
@@ -129,6 +132,8 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     retries: int = 0
     retried_by: str = ""
     superseded: bool = False
+    approval_due: datetime | None = None
+    decision: Decision | None = None
 
     @classmethod
     def queued(
@@ -211,8 +216,23 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
 
     @property
     def is_blocked(self) -> bool:
-        """Whether it waits for another execution; a blocked one is never leased."""
-        return self.facts.needs_blocked or self.facts.chain_blocked or self.facts.row_blocked
+        """Whether it waits for another execution or for somebody's approval; a blocked one is never leased."""
+        facts = self.facts
+        return self.waits_for_others or facts.row_blocked or facts.approval_blocked or facts.run_approval_blocked
+
+    @property
+    def waits_for_others(self) -> bool:
+        """Whether it waits for its needs, or for the pipelines before its own."""
+        return self.facts.needs_blocked or self.facts.chain_blocked
+
+    @property
+    def awaited_approval(self) -> ApprovalSpec | None:
+        """Whose approval it waits for now: its run's from the beginning, its own once all that it waits for is over."""
+        if self.status is not JobStatus.QUEUED:
+            return None
+        if self.facts.run_approval_blocked:
+            return self.run_approval
+        return self.approval if self.facts.approval_blocked and not self.waits_for_others else None
 
 
 class AgentRecord(Record, frozen=True, kw_only=True):

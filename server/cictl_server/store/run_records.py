@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from cictl.base.job_parts import Decision
 from cictl.wire.jobs import Cause, JobStatus, is_cancellation
 from cictl.wire.runs import RunStatus
 from cictl_server.store.records import JobRecord, Record
@@ -16,6 +17,9 @@ class RunPart(StrEnum):
     """What one execution is to its run."""
 
     QUEUED = "queued"
+    BLOCKED = "blocked"
+    """It waits for other jobs. Told apart from `queued` only in runs that ask for an approval."""
+    WAITING_APPROVAL = "waiting_approval"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     SKIPPED = "skipped"
@@ -30,7 +34,7 @@ class RunPart(StrEnum):
     def of(cls, job: JobRecord) -> RunPart:
         match job.status:
             case JobStatus.QUEUED:
-                return cls.QUEUED
+                return cls._waiting(job)
             case JobStatus.LEASED | JobStatus.RUNNING:
                 return cls.RUNNING
             case JobStatus.SUCCEEDED:
@@ -41,11 +45,18 @@ class RunPart(StrEnum):
             return cls.CANCELLED
         return cls.DRAGGED if job.cause is Cause.DEPENDENCY_FAILED else cls.FAILED
 
+    @classmethod
+    def _waiting(cls, job: JobRecord) -> RunPart:
+        if job.awaited_approval is not None:
+            return cls.WAITING_APPROVAL
+        return cls.BLOCKED if job.is_blocked and job.facts.run_asks_approval else cls.QUEUED
+
 
 Place = tuple[str, str, str]
 """A project, a pipeline of it and a branch, any of them empty: where runs are looked for."""
 
-_NEVER_BEGAN = frozenset({RunPart.QUEUED, RunPart.SKIPPED})
+_WAITING = frozenset({RunPart.QUEUED, RunPart.BLOCKED, RunPart.WAITING_APPROVAL})
+_NEVER_BEGAN = _WAITING | {RunPart.SKIPPED}
 
 
 class RunRecord(Record, frozen=True, kw_only=True):
@@ -59,6 +70,7 @@ class RunRecord(Record, frozen=True, kw_only=True):
         started: When its first execution began; `finished` is when its last one ended, None while it is not over.
         started_by_job: As in `JobRecord`.
         pinned: All of its executions are.
+        decision: What was decided about the whole run by whoever was asked.
     """
 
     number: int
@@ -83,20 +95,28 @@ class RunRecord(Record, frozen=True, kw_only=True):
     branch: str = ""
     tag: str = ""
     pinned: bool = False
+    decision: Decision | None = None
 
     @property
     def status(self) -> RunStatus:
         """A failure outweighs a cancel; what was dragged along counts only where nothing else explains it."""
         parts = self.parts
-        if parts.get(RunPart.RUNNING) or (parts.get(RunPart.QUEUED) and parts.keys() - _NEVER_BEGAN):
+        if parts.get(RunPart.WAITING_APPROVAL) and not (parts.get(RunPart.QUEUED) or parts.get(RunPart.RUNNING)):
+            return RunStatus.WAITING_APPROVAL
+        if parts.get(RunPart.RUNNING) or (self.waiting and parts.keys() - _NEVER_BEGAN):
             return RunStatus.RUNNING
-        if parts.get(RunPart.QUEUED):
+        if self.waiting:
             return RunStatus.QUEUED
         if parts.get(RunPart.FAILED):
             return RunStatus.FAILED
         if parts.get(RunPart.CANCELLED):
             return RunStatus.CANCELLED
         return RunStatus.FAILED if parts.get(RunPart.DRAGGED) else RunStatus.SUCCEEDED
+
+    @property
+    def waiting(self) -> int:
+        """How many of its executions wait for whatever it is."""
+        return sum(self.parts.get(part, 0) for part in _WAITING)
 
     @property
     def places(self) -> list[Place]:

@@ -310,6 +310,9 @@ class _Jobs(_Checked[JobRecord], Jobs):
     def next_due(self) -> datetime | None:
         return self._index.next_due()
 
+    def unapproved(self, now: datetime) -> list[JobRecord]:
+        return list(self.get_all(self._index.unapproved(now)))
+
     def _note(self, before: JobRecord | None, after: JobRecord | None) -> None:
         self._index.change(before, after)
 

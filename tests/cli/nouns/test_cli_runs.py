@@ -114,3 +114,34 @@ def test_a_summary(run: Run, runs: RunningServer) -> None:
     assert len(data.out.encode()) <= 2000
     assert (data.json()["failed_jobs"][0]["job"], data.json()["truncated"]) == ("1/make", False)
     assert run("runs", "summary", "1", "--max-bytes", "10").code == ExitCode.USAGE
+
+
+@pytest.fixture
+def waiting(server: RunningServer) -> RunningServer:
+    """A run of shop/build whose job waits for an approval."""
+    server.run(server.define("[{id: ship, approval: {}, matrix: {axes: {to: [eu, us]}}, steps: [{run: x}]}]"))
+    return server
+
+
+def test_an_approval_is_shown_with_its_reason(run: Run, waiting: RunningServer) -> None:
+    assert "1/ship/eu queued: it needs an approval by an operator or an admin" in run("runs", "show", "1").out
+    ran = run("runs", "approve", "1/ship/eu", "--reason", "tests look good")
+    assert (ran.code, ran.err) == (ExitCode.OK, "1/ship/eu: approved\n")
+    assert "1/ship/eu queued, approved: tests look good" in run("runs", "show", "1").out
+    assert "Decision:" in run("jobs", "show", "1/ship/eu").out
+    again = run("runs", "approve", "1/ship/eu")
+    assert (again.code, "1/ship/eu was approved already" in again.err) == (ExitCode.CONFLICT, True)
+
+
+def test_a_rejection_needs_a_reason(run: Run, waiting: RunningServer) -> None:
+    assert run("runs", "reject", "1/ship").code == ExitCode.USAGE
+    ran = run("runs", "reject", "shop/build@last/ship", "--reason", "not on a Friday", "-o", "json").json()
+    assert (ran["status"], {job["error"] for job in ran["jobs"]}) == ("failed", {"rejected: not on a Friday"})
+
+
+def test_what_is_to_be_approved_is_named_by_a_job_too(run: Run, waiting: RunningServer) -> None:
+    [us] = [job for job in run("runs", "show", "1", "-o", "json").json()["jobs"] if job["name"] == "1/ship/us"]
+    assert run("runs", "approve", us["id"]).code == ExitCode.OK
+    assert waiting.leased().facts.matrix_name == "us"
+    assert run("runs", "approve", "1").code == ExitCode.CONFLICT
+    assert run("runs", "approve", "9/ship").code == ExitCode.NOT_FOUND

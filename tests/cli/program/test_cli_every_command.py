@@ -133,7 +133,7 @@ ELSEWHERE = {
     "tests show": "needs a report: tests/cli/nouns/test_cli_tests.py",
     **{
         f"runs {verb}": "needs a run: tests/cli/nouns/test_cli_runs.py"
-        for verb in ("show", "summary", "watch", "cancel", "rerun")
+        for verb in ("show", "summary", "watch", "approve", "reject", "cancel", "rerun")
     },
     "serve": "tests/server/about/test_serve.py, tests/e2e",
     "run-agent": "tests/e2e",

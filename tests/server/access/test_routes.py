@@ -114,6 +114,8 @@ POST   /api/v1/retention/run                                 admin     -    -   
 GET    /api/v1/runs                                          viewer    -    any    any
 GET    /api/v1/runs/{run}                                    viewer    -    named  -
 GET    /api/v1/runs/{run}/summary                            viewer    -    named  -
+POST   /api/v1/runs/{run}/approve                            viewer    -    named  -
+POST   /api/v1/runs/{run}/reject                             viewer    -    named  -
 POST   /api/v1/runs/{run}/cancel                             operator  -    named  -
 POST   /api/v1/runs/{run}/rerun                              operator  -    named  -
 POST   /api/v1/runs/{run}/pin                                operator  -    named  -

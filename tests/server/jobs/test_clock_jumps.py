@@ -75,6 +75,19 @@ def test_a_lease_runs_out_when_it_should(server: RunningServer, jump: float) -> 
 
 
 @JUMPS
+def test_an_approval_is_waited_for_as_long_as_its_job_says(server: RunningServer, jump: float) -> None:
+    [job_id] = server.run(server.define("[{id: ship, approval: {timeout_seconds: 60}, steps: [{run: x}]}]"))
+    server.clock.jump(jump)
+    pass_by(server)
+    server.clock.step(59)
+    pass_by(server)
+    assert server.job(job_id).status == "queued"
+    server.clock.step(1)
+    pass_by(server)
+    assert server.job(job_id).cause == "not_approved"
+
+
+@JUMPS
 def test_new_work_is_taken_in_its_order(server: RunningServer, jump: float) -> None:
     first = server.enqueue()
     server.clock.jump(jump)

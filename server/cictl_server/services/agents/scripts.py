@@ -16,9 +16,8 @@ from cictl_server.services.core.deeds import actor_name, note_made
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.fleet.lookup import get_agent_record
-from cictl_server.services.history.run_book import new_run
+from cictl_server.services.history.run_book import new_run, next_run_number, numbered
 from cictl_server.services.history.run_limits import RunLimits
-from cictl_server.services.history.run_numbers import next_run_number, numbered
 from cictl_server.services.history.settling import Settler
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import AgentRecord, JobRecord

@@ -60,6 +60,7 @@ def _moved(job: JobRecord, jump: timedelta) -> JobRecord:
         started=_later(job.started, jump),
         not_before=_later(job.not_before, jump),
         secrets_since=_later(job.secrets_since, jump),
+        approval_due=_later(job.approval_due, jump),
     )
 
 

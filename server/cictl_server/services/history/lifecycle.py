@@ -29,7 +29,7 @@ class Event(Enum):
     FAIL = auto()
     """Its agent says that it failed, or it was cancelled, timed out, or lost its agent."""
     SKIP = auto()
-    """What it waits for can no longer succeed; it ends without having started."""
+    """What it waits for can no longer succeed, or nobody approved it; it ends without having started."""
     LEAVE_OUT = auto()
     """Its condition is false; it ends without having started, and counts as a success."""
 
@@ -110,7 +110,7 @@ def advance(
             times = {"started": job.started or now, "agent_id": agent_id, "leased": job.leased or now}
         case _:
             assert ending is not None
-            times = {"finished": now, "current_step": "", **_fields(ending)}
+            times = {"finished": now, "current_step": "", "approval_due": None, **_fields(ending)}
             if event not in (Event.SKIP, Event.LEAVE_OUT):
                 times["started"] = job.started or now
     return msgspec.structs.replace(job, status=status, **{**changes, **times})

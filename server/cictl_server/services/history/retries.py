@@ -36,6 +36,7 @@ def next_attempt(job: JobRecord, *, numbers: NumberSource, now: datetime) -> Job
         started_by_job=job.started_by_job,
         start_depth=job.start_depth,
         pinned=job.pinned,
+        decision=job.decision,
         keeps_place_of=job.place_in_queue,
         retry_of=job.id,
         retries=job.retries + 1,

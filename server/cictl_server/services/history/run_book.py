@@ -14,14 +14,29 @@ from itertools import islice
 from msgspec.structs import replace
 
 from cictl.base.names.git_names import branch_of, tag_of
+from cictl.wire.metadata import JobMetadata
 from cictl_server.errors import NotFound
 from cictl_server.services.core.names import find_run_called
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records import JobRecord, SettingRecord
 from cictl_server.store.run_records import RunPart, RunRecord
 
 _BATCH = 100
+_LAST_NUMBER = "last_run_number"
+
+
+def next_run_number(tx: Transaction) -> int:
+    """Return the number of a new run: one more than the last, also if that run was deleted. The first run is 1."""
+    last = tx.settings.find(_LAST_NUMBER)
+    number = int(last.value) + 1 if last else 1
+    tx.settings.put(SettingRecord(key=_LAST_NUMBER, value=str(number)))
+    return number
+
+
+def numbered(job: JobRecord, run_number: int) -> JobRecord:
+    """Return *job* with the number of its run."""
+    return replace(job, metadata=job.metadata | JobMetadata.entries(JobMetadata.run_number(str(run_number))))
 
 
 def number_of(job: JobRecord) -> int:

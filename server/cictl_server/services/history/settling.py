@@ -7,7 +7,7 @@ nothing changes, so no execution stays blocked once everything it waits for is s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -22,6 +22,7 @@ from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.core.metrics import Metrics
+from cictl_server.services.history.approvals import asked
 from cictl_server.services.history.chain_waits import settled_by_chain
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.needs import settled_by_needs
@@ -50,6 +51,8 @@ class Settler:
     def put(self, tx: Transaction, job: JobRecord) -> None:
         """Store a new or changed execution, count it, and announce it. Who makes new ones makes or recounts their run too."""
         before = tx.jobs.find(job.number)
+        if before is None:
+            job = asked(job, now=job.created)
         if job.status.is_terminal or (job.status is JobStatus.LEASED and before and before.status is JobStatus.QUEUED):
             tx.after_commit(lambda: self.metrics.note_job(job))
         tx.jobs.put(job)
@@ -91,6 +94,15 @@ class Settler:
         self.settle(tx, [ended], now=now)
         return ended
 
+    def end_waiting(
+        self, tx: Transaction, jobs: Iterable[JobRecord], ending: Callable[[JobRecord], Ending], *, now: datetime
+    ) -> None:
+        """End *jobs*, which are queued, without their having begun; settle what waits for them once, as they may be very many."""
+        ended = [advance(job, Event.SKIP, now=now, ending=ending(job)) for job in jobs]
+        for job in ended:
+            self.put(tx, job)
+        self.settle(tx, ended, now=now)
+
     def settle(self, tx: Transaction, ended: Iterable[JobRecord], *, now: datetime) -> None:
         """Release or end what waits for the executions that ended, or were removed, until nothing changes."""
         changed = list(ended)
@@ -111,10 +123,12 @@ class Settler:
                 self.put(tx, job)
             # What ends here may block others in turn, so go on with it until a round changes nothing. Needs are stored
             # before chains are evaluated: the chain must see the executions that this round has just ended.
-            changed = [job for run, jobs in by_run for job in settled_by_needs(tx, run, jobs, now=now)]
+            changed = [asked(job, now=now) for run, jobs in by_run for job in settled_by_needs(tx, run, jobs, now=now)]
             for job in changed:
                 self.put(tx, job)
-            released = [job for run, jobs in by_chain_run for job in settled_by_chain(tx, run, jobs, now=now)]
+            released = [
+                asked(job, now=now) for run, jobs in by_chain_run for job in settled_by_chain(tx, run, jobs, now=now)
+            ]
             for job in released:
                 self.put(tx, job)
             changed += [*rows, *released]

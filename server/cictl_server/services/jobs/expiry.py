@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 
 from cictl.base.clock import Clock
 from cictl.wire.jobs import Cause, JobStatus
@@ -14,6 +15,7 @@ from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.core.pulse import Pulse
 from cictl_server.services.fleet.clock_jumps import ClockJumps
 from cictl_server.services.fleet.presence import PresenceBook
+from cictl_server.services.history.approvals import overdue
 from cictl_server.services.history.holder import UPLOADS_AFTER_END
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.run_book import record_old_runs
@@ -105,10 +107,19 @@ class MaintenanceService:
         with self._store.read() as view:
             leased = [job for job in view.jobs.with_status(JobStatus.LEASED) if _is_stale(job, now)]
             running = [job for job in view.jobs.with_status(JobStatus.RUNNING) if self._is_over(job, now)]
+            unapproved = view.jobs.unapproved(now)
         # Most passes find nothing, so the look needs no write transaction. In one, each record is checked again: its agent
         # may have reported in between.
         if leased or running:
             self._store.write(lambda tx: self._expire(tx, leased, running, now))
+        if unapproved:
+            self._store.write(lambda tx: self._end_unapproved(tx, now))
+
+    def _end_unapproved(self, tx: Transaction, now: datetime) -> None:
+        jobs = tx.jobs.unapproved(now)
+        for job in jobs:
+            tx.after_commit(partial(logger.info, "not approved in time execution=%s", job.id))
+        self._settler.end_waiting(tx, jobs, overdue, now=now)
 
     def _expire(self, tx: Transaction, leased: list[JobRecord], running: list[JobRecord], now: datetime) -> None:
         for job in leased:

@@ -17,6 +17,7 @@ from cictl.wire.requirements import meets_all
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.wanted_tools import WantedTools
+from cictl_server.services.history.approvals import approve_command, who_may_approve
 from cictl_server.services.history.lookup import get_job, short_id
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.services.jobs.culprit import find_culprit
@@ -74,6 +75,13 @@ class ExplainService:
             blocked_by=_blockers(job, view),
         )
         nearest = list(fixes_for(agents, job)) if agents else [_first_agent(job)]
+        if approval := job.awaited_approval:
+            return msgspec.structs.replace(
+                base,
+                reason=Reason.APPROVAL,
+                summary=f"it waits for an approval by {who_may_approve(approval)}" + _of_whole_run(job),
+                fixes=list(_decisions(job)),
+            )
         if job.is_blocked:
             later = [] if agents and obstacle(agents[0]) is Reason.AGENT_BUSY else nearest
             return msgspec.structs.replace(
@@ -205,6 +213,15 @@ def _vault_fixes(job: JobRecord, *, then: str = "") -> Iterator[Fix]:
             yield Fix(text=f"see whether {name} answers{then}", command=command("vault", "test", name))
 
 
+def _of_whole_run(job: JobRecord) -> str:
+    return ", as its whole run does" if job.facts.run_approval_blocked else ""
+
+
+def _decisions(job: JobRecord) -> Iterator[Fix]:
+    yield Fix(text="let it begin", command=approve_command(job))
+    yield Fix(text="or end it, saying why", command=approve_command(job, verb="reject"))
+
+
 def _blockers(job: JobRecord, view: View) -> list[Blocker]:
     """Return what *job* still waits for: jobs of its run, and pipelines of its chain run."""
     blockers: list[Blocker] = []
@@ -282,7 +299,7 @@ def _failure(job: JobRecord, place: str) -> str:
             return "it was cancelled by a user" + (f" while agent {job.agent_id} had it" if job.agent_id else "")
         case Cause.DEPENDENCY_FAILED:
             return f"it never ran: {job.error.removeprefix('cancelled: ')}"
-        case Cause.SECRETS_MISSING:
+        case Cause.SECRETS_MISSING | Cause.NOT_APPROVED:
             return f"it never ran: {job.error}"
         case Cause.TIMED_OUT if job.limit_seconds:
             whose = " (the server's default)" if _has_default_limit(job) else ""
@@ -307,12 +324,12 @@ def _remedies(job: JobRecord, culprit: JobRecord | None) -> Iterator[Fix]:
         culprit_id = short_id(culprit)
         yield Fix(text=f"see why {culprit_id} failed", command=command("jobs", "explain", culprit_id))
         yield Fix(text="run that again, and this after it", command=command("jobs", "rerun", culprit_id))
-    if job.started is None:
+    if job.started is None and job.cause is not Cause.NOT_APPROVED:
         if target := "/".join(filter(None, (job.facts.project, job.facts.pipeline_id))):
             yield Fix(text="run its pipeline again", command=command("run", target))
         return
     match job.cause:
-        case Cause.CANCELLED:
+        case Cause.CANCELLED | Cause.NOT_APPROVED:
             pass
         case Cause.AGENT_LOST:
             yield Fix(text="look at the agent", command=command("agents", "show", job.agent_id))

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from cictl.base.clock import Clock
 from cictl.wire.audit.records import TargetKind
-from cictl.wire.jobs import RerunResponse
+from cictl.wire.jobs import Cause, RerunResponse
 from cictl.wire.metadata import JobMetadata
 from cictl_server.errors import Conflict
 from cictl_server.services.core.deeds import actor_name, note_made
@@ -69,8 +69,11 @@ class RerunService:
         self.limits.check_size(unfinished + len(wanted))
 
     def enqueue_again(self, tx: Transaction, spec: JobRecord, *, attempt: int) -> JobRecord:
-        """Store a new execution of *spec*; the caller recounts the run and settles it."""
-        spec = replace(spec, metadata=dict([*spec.metadata.items(), JobMetadata.attempt(str(attempt))]))
+        """Store a new execution of *spec*, which waits for an approval of its own; the caller recounts the run and settles it."""
+        asks = JobMetadata.entries(
+            JobMetadata.attempt(str(attempt)), JobMetadata.approval_blocked(spec.approval is not None)
+        )
+        spec = replace(spec, metadata=spec.metadata | asks)
         again = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock(), started_by=actor_name())
         self.settler.put(tx, again)
         return again
@@ -95,7 +98,7 @@ class RerunService:
 
     def _rerunnable(self, tx: Transaction, job: JobRecord) -> JobRecord:
         """Return what a new execution of *job* is made from."""
-        if job.started is not None:
+        if job.started is not None or job.cause is Cause.NOT_APPROVED:
             spec = replace(job, metadata=JobMetadata.without(job.metadata, JobMetadata.chain_cancelled))
             return with_newest_needed_files(spec, tx.jobs.of_run(job.facts.pipeline_run_id))
         if job.skipped:

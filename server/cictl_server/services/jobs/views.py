@@ -11,6 +11,7 @@ from cictl.base.urls import without_login
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
 from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded, cut_text
 from cictl_server.services.fleet.matching import Candidate, unmet_requirements
+from cictl_server.services.history.approvals import approval_text
 from cictl_server.services.policies.queue_rules import QueueRules
 from cictl_server.services.secrets.tokens import without_token
 from cictl_server.store.records import JobRecord
@@ -92,6 +93,8 @@ def job_view(
         cancelled_by=job.cancelled_by,
         timeout_is_default=job.limit_seconds != job.timeout_seconds,
         pinned=job.pinned,
+        approval_due_utc=job.approval_due,
+        decision=job.decision,
         log_removed_utc=job.log_removed,
         artifacts_removed_utc=job.artifacts_removed,
     )
@@ -148,6 +151,8 @@ def _whole_state(job: JobRecord, *, log_size: int, holds: Mapping[str, str]) -> 
 
 
 def _waiting_reason(job: JobRecord, holds: Mapping[str, str]) -> str:
+    if text := approval_text(job):
+        return text
     return job.waiting_reason or holds.get(job.queue_scope, "") if _is_waiting(job) else ""
 
 

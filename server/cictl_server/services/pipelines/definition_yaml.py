@@ -83,6 +83,7 @@ def _job(job: Job) -> _Node:
         **_present(needs=_needs(job), allow_failure=job.allow_failure, **{"if": job.condition}),
         **({} if job.priority is None else {"priority": job.priority}),
         **({"retry": _retry(job.retry)} if job.retry else {}),
+        **({"approval": msgspec.structs.asdict(job.approval)} if job.approval else {}),
         "runs_on": dict(job.runs_on),
         **_present(requires=requires),
         "timeout_seconds": job.timeout_seconds,

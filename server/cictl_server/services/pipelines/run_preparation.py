@@ -16,6 +16,7 @@ from cictl.wire.projects import OFFLINE_CACHED, RunRequest
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.fleet.limits import check_agent_id
+from cictl_server.services.history.approvals import noted_approvals
 from cictl_server.services.history.run_book import new_run
 from cictl_server.services.pipelines.auto_bump import check_auto_bump, with_auto_bump
 from cictl_server.services.pipelines.chains import Member, chain_members
@@ -256,7 +257,7 @@ class Preparer:
             project=project,
             name=name,
             run_id=run_id,
-            planned=planned,
+            planned=noted_approvals(planned),
             event=MANUAL,
             cache_source=cached.origin if cached else "",
             commit=self.commits.find(source.repo, source.commit) if mode is Mode.RUN else CommitNote(),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from cictl.base.clock import Clock
+from cictl.base.job_parts import ApprovalSpec
 from cictl.wire.audit.records import TargetKind
 from cictl.wire.projects import RunRequest, RunResponse, SkippedJob
 from cictl_server.services.core.deeds import actor_name, note_made
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.history.approvals import held_for_approval
 from cictl_server.services.history.lifecycle import left_out
+from cictl_server.services.history.run_book import next_run_number, numbered
 from cictl_server.services.history.run_limits import RunLimits
-from cictl_server.services.history.run_numbers import next_run_number, numbered
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.pipelines.run_preparation import Prepared, Preparer, run_mode
 from cictl_server.store.contract import Store, Transaction
@@ -30,19 +33,28 @@ class RunService:
     limits: RunLimits
 
     def run_pipeline(
-        self, pipeline_db_id: int, request: RunRequest, *, starter: JobRecord | None = None
+        self,
+        pipeline_db_id: int,
+        request: RunRequest,
+        *,
+        starter: JobRecord | None = None,
+        approval: ApprovalSpec | None = None,
     ) -> RunResponse:
         """Enqueue a run of a pipeline, or of the selected part.
 
         Args:
             starter: The execution whose token asks for it, if one does.
+            approval: Whose approval the whole run waits for; None for nobody's.
 
         Raises:
             NotFound, InvalidRequest, GitFailed, DiskLow: As `Preparer.pipeline`; nothing is enqueued then.
             TooLarge, LimitReached: As `RunLimits`; nothing is enqueued then either.
         """
         self.disk.check_room("run")
-        return self._enqueue(self.preparer.pipeline(pipeline_db_id, request, run_mode(request)), request, starter)
+        prepared = self.preparer.pipeline(pipeline_db_id, request, run_mode(request))
+        if approval is not None:
+            prepared = dataclasses.replace(prepared, planned=held_for_approval(prepared.planned, approval))
+        return self._enqueue(prepared, request, starter)
 
     def run_chain(self, chain_db_id: int, request: RunRequest, *, starter: JobRecord | None = None) -> RunResponse:
         """Enqueue a run of every pipeline of a chain.

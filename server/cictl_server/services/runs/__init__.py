@@ -1,4 +1,4 @@
-"""Runs: listed, shown, summarized, cancelled, run again."""
+"""Runs: listed, shown, summarized, approved, cancelled, run again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from cictl_server.services.core import Core
 from cictl_server.services.history import History
 from cictl_server.services.jobs import Jobs
 from cictl_server.services.logs import Logs
+from cictl_server.services.runs.approvals import ApprovalService
 from cictl_server.services.runs.changes import RunChangeService
 from cictl_server.services.runs.runs import RunListService
 from cictl_server.services.runs.summary import SummaryService
@@ -18,6 +19,7 @@ from cictl_server.services.runs.summary import SummaryService
 class Runs:
     runs: RunListService
     changes: RunChangeService
+    approvals: ApprovalService
     summary: SummaryService
 
     @classmethod
@@ -31,5 +33,6 @@ class Runs:
                 reruns=jobs.rerun,
                 clock=core.clock,
             ),
+            approvals=ApprovalService(store=core.store, settler=history.settling, clock=core.clock),
             summary=SummaryService(store=core.store, logs=logs.book, reports=artifacts.reports.files),
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from cictl.wire.jobs import JobStatus, is_cancellation
 from cictl.wire.runs import Run, RunCounts, RunJob
 from cictl_server.services.core.bounds import Bounds, bounded
+from cictl_server.services.history.approvals import approval_text
 from cictl_server.services.history.lookup import short_id
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.store.contract import View
@@ -26,7 +27,7 @@ def run_view(run: RunRecord, jobs: Iterable[JobRecord] = ()) -> Run:
         status=run.status,
         created_utc=run.created,
         counts=RunCounts(
-            queued=parts.get(RunPart.QUEUED, 0),
+            queued=run.waiting,
             running=parts.get(RunPart.RUNNING, 0),
             succeeded=parts.get(RunPart.SUCCEEDED, 0),
             failed=sum(parts.get(part, 0) for part in _BAD),
@@ -47,6 +48,7 @@ def run_view(run: RunRecord, jobs: Iterable[JobRecord] = ()) -> Run:
         started_by=run.started_by,
         inputs=run.inputs,
         pinned=run.pinned,
+        decision=run.decision,
         warnings=[*run.warnings, *_forgiven(parts.get(RunPart.FORGIVEN, 0))],
         jobs=[_job(job) for job in deciding(jobs)],
     )
@@ -75,6 +77,8 @@ def _job(job: JobRecord) -> RunJob:
         error=job.error,
         cause=job.cause,
         allow_failure=job.allow_failure,
+        waiting_reason=approval_text(job),
+        decision=job.decision,
     )
 
 

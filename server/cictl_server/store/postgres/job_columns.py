@@ -55,6 +55,7 @@ class UnfinishedColumns(NamedTuple):
     run_key: str
     priority: int
     place: int
+    approval_due: datetime | None
 
     @classmethod
     def of(cls, job: JobRecord) -> UnfinishedColumns | None:
@@ -77,6 +78,7 @@ class UnfinishedColumns(NamedTuple):
             run_key=text_key(job.run_key),
             priority=job.priority,
             place=job.place_in_queue,
+            approval_due=job.approval_due,
         )
 
     @property
@@ -93,6 +95,7 @@ UNFINISHED_TYPES = {
     "needs": "json",
     "priority": "smallint",
     "place": "bigint",
+    "approval_due": "timestamptz",
 }
 """PostgreSQL's type of each column."""
 

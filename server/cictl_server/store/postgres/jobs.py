@@ -71,6 +71,10 @@ _DUE = compose(
     postponed=_POSTPONED,
 )
 _NEXT_DUE = compose("SELECT min(not_before) FROM unfinished_jobs u WHERE {postponed}", postponed=_POSTPONED)
+_UNAPPROVED = (
+    _UNFINISHED + " WHERE NOT u.is_active AND u.approval_due IS NOT NULL AND u.approval_due <= %s"
+    " ORDER BY u.approval_due, number"
+)
 
 # Goes from one kind of requirements to the next in the index, so it reads one entry of each, however many there are.
 _KINDS = (
@@ -242,6 +246,9 @@ class PostgresJobs(Jobs):
     def next_due(self) -> datetime | None:
         found: datetime | None = self._session.value(_NEXT_DUE)
         return None if found is None else found.astimezone(UTC)
+
+    def unapproved(self, now: datetime) -> list[JobRecord]:
+        return self._records(self._session.rows(_UNAPPROVED, now))
 
     def _stored(self, number: int) -> StoredJob | None:
         """Return what is stored, or was put by this transaction."""

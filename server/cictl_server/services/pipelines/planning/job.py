@@ -77,6 +77,7 @@ def plan_job(
         fail_fast=job.fail_fast,
         max_parallel=job.max_parallel,
         retry=job.retry,
+        approval=job.approval,
         priority=_priority(pipeline, job, request),
     )
     return replace(spec, required_capabilities=requirements(job, spec, agent_id=request.agent_id.strip()))
@@ -169,6 +170,7 @@ def _metadata(
         JobMetadata.needs_job_ids(job.needs),
         JobMetadata.restored_needs_job_ids(job.restored_needs),
         JobMetadata.needs_blocked(bool(job.needs)),
+        JobMetadata.approval_blocked(job.approval is not None),
         *(key(job.runs_on.get(name, "").strip()) for name, key in _CONTAINER_METADATA.items()),
     )
     return {**dict(always), **optional, **identity.chain}

@@ -1,0 +1,41 @@
+"""The rules of `retry` and `approval`."""
+
+from cictl.base.job_parts import APPROVING_ROLES, LONGEST_APPROVAL_SECONDS, MOST_RETRIES, RETRY_CAUSES
+from cictl.project_file.findings import quote
+from cictl.project_file.rules.collector import Collector
+from cictl.project_file.schema import ApprovalShape, RetryShape
+
+_HIGHEST_EXIT = 255
+
+
+def check_retry(retry: RetryShape | None, path: str, collector: Collector) -> None:
+    """Check the block at *path*, if there is one."""
+    if retry is None:
+        return
+    if not 1 <= retry.limit <= MOST_RETRIES:
+        collector.add(f"{path}.limit", f"must be 1 to {MOST_RETRIES}")
+    if not retry.on:
+        collector.add(f"{path}.on", f"must name what to retry after: {', '.join(RETRY_CAUSES)} or exit: N")
+    for index, cause in enumerate(retry.on):
+        where = f"{path}.on[{index}]"
+        if isinstance(cause, str):
+            if cause.strip() not in RETRY_CAUSES:
+                collector.add(where, f"must be one of {','.join(RETRY_CAUSES)}, or exit: N")
+        elif not 1 <= cause.exit <= _HIGHEST_EXIT:
+            collector.add(f"{where}.exit", f"must be 1 to {_HIGHEST_EXIT}")
+
+
+def check_approval(approval: ApprovalShape | None, path: str, collector: Collector) -> None:
+    """Check the block at *path*, if there is one."""
+    if approval is None:
+        return
+    known = ", ".join(APPROVING_ROLES)
+    if not approval.roles:
+        collector.add(f"{path}.roles", f"must name who may approve: {known}")
+    for index, role in enumerate(map(str.strip, approval.roles)):
+        if role not in APPROVING_ROLES:
+            collector.add(f"{path}.roles[{index}]", f"must be one of {known}")
+        elif role in map(str.strip, approval.roles[:index]):
+            collector.add(f"{path}.roles[{index}]", f"duplicate {quote(role)}")
+    if not 1 <= approval.timeout_seconds <= LONGEST_APPROVAL_SECONDS:
+        collector.add(f"{path}.timeout_seconds", f"must be 1 to {LONGEST_APPROVAL_SECONDS}")
