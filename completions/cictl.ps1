@@ -11,6 +11,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('healthcheck', 'Check that the server is up and well.');
                 , @('info', 'Show the server and its state.');
                 , @('lint', 'Check a project file; needs no server.');
+                , @('init', 'Write the project file of a repository.');
                 , @('run', 'Run a pipeline, one of its jobs, or a chain.');
                 , @('agents', 'Agents: list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll.');
                 , @('projects', 'Projects: list show import reload set delete icon.');
@@ -165,6 +166,22 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
             valued = @('-o', '--output', '--query')
+            arguments = @('')
+            repeated = ''
+        }
+        'cictl init' = @{
+            commands = @()
+            options = @(
+                , @('--name', 'The project''s name; default: that of the repository.');
+                , @('--print', 'Print the file, and write nothing.');
+                , @('--force', 'Replace the file that is there.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--name', '-o', '--output', '--query')
             arguments = @('')
             repeated = ''
         }

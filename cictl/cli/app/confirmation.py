@@ -55,6 +55,16 @@ def ask(session: Session, question: str) -> None:
     _expect(session, f"{question} [y/N] ", ("y", "yes", "Y", "Yes", "YES"))
 
 
+def may(session: Session, question: str) -> bool:
+    """Ask *question* before something harmless and welcome; an empty answer is yes. Where nobody can be asked it is no."""
+    if not _can_ask(session):
+        return False
+    session.stderr.write(plain(f"{question} [Y/n] "))
+    session.stderr.flush()
+    answer = session.stdin.readline()
+    return answer.endswith("\n") and answer.strip().lower() in ("", "y", "yes")
+
+
 def _can_ask(session: Session) -> bool:
     return session.stdin.isatty() and session.stderr.isatty()
 

@@ -41,6 +41,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "lint": CommandEntry(
         "cictl.cli.commands.here.lint", "lint", "Check a project file; needs no server.", LocalCommand
     ),
+    "init": CommandEntry(
+        "cictl.cli.commands.here.init", "init", "Write the project file of a repository.", LocalCommand
+    ),
     "run": CommandEntry("cictl.cli.commands.run", "run", "Run a pipeline, one of its jobs, or a chain."),
     "agents": CommandEntry(
         "cictl.cli.commands.agents",

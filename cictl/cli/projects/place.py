@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 
@@ -22,6 +23,16 @@ def find_repository(path: Path) -> Path | None:
     """Return the root of the repository that *path* is or leads into, as an absolute path; None outside of repositories."""
     whole = _absolute(path)
     return next((place for place in (whole, *whole.parents) if _is_repository(place)), None)
+
+
+def origin_of(repository: Path) -> str:
+    """Return the URL that *repository* calls `origin`; empty for none, and where there is no git."""
+    command = ["git", "-C", str(repository), "config", "--get", "remote.origin.url"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)  # noqa: S603 - git
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
 
 
 def _absolute(path: Path) -> Path:

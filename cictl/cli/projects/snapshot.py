@@ -12,6 +12,7 @@ from pathlib import Path
 from cictl.base import children
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
+from cictl.cli.projects.place import origin_of
 
 _LIMIT_SECONDS = 600
 _NOBODY = "cictl"
@@ -73,7 +74,7 @@ class _Taking:
         self._in_copy("symbolic-ref", "HEAD", f"refs/heads/{branch}")
         if own:
             self._copy_tags()
-        origin = self._ask("config", "--get", "remote.origin.url", may_fail=True) if own else ""
+        origin = origin_of(self._checkout) if own else ""
         return Snapshot(
             repository=self._repository, sha=sha, branch=branch, origin=origin, is_changed=bool(head) and is_changed
         )

@@ -22,6 +22,9 @@ from cictl_server.serve import Server, ServerConfig
 from cictl_server.services.access.first_token import FILE as FIRST_TOKEN_FILE
 from cictl_server.services.access.first_token import make_first_token
 
+_BEAT_SECONDS = 0.5
+"""An order or a question of a server beside it, such as for a tool that a job requires, reaches the agent so soon."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Embedded:
@@ -91,7 +94,7 @@ def _serving(data_dir: Path, *, has_vaults: bool) -> Iterator[Embedded]:
 
 @contextmanager
 def _agent_at_work(config: AgentConfig) -> Iterator[None]:
-    agent, stop = Agent(config), threading.Event()
+    agent, stop = Agent(config, heartbeat_seconds=_BEAT_SECONDS), threading.Event()
     thread = threading.Thread(target=agent.run, args=(stop,), name="agent")
     thread.start()
     try:
