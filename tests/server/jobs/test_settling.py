@@ -137,6 +137,14 @@ def test_a_rerun_that_fails_ends_them_once_more(server: RunningServer) -> None:
     }
 
 
+def test_the_newest_execution_decides_though_an_older_one_still_runs(server: RunningServer) -> None:
+    a, b, _ = server.run(server.define(CHAIN))
+    server.running("old")
+    again = rerun(server, a).job_execution
+    assert server.finish("failed", "new").id == again.id
+    assert (server.job(a).status, server.job(b).error) == ("running", "cancelled: required job a failed")
+
+
 def test_what_still_lacks_another_need_is_left_as_it_is(server: RunningServer) -> None:
     two = """[{id: a, steps: [{run: "true"}]}, {id: b, steps: [{run: "true"}]},
               {id: c, needs: [a, b], steps: [{run: "true"}]}]"""

@@ -37,7 +37,7 @@ def settled_by_needs(
 
 
 def all_have_unfinished(changed: Iterable[JobRecord], unfinished: Iterable[JobRecord], *, key: Key[str]) -> bool:
-    """Tell whether each of *changed* is over while others of its group are not: then nothing that waits can be settled.
+    """Tell whether each of *changed* is over while others of its group, that decide, are not: then nothing can be settled.
 
     This keeps large matrices cheap. Each of 1,000 rows that ends would else cause a look at all 1,000; here the first
     unfinished sibling answers, and only the last row to end causes the full look.
@@ -51,7 +51,8 @@ def all_have_unfinished(changed: Iterable[JobRecord], unfinished: Iterable[JobRe
             return False
         groups.add(key.of(job.facts))
     for job in unfinished:
-        groups.discard(key.of(job.facts))
+        if not job.superseded:
+            groups.discard(key.of(job.facts))
         if not groups:
             return True
     return not groups
