@@ -74,6 +74,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         warnings: What its agent says that users should know although it is no failure.
         failed_step: The position in the plan of the step that failed it; 0 if none did, or if its agent does not tell.
         outputs: The texts of `declared_outputs`, once it has succeeded.
+        templates: Those parts of its spec, as they were planned, into which outputs of its needs have been put. None if none were.
         pinned: Retention leaves its run alone.
         log_removed: When retention removed its log; `artifacts_removed` is the same for its artifacts.
         started_by: The name of the token with which somebody started it, or ran it again; empty if nobody was authenticated.
@@ -119,6 +120,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     warnings: list[str] = msgspec.field(default_factory=list)
     failed_step: int = 0
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    templates: JobSpec | None = None
     default_timeout_seconds: int = 0
     pinned: bool = False
     log_removed: datetime | None = None
@@ -151,6 +153,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
             started_by=started_by,
             started_by_job=starter.id if starter else "",
             start_depth=starter.start_depth + 1 if starter else 0,
+            templates=spec.templates if isinstance(spec, JobRecord) else None,
             **spec.planned(),
         )
 

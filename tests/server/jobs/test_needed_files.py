@@ -1,4 +1,4 @@
-"""Whose artifacts the agent of a job restores: those of its needs, after those of other pipelines."""
+"""What a job gets of the jobs that it needs: their artifacts, after those of other pipelines, and when it runs again their newest outputs."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ def start(server: RunningServer, jobs: str) -> dict[str, list[str]]:
     for job_id in server.run(pipeline):
         found.setdefault(server.job(job_id).facts.pipeline_job_id, []).append(job_id)
     return found
+
+
+def rerun(server: RunningServer, job_id: str) -> JobExecution:
+    answer = server.post(f"/api/v1/jobs/{job_id}/rerun")
+    assert answer.status_code == 201, answer.text
+    return decode(answer.content, RerunResponse).job_execution
 
 
 def restored(job: JobExecution) -> list[str]:
@@ -91,13 +97,75 @@ def test_a_rerun_takes_what_its_needs_have_kept_last(server: RunningServer) -> N
     server.finish("succeeded")
     server.finish("succeeded")
 
-    def rerun(job_id: str) -> str:
-        answer = server.post(f"/api/v1/jobs/{job_id}/rerun")
-        assert answer.status_code == 201, answer.text
-        return decode(answer.content, RerunResponse).job_execution.id
+    again = rerun(server, jobs["a"][0])
+    meanwhile = rerun(server, jobs["j"][0])
+    assert restored(meanwhile) == jobs["a"]
+    assert server.finish("succeeded").id == again.id
+    assert restored(rerun(server, jobs["j"][0])) == [again.id]
 
-    again = rerun(jobs["a"][0])
-    meanwhile = rerun(jobs["j"][0])
-    assert restored(server.job(meanwhile)) == jobs["a"]
-    assert server.finish("succeeded").id == again
-    assert restored(server.job(rerun(jobs["j"][0]))) == [again]
+
+OUTPUTS = f"""{{id: a, outputs: {{v: ""}}, {STEPS}}},
+    {{id: j, needs: [a], env: {{V: "{{{{needs.a.outputs.v}}}}"}}, steps: [{{run: x}}, {{run: y, if: needs.a.outputs.v == '2'}}]}}"""
+
+
+KNOWS = {"cictl.outputs": "1", "cictl.steps": "1"}
+
+
+def leave(server: RunningServer, text: str) -> None:
+    """Run the next job to its end with this output, on an agent that knows outputs and conditions."""
+    server.heartbeat(capabilities=KNOWS)
+    assert server.report(server.running().id, "succeeded", outputs={"v": text}).status_code == 200
+
+
+def told(job: JobExecution) -> tuple[str, str]:
+    """Return the output that came into the environment of *job*, and the condition of its second step."""
+    return job.env["V"], job.step_plan[1].condition
+
+
+def test_a_rerun_takes_the_outputs_that_its_needs_have_left_last(server: RunningServer) -> None:
+    jobs = start(server, OUTPUTS)
+    leave(server, "1")
+    assert told(server.leased()) == ("1", "false")
+    server.report(jobs["j"][0], "failed")
+    again = rerun(server, jobs["a"][0])
+    assert told(rerun(server, jobs["j"][0])) == ("1", "false"), "the new execution has left nothing yet"
+    leave(server, "2")
+    server.finish("failed")
+    newest = rerun(server, jobs["j"][0])
+    assert told(newest) == ("2", "")
+    assert server.job(again.id).outputs == {"v": "2"}
+    server.finish("failed")
+    assert told(rerun(server, newest.id)) == ("2", ""), "a rerun of a rerun knows its templates too"
+
+
+def test_outputs_stay_when_their_job_is_removed(server: RunningServer) -> None:
+    jobs = start(server, OUTPUTS)
+    leave(server, "1")
+    server.heartbeat("b", capabilities=KNOWS)
+    server.finish("succeeded", agent_id="b")
+    assert server.post("/api/v1/agents/a/actions", {"action": "flush-job-history"}).status_code == 200
+    assert told(rerun(server, jobs["j"][0])) == ("1", "false")
+
+
+def test_a_run_that_runs_again_takes_its_new_outputs(server: RunningServer) -> None:
+    jobs = start(server, OUTPUTS)
+    leave(server, "1")
+    server.finish("succeeded")
+    run = server.job(jobs["j"][0]).metadata["pipeline_run_id"]
+    assert server.post(f"/api/v1/runs/{run}/rerun", {}).status_code == 201
+    leave(server, "2")
+    assert told(server.leased()) == ("2", "")
+
+
+def test_a_condition_that_a_new_output_spoils_refuses_the_rerun(server: RunningServer) -> None:
+    jobs = start(
+        server,
+        f"{{id: a, outputs: {{v: ''}}, {STEPS}}}, {{id: j, needs: [a], steps: [{{run: x, if: needs.a.outputs.v > 1}}]}}",
+    )
+    leave(server, "2")
+    server.finish("succeeded")
+    rerun(server, jobs["a"][0])
+    leave(server, "many")
+    answer = server.post(f"/api/v1/jobs/{jobs['j'][0]}/rerun")
+    assert answer.status_code == 409
+    assert "the condition of a step can't be decided: " in answer.text

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from cictl.wire.jobs import Cause, JobStatus
 from cictl.wire.metadata import JobMetadata
+from cictl_server.services.history.outputs import with_templates
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.store.contract import View
 from cictl_server.store.records import JobRecord
@@ -29,7 +30,7 @@ def blocked_again(job: JobRecord) -> JobRecord:
         JobMetadata.needs_blocked(bool(facts.needs_job_ids)),
         JobMetadata.chain_blocked(facts.chain_blocked or facts.chain_cancelled),
     )
-    return replace(job, metadata=JobMetadata.without(job.metadata, JobMetadata.chain_cancelled) | waits)
+    return replace(with_templates(job), metadata=JobMetadata.without(job.metadata, JobMetadata.chain_cancelled) | waits)
 
 
 def as_planned(job: JobRecord) -> JobRecord:
@@ -43,7 +44,7 @@ def as_planned(job: JobRecord) -> JobRecord:
         JobMetadata.chain_blocked(bool(facts.chain_depends_on_pipelines)),
         JobMetadata.row_blocked(bool(job.max_parallel)),
     )
-    return replace(job, metadata=JobMetadata.without(job.metadata, JobMetadata.chain_cancelled) | waits)
+    return replace(with_templates(job), metadata=JobMetadata.without(job.metadata, JobMetadata.chain_cancelled) | waits)
 
 
 def members_of_run(view: View, job: JobRecord) -> list[JobRecord]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
+from cictl.expressions import ExpressionError
 from cictl.wire.audit.records import TargetKind
 from cictl.wire.jobs import Cause, RerunResponse
 from cictl.wire.metadata import JobMetadata
@@ -17,6 +18,7 @@ from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.needed_files import with_newest_needed_files
+from cictl_server.services.history.outputs import with_newest_outputs
 from cictl_server.services.history.past_runs import row_of
 from cictl_server.services.history.revival import blocked_again, failed_wait, members_of_run, revived, was_dragged_along
 from cictl_server.services.history.run_book import recount_runs_of
@@ -100,7 +102,7 @@ class RerunService:
         """Return what a new execution of *job* is made from."""
         if job.started is not None or job.cause is Cause.NOT_APPROVED:
             spec = replace(job, metadata=JobMetadata.without(job.metadata, JobMetadata.chain_cancelled))
-            return with_newest_needed_files(spec, tx.jobs.of_run(job.facts.pipeline_run_id))
+            return _with_what_needs_left(spec, tx.jobs.of_run(job.facts.pipeline_run_id))
         if job.skipped:
             raise Conflict(f"job was skipped: its condition is false: {job.condition}", hint="run its pipeline instead")
         if not was_dragged_along(job):
@@ -108,6 +110,16 @@ class RerunService:
         if lost := failed_wait(members_of_run(tx, job), job):
             raise Conflict("job has not started yet", hint=f"rerun {lost}, which it waits for; it runs after that")
         return blocked_again(job)
+
+
+def _with_what_needs_left(job: JobRecord, run: Sequence[JobRecord]) -> JobRecord:
+    """Return *job* with the newest outputs and artifacts of its needs, of all executions of its *run*."""
+    try:
+        return with_newest_needed_files(with_newest_outputs(job, run), run)
+    except ExpressionError as error:
+        raise Conflict(
+            f"the condition of a step can't be decided: {error}", hint="rerun the job whose output it is"
+        ) from error
 
 
 def _attempts(view: View, job: JobRecord) -> int:
