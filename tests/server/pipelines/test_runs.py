@@ -164,6 +164,26 @@ def test_a_selection_may_run_without_its_needs(server: RunningServer) -> None:
     assert server.leased().id == row
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param('steps: [{run: "ship {{needs.a.outputs.v}}"}]', id="script"),
+        pytest.param('env: {V: "{{needs.a.outputs.v}}"}, steps: [{run: x}]', id="environment"),
+        pytest.param("steps: [{run: x, if: needs.a.outputs.v == '1'}]", id="condition-of-a-step"),
+        pytest.param("if: needs.a.outputs.v == '1', steps: [{run: x}]", id="condition"),
+    ],
+)
+def test_an_output_of_what_is_left_out_refuses_the_selection(server: RunningServer, use: str) -> None:
+    jobs = f"[{{id: a, outputs: {{v: ''}}, steps: [{{run: x}}]}}, {{id: b, needs: [a], {use}}}]"
+    pipeline = server.define(jobs)
+    answer = server.post(f"/api/v1/pipelines/{pipeline}/run-selection", {"pipeline_job_id": "b", "needs": "drop"})
+    assert (answer.status_code, answer.text.strip()) == (
+        400,
+        'job "b" uses needs.a.outputs.v, and the selection leaves out "a"; run it with what it needs',
+    )
+    assert len(server.run(pipeline, needs="drop")) == 2, "nothing is left out"
+
+
 def test_what_is_selected_still_waits_for_what_is_selected_too(server: RunningServer) -> None:
     _, row = server.run(server.define(NEEDY), matrix_name="x", needs="drop")
     assert server.job(row).facts.needs_job_ids == []

@@ -10,12 +10,13 @@ from msgspec.structs import replace
 from cictl.project_file import Pipeline
 from cictl.wire.jobs import JobSpec
 from cictl.wire.metadata import JobMetadata
-from cictl.wire.projects import RunRequest
+from cictl.wire.projects import Needs, RunRequest
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.history.past_runs import PastRun, artifact_environment, matrix_variables
 from cictl_server.services.pipelines.planning.context import MANUAL, RunIdentity, SourceContext
 from cictl_server.services.pipelines.planning.inputs import check_inputs, input_values
 from cictl_server.services.pipelines.planning.job import plan_job
+from cictl_server.services.pipelines.planning.lost_outputs import refuse_lost_outputs
 from cictl_server.services.pipelines.planning.selection import missing_needs, select
 
 __all__ = ["MANUAL", "RunIdentity", "SourceContext", "check_inputs", "plan", "selects"]
@@ -42,8 +43,8 @@ def plan(
 
     Raises:
         InputRefused: A required input is missing.
-        InvalidRequest: The selection leaves out a needed job, the requested agent contradicts a job, or a job has no
-            step left to execute.
+        InvalidRequest: The selection leaves out a needed job or one whose output is used, the requested agent contradicts a
+            job, or a job has no step left to execute.
     """
     selected = select(pipeline, request)
     missing = missing_needs(selected)
@@ -52,6 +53,8 @@ def plan(
         raise InvalidRequest(f'selection excludes required job "{needs[0]}" needed by "{job_id}"')
     if not selected:
         return []
+    if request.needs is Needs.DROP:
+        refuse_lost_outputs(pipeline, dict.fromkeys(job.id for job, _ in selected))
     inputs = input_values(pipeline, request.inputs, tolerates_missing=tolerates_missing_inputs)
     planned = [
         plan_job(pipeline, job, row, request=request, inputs=inputs, source=source, identity=identity)
