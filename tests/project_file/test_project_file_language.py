@@ -243,6 +243,18 @@ RULES = [
     ),
     pytest.param(
         "job",
+        "- {id: j, services: [{image: a, name: a, env: {A: §'{{ secret.a.b }}'}}], steps: [{run: x}]}",
+        f"{J}.services[0].env.A has a malformed secret placeholder; write {{{{ secret.NAME }}}}",
+        id="service-secret",
+    ),
+    pytest.param(
+        "job",
+        "- {id: j, services: [{image: a, name: a, ready: §'x {{ secret.a }}'}], steps: [{run: x}]}",
+        f'{J}.services[0].ready uses secret "a", but secrets are resolved only in step env',
+        id="service-ready",
+    ),
+    pytest.param(
+        "job",
         "- {id: j, caches: [§{id: a, path: b}], steps: [{run: x}]}",
         f"{J}.caches[0].key is required with path",
         id="cache-without-key",

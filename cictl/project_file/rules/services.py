@@ -5,7 +5,7 @@ import re
 from cictl.base.job_parts import ServiceSpec
 from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
-from cictl.project_file.rules.surroundings import check_shared_environment, refuse_secrets
+from cictl.project_file.rules.surroundings import check_environment, check_placeholders, refuse_secrets
 
 # RFC 1123, 2.1: a label of a host name.
 _HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -24,5 +24,6 @@ def check_services(services: list[ServiceSpec], path: str, collector: Collector)
         elif name in seen:
             collector.add(f"{where}.name", f"duplicate {quote(name)}")
         seen.add(name)
-        check_shared_environment(service.env, f"{where}.env", collector)
+        check_environment(service.env, f"{where}.env", collector)
+        check_placeholders(service.env, f"{where}.env", collector)
         refuse_secrets(service.ready, f"{where}.ready", collector)

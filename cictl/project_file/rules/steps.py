@@ -10,12 +10,13 @@ from cictl.project_file.rules.surroundings import (
     check_directory,
     check_environment,
     check_limit,
+    check_placeholders,
     leaves_checkout,
     refuse_secrets,
 )
 from cictl.project_file.rules.vault import check_vault, undeclared
 from cictl.project_file.source.structure import join_key
-from cictl.project_file.templates import has_malformed_secret, secret_names
+from cictl.project_file.templates import secret_names
 
 TEST_FORMATS = ("go-test-json", "junit-xml", "junit")
 COVERAGE_FORMATS = ("go-coverprofile", "lcov", "cobertura", "jacoco")
@@ -64,10 +65,8 @@ def _unsupported(form: str, supported: Sequence[str]) -> str:
 
 
 def _check_env_secrets(step: Step, path: str, collector: Collector) -> None:
-    """Check the secrets in `env`. A mistake there would otherwise fail the job only when it is leased."""
-    for key, value in step.env.items():
-        if has_malformed_secret(value):
-            collector.add(join_key(f"{path}.env", key), "has a malformed secret placeholder; write {{ secret.NAME }}")
+    """Check the secrets in `env`: those of a step with `vault` are declared there."""
+    check_placeholders(step.env, f"{path}.env", collector)
     used = {key: names for key, value in step.env.items() if (names := secret_names(value))}
     if step.vault is None:
         return  # they are the server's own

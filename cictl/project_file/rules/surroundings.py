@@ -5,7 +5,7 @@ from cictl.project_file.findings import quote
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.schema import TextMap
 from cictl.project_file.source.structure import join_key
-from cictl.project_file.templates import secret_names
+from cictl.project_file.templates import has_malformed_secret, secret_names
 
 _RESERVED = frozenset(f"{prefix}_DEP_ARTIFACT_JOB_{noun}" for prefix in ("CIWI", "CICTL") for noun in ("ID", "IDS"))
 """Variables by which the plan tells the agent whose artifacts to restore."""
@@ -31,8 +31,15 @@ def check_shared_environment(env: TextMap, path: str, collector: Collector) -> N
         refuse_secrets(value, where, collector)
 
 
+def check_placeholders(env: TextMap, path: str, collector: Collector) -> None:
+    """Check the placeholders of secrets at *path*. A mistake there would otherwise fail the job only when it is leased."""
+    for name, value in env.items():
+        if has_malformed_secret(value):
+            collector.add(join_key(path, name), "has a malformed secret placeholder; write {{ secret.NAME }}")
+
+
 def refuse_secrets(text: str, path: str, collector: Collector) -> None:
-    """Add a finding for each secret that the text at *path* names: only the environment of a step may."""
+    """Add a finding for each secret that the text at *path* names: only the environment of a step or a service may."""
     for name in secret_names(text):
         collector.add(path, f"uses secret {quote(name)}, but secrets are resolved only in step env")
 

@@ -56,6 +56,24 @@ def test_a_step_gets_the_value_and_nothing_on_disk_has_it(server: RunningServer)
     assert leased(server, 1).step_plan[0].env == {"TOKEN": f"a {VALUE} b"}, "it survives a restart"
 
 
+def test_a_service_gets_the_value(server: RunningServer) -> None:
+    put(server)
+    service = '{name: db, image: pg, env: {PASSWORD: "{{ secret.deploy }}", USER: u}}'
+    pipeline = server.define(f"[{{id: make, services: [{service}], steps: [{{run: x}}]}}]")
+    server.heartbeat(capabilities={"cictl.services": "1"})
+    job = leased(server, pipeline)
+    assert job.services[0].env == {"PASSWORD": VALUE, "USER": "u"}
+    assert (job.sensitive_values, job.facts.has_secrets) == ([VALUE], True)
+    assert server.job(job.id).services[0].env == {"PASSWORD": "{{ secret.deploy }}", "USER": "u"}
+
+
+def test_a_service_without_its_secret_fails_its_job(server: RunningServer) -> None:
+    service = '{name: db, image: pg, env: {PASSWORD: "{{ secret.deploy }}"}}'
+    server.heartbeat(capabilities={"cictl.services": "1"})
+    refused = refusal(server, server.define(f"[{{id: make, services: [{service}], steps: [{{run: x}}]}}]"))
+    assert 'secret "deploy"' in refused
+
+
 def test_a_name_that_two_projects_have_gets_no_secret(server: RunningServer) -> None:
     for _ in range(2):
         server.define(USES)

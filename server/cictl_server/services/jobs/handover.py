@@ -105,7 +105,9 @@ class Handover:
             # No lock was held while Vault was asked: a cancel, an expiry or another lease may have come in between.
             if not self._is_still_held(job):
                 return None
-        view = msgspec.structs.replace(job_view(job, is_leased=True), step_plan=resolved.step_plan)
+        view = msgspec.structs.replace(
+            job_view(job, is_leased=True), step_plan=resolved.step_plan, services=resolved.services
+        )
         return self._given(job, _told_to_mask(view, [*resolved.values, *recorded_tokens(job)], has_secrets=True))
 
     def _given(self, job: JobRecord, view: JobExecution) -> LeaseResponse:

@@ -1,14 +1,16 @@
-"""The secrets of an execution: read at its lease, from Vault or from what the server keeps itself, put into the environments of its steps, never stored."""
+"""The secrets of an execution: read at its lease, from Vault or from what the server keeps itself, put into the environments of its steps and services,
+never stored."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from msgspec.structs import replace
 
-from cictl.base.job_parts import SecretRef
+from cictl.base.job_parts import SecretRef, ServiceSpec
 from cictl.base.names.git_names import branch_of
 from cictl.project_file import replace_secrets, secret_names
 from cictl.project_file.findings import quote
@@ -28,6 +30,10 @@ LEASE_SECONDS = 4.0
 """How long a lease may wait for secrets. An agent of the reference gives the request up after 5 seconds."""
 
 PREFIX = "secret resolution failed before execution: "
+
+
+Part = TypeVar("Part", Step, ServiceSpec)
+"""What has an environment of its own, into which secrets may come."""
 
 
 class SecretsRefused(Exception):
@@ -51,15 +57,17 @@ class SecretsDelayed(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResolvedSteps:
-    """The steps of an execution with its secrets, for its agent alone.
+class ResolvedSecrets:
+    """The parts of an execution that have secrets, for its agent alone.
 
     Attributes:
         step_plan: The steps, with values in place of the placeholders.
+        services: The services, the same.
         values: The distinct values to mask, blank ones left out.
     """
 
     step_plan: list[Step] = field(repr=False)
+    services: list[ServiceSpec] = field(repr=False)
     values: list[str] = field(repr=False)
 
 
@@ -98,10 +106,10 @@ class SecretService:
                 return outage
         return None
 
-    def resolve(self, job: JobRecord) -> ResolvedSteps:
+    def resolve(self, job: JobRecord) -> ResolvedSecrets:
         """Read the secrets of *job* within `LEASE_SECONDS`, each path in Vault once.
 
-        A step with a `vault` block has all of its secrets from there, any other step from the server itself.
+        A step with a `vault` block has all of its secrets from there, any other step and all services from the server itself.
 
         Must not be called in a transaction, because it waits for the network.
 
@@ -128,7 +136,7 @@ class SecretService:
             self._note_answers([reader.waits_for])
             raise SecretsRefused(f"{PREFIX}{error}") from error
         self._note_answers(need.connection for need in needs)
-        return _resolved(job, values | own)
+        return _resolved(job, values, own)
 
     def resolve_again(self, job: JobRecord) -> list[str]:
         """Return the values to mask in what the agent of *job* sends, read like those of a lease, for a server that forgot them.
@@ -143,8 +151,8 @@ class SecretService:
             raise SecretsDelayed(text=outage.text, until=outage.until)
         return self.resolve(job).values
 
-    def _own_values(self, job: JobRecord, view: View) -> Iterable[tuple[tuple[int, str], str]]:
-        """Yield step number and name, and the value, of each secret that the server keeps itself.
+    def _own_values(self, job: JobRecord, view: View) -> Iterable[tuple[str, str]]:
+        """Yield the name and the value of each secret that the server keeps itself.
 
         Raises:
             SecretMissing: It can't be had.
@@ -153,10 +161,10 @@ class SecretService:
         facts = job.facts
         project_id = int(facts.project_id or 0)
         branch = branch_of(facts.pipeline_source_ref_raw)
-        for step, number in _using(job):
-            if not step.vault_connection.strip():
-                for name in _names_in(step):
-                    yield (number, name), self.own.value(view, name, project_id=project_id, branch=branch)
+        steps = (step.env for step, _ in _using(job) if not step.vault_connection.strip())
+        services = (service.env for service in job.services)
+        for name in dict.fromkeys(name for env in (*steps, *services) for name in _names_in(env)):
+            yield name, self.own.value(view, name, project_id=project_id, branch=branch)
 
     def _note_answers(self, connections: Iterable[VaultConnectionRecord | None]) -> None:
         for connection in connections:
@@ -174,7 +182,7 @@ class SecretService:
 
 def needs_secrets(job: JobRecord) -> bool:
     """Tell whether an environment of *job* has a placeholder. Steps that a dry run skips don't count."""
-    return any(True for _ in _using(job)) or _has_any(job.env)
+    return any(True for _ in _using(job)) or any(_has_any(env) for env in (job.env, *(s.env for s in job.services)))
 
 
 def recorded_secrets(job: JobRecord) -> list[str]:
@@ -215,15 +223,15 @@ def _needs(job: JobRecord, view: View) -> Iterable[_Need]:
         if connection is None:
             raise VaultRefused(f"resolve vault connection {quote(name)}: vault connection not found")
         declared = {secret.name.strip(): secret for secret in step.vault_secrets}
-        for wanted in _names_in(step):
+        for wanted in _names_in(step.env):
             if wanted not in declared:
                 raise VaultRefused(f"step {number} secret {quote(wanted)} is not configured in step vault.secrets")
             yield _Need(number=number, name=wanted, connection=connection, secret=declared[wanted])
 
 
-def _names_in(step: Step) -> Iterable[str]:
-    """Return the names of the secrets that *step* uses, each once."""
-    return dict.fromkeys(name for value in step.env.values() for name in secret_names(value))
+def _names_in(env: Mapping[str, str]) -> Iterable[str]:
+    """Return the names of the secrets that *env* uses, each once."""
+    return dict.fromkeys(name for value in env.values() for name in secret_names(value))
 
 
 def _read_all(reader: VaultReader, needs: Iterable[_Need]) -> dict[tuple[int, str], str]:
@@ -239,10 +247,24 @@ def _read_all(reader: VaultReader, needs: Iterable[_Need]) -> dict[tuple[int, st
     return values
 
 
-def _resolved(job: JobRecord, values: Mapping[tuple[int, str], str]) -> ResolvedSteps:
+def _resolved(job: JobRecord, of_vaults: Mapping[tuple[int, str], str], own: Mapping[str, str]) -> ResolvedSecrets:
+    """Put the values into the parts of *job*.
+
+    Args:
+        of_vaults: By the number of the step and the name.
+        own: Those that the server keeps itself, by name.
+    """
     steps = list(job.step_plan)
     for step, number in _using(job):
-        own = {name: value for (owner, name), value in values.items() if owner == number}
-        env = {key: replace_secrets(text, own) for key, text in step.env.items()}
-        steps[number - 1] = replace(step, env=env)
-    return ResolvedSteps(step_plan=steps, values=[v for v in dict.fromkeys(values.values()) if v.strip()])
+        of_step = {name: value for (owner, name), value in of_vaults.items() if owner == number}
+        steps[number - 1] = _with_values(step, of_step if step.vault_connection.strip() else own)
+    values = dict.fromkeys([*of_vaults.values(), *own.values()])
+    return ResolvedSecrets(
+        step_plan=steps,
+        services=[_with_values(service, own) for service in job.services],
+        values=[value for value in values if value.strip()],
+    )
+
+
+def _with_values(part: Part, values: Mapping[str, str]) -> Part:
+    return replace(part, env={key: replace_secrets(text, values) for key, text in part.env.items()})
