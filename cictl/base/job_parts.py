@@ -24,6 +24,9 @@ class SecretRef(JobPart, frozen=True, kw_only=True):
     """Where one secret of a step lies in Vault; never its value.
 
     Attributes:
+        name: As `{{ secret.NAME }}` names it.
+        path: Where it lies in the mount.
+        key: Which value there.
         mount: Empty for the connection's default.
         kv_version: 0 for the connection's default.
     """
@@ -39,6 +42,7 @@ class CacheSpec(JobPart, frozen=True, kw_only=True):
     """A directory that an agent keeps between jobs: one outside of the checkout, named by a variable, or one in it.
 
     Attributes:
+        id: Unique in the job.
         env: The variable that holds the path of the directory; empty for one in the checkout.
         shared: Whether all projects use it that say so too. Otherwise it is the project's own.
         path: Path below the checkout, from which it is saved and to which it is restored; empty for one outside.
@@ -84,7 +88,9 @@ class ServiceSpec(JobPart, frozen=True, kw_only=True):
     """A container that runs beside a job, such as its database.
 
     Attributes:
+        image: What it runs.
         name: The host name by which the steps reach it.
+        env: Its environment, which may name secrets that the server keeps.
         ready: A command that succeeds in the container once the service is ready; empty if it is at once.
     """
 

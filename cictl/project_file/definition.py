@@ -16,7 +16,12 @@ class Definition(Struct, frozen=True, kw_only=True):
 
 
 class VaultUse(Definition, frozen=True, kw_only=True):
-    """The vault connection that secrets come from, by name, and the secrets to read there."""
+    """The vault that secrets come from.
+
+    Attributes:
+        connection: Name of a vault connection of the server.
+        secrets: What is read there.
+    """
 
     connection: str = ""
     secrets: list[SecretRef] = []
@@ -26,7 +31,8 @@ class Test(Definition, frozen=True, kw_only=True):
     """A command that leaves a report.
 
     Attributes:
-        name: Empty if the plan chooses the name.
+        name: What people call the tests; empty if the plan chooses the name.
+        command: Shell text with templates, as written.
         format: go-test-json, junit-xml or junit.
         report: Paths of the reports below the checkout, as written: one text with a path a line, or a list.
         coverage_format: go-coverprofile, lcov, cobertura, jacoco, or empty.
@@ -51,13 +57,16 @@ class Step(Definition, frozen=True, kw_only=True):
 
     Attributes:
         run: Shell text with templates, as written.
+        test: A command that leaves a report, instead of `run`.
         name: What people call it; empty for its command.
         timeout_seconds: Limit from its start to its end; 0 for none but the job's.
         working_directory: Path below the checkout; empty for the job's.
-        condition: `if` in the file; empty for `success()`.
+        continue_on_error: Whether the job goes on when the step fails.
+        condition: Whether the step runs, `if` in the file; empty for `success()`.
         shell: posix, bash, cmd or powershell; empty for the job's.
+        skip_dry_run: Whether dry runs leave the step out.
         env: The step's environment, with templates and secret placeholders.
-        vault: Declares every secret that `env` uses.
+        vault: Declares every secret that `env` uses; None for those of the server.
     """
 
     run: str = ""
@@ -158,9 +167,11 @@ class Versioning(Definition, frozen=True, kw_only=True):
     """How versions are read from a file of the repository, and raised.
 
     Attributes:
-        file: Relative path.
-        auto_bump: patch, minor, major or empty.
+        file: Path in the repository of the file that holds `x.y.z`.
+        tag_prefix: What stands before the version in tags.
+        auto_bump: Which part of the version a run raises and pushes: patch, minor, major or empty.
         auto_bump_vcs_token: A token, or a text with placeholders for secrets that `auto_bump_vault` declares.
+        auto_bump_vault: Where these secrets come from.
     """
 
     file: str = "VERSION"
@@ -240,6 +251,9 @@ class Triggers(Definition, frozen=True, kw_only=True):
     """What starts runs of a pipeline besides people. They are read and kept; nothing starts by them yet.
 
     Attributes:
+        push: A push.
+        pull_request: A pull request.
+        schedule: Times at which runs start.
         after: Ids of pipelines of the same file, after whose success on a branch it runs there too.
     """
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from inspect import getdoc
 from typing import Any
 
 from msgspec import NODEFAULT, inspect
@@ -48,6 +50,9 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "VaultUse": ("connection",),
     "VcsSourceShape": ("repo",),
 }
+
+_ATTRIBUTE = re.compile(r"^ {4}(?P<names>\w+(?:, \w+)*): (?P<text>.*(?:\n {8}.*)*)", re.MULTILINE)
+"""An attribute, or several, in a docstring."""
 
 _SCALAR: _Node = {"type": ["string", "number", "boolean", "null"]}
 """A text: it is taken as it is written, so what YAML takes for a number is a text too."""
@@ -97,7 +102,8 @@ class _Writer:
 
     def _shape(self, kind: inspect.StructType) -> _Node:
         own = kind.cls.__name__
-        properties = {field.encode_name: self._field(own, field) for field in kind.fields}
+        told = _attributes(kind.cls)
+        properties = {field.encode_name: self._field(own, field) | told.get(field.name, {}) for field in kind.fields}
         required = list(_REQUIRED.get(own, ()))
         node: _Node = {"type": "object", "properties": properties, "additionalProperties": False}
         return node | ({"required": required} if required else {})
@@ -110,6 +116,13 @@ class _Writer:
         if field.default not in (NODEFAULT, None, "") and isinstance(field.default, bool | int):
             node = {**node, "default": field.default}
         return node
+
+
+def _attributes(shape: type) -> dict[str, _Node]:
+    """Return the description of each attribute that the docstring of *shape* tells, by its name in Python."""
+    lines = (getdoc(shape) or "").partition("\nAttributes:\n")[2]
+    found = ((match["names"].split(", "), " ".join(match["text"].split())) for match in _ATTRIBUTE.finditer(lines))
+    return {name: {"description": text} for names, text in found for name in names}
 
 
 def _name(kind: inspect.StructType) -> str:

@@ -68,6 +68,13 @@ def test_a_text_needs_no_quotes(schema: dict[str, Any], text: str) -> None:
     assert problems(schema, HEAD % f"{{run: x, env: {{A: {text}}}}}") == []
 
 
+def test_every_key_is_described(schema: dict[str, Any]) -> None:
+    keys = {(shape, key): told for shape, node in schema["$defs"].items() for key, told in node["properties"].items()}
+    assert [place for place, told in keys.items() if not told.get("description", "").endswith(".")] == []
+    assert keys["Cache", "key"]["description"].startswith("What the content belongs to. `hash_files('PATTERN', …)` in ")
+    assert keys["Push", "tags"]["description"] == keys["Push", "branches"]["description"], "they are told together"
+
+
 def test_the_tables_name_keys_that_exist() -> None:
     shapes: dict[str, set[str]] = {}
 
