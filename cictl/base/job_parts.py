@@ -147,3 +147,31 @@ class Decision(JobPart, frozen=True, kw_only=True):
     by: str = ""
     reason: str = ""
     decided_utc: datetime
+
+
+class OnNew(StrEnum):
+    """What a newer run does to the older ones of its concurrency group."""
+
+    QUEUE = "queue"
+    """It waits for its turn."""
+    REPLACE_WAITING = "replace_waiting"
+    """It ends those that wait."""
+    CANCEL_RUNNING = "cancel_running"
+    """It ends them all."""
+
+
+LONGEST_GROUP = 200
+"""How many characters the name of a concurrency group has at most."""
+
+
+class ConcurrencySpec(JobPart, frozen=True, kw_only=True):
+    """How many of a group run at once: runs where a pipeline says it, executions where a job does.
+
+    Attributes:
+        group: The name of the group in its project. In the file it may have templates.
+        limit: How many have a place in it at once.
+    """
+
+    group: str = msgspec.field(default_factory=str)
+    limit: int = 1
+    on_new: OnNew = OnNew.QUEUE

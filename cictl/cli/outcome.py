@@ -13,7 +13,7 @@ _DEPENDENCY_ERRORS = ("cancelled: required job ", "cancelled: upstream pipeline 
 
 
 def was_cancelled(job: JobExecution | JobState) -> bool:
-    """Tell whether a user, or the deactivation of the agent, cancelled the execution."""
+    """Tell whether a user, the deactivation of the agent, or a newer run of its group ended the execution."""
     return is_cancellation(job.cause, job.error)
 
 

@@ -2,7 +2,17 @@
 
 from msgspec.structs import replace
 
-from cictl.base.job_parts import ApprovalSpec, ArtifactSpec, CacheSpec, RetrySpec, SecretRef, ServiceSpec, When
+from cictl.base.job_parts import (
+    ApprovalSpec,
+    ArtifactSpec,
+    CacheSpec,
+    ConcurrencySpec,
+    OnNew,
+    RetrySpec,
+    SecretRef,
+    ServiceSpec,
+    When,
+)
 from cictl.project_file import definition, schema
 from cictl.project_file.matrix import rows_of
 from cictl.project_file.needs import needed_jobs, restores_needs, stated_artifacts
@@ -47,6 +57,7 @@ def _pipeline(
         on=_triggers(pipeline.on) if pipeline.on is not None else None,
         inputs={name: input_of(shape) for name, shape in pipeline.inputs.items()},
         priority=pipeline.priority,
+        concurrency=_concurrency(pipeline.concurrency) if pipeline.concurrency is not None else None,
         env=defaults.env | pipeline.env,
         vcs_source=_source(pipeline.vcs_source) if pipeline.vcs_source is not None else None,
         versioning=_versioning(pipeline.versioning) if pipeline.versioning is not None else None,
@@ -109,6 +120,7 @@ def _job(job: schema.JobShape, defaults: schema.DefaultsShape, *, restores_needs
         priority=job.priority,
         retry=_retry(job.retry) if job.retry is not None else None,
         approval=_approval(job.approval) if job.approval is not None else None,
+        concurrency=_concurrency(job.concurrency) if job.concurrency is not None else None,
         runs_on={key: _placement(key, value) for key, value in job.runs_on.items()},
         requires_tools=job.requires.tools,
         requires_container_tools=job.requires.container.tools,
@@ -135,6 +147,14 @@ def _retry(retry: schema.RetryShape) -> RetrySpec:
 
 def _approval(approval: schema.ApprovalShape) -> ApprovalSpec:
     return ApprovalSpec(roles=[role.strip() for role in approval.roles], timeout_seconds=approval.timeout_seconds)
+
+
+def _concurrency(concurrency: schema.ConcurrencyShape) -> ConcurrencySpec:
+    return ConcurrencySpec(
+        group=concurrency.group.strip(),
+        limit=concurrency.limit,
+        on_new=OnNew(concurrency.on_new.strip() or OnNew.QUEUE),
+    )
 
 
 def _cache(cache: CacheSpec) -> CacheSpec:

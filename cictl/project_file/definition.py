@@ -8,7 +8,15 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from cictl.base.job_parts import ApprovalSpec, ArtifactSpec, CacheSpec, RetrySpec, SecretRef, ServiceSpec
+from cictl.base.job_parts import (
+    ApprovalSpec,
+    ArtifactSpec,
+    CacheSpec,
+    ConcurrencySpec,
+    RetrySpec,
+    SecretRef,
+    ServiceSpec,
+)
 
 
 class Definition(Struct, frozen=True, kw_only=True):
@@ -94,6 +102,7 @@ class Job(Definition, frozen=True, kw_only=True):
         priority: -100 to 100; None for the pipeline's.
         retry: None if it is never run again by itself.
         approval: None if it waits for nobody's.
+        concurrency: How many executions of its group run at once; None for any number.
         runs_on: As written, but executor and shell are trimmed and in lower case.
         requires_tools: Version constraints by tools of the host.
         requires_container_tools: Version constraints by tools inside the container.
@@ -121,6 +130,7 @@ class Job(Definition, frozen=True, kw_only=True):
     priority: int | None = None
     retry: RetrySpec | None = None
     approval: ApprovalSpec | None = None
+    concurrency: ConcurrencySpec | None = None
     runs_on: dict[str, str] = {}
     requires_tools: dict[str, str] = {}
     requires_container_tools: dict[str, str] = {}
@@ -272,6 +282,7 @@ class Pipeline(Definition, frozen=True, kw_only=True):
         on: None means that only people start runs.
         inputs: By name, in the order of the file.
         priority: -100 to 100. Of what waits for agents, the highest is given out first.
+        concurrency: How many runs of its group go on at once; None for any number.
         env: The environment of its jobs, with templates: its own, and what the defaults add.
         vcs_source: None means that nothing is checked out.
     """
@@ -282,6 +293,7 @@ class Pipeline(Definition, frozen=True, kw_only=True):
     on: Triggers | None = None
     inputs: dict[str, Input] = {}
     priority: int = 0
+    concurrency: ConcurrencySpec | None = None
     env: dict[str, str] = {}
     vcs_source: VcsSource | None = None
     versioning: Versioning | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import NODEFAULT, inspect
 
-from cictl.base.job_parts import When
+from cictl.base.job_parts import OnNew, When
 from cictl.project_file.definition import InputType
 from cictl.project_file.rules.pipelines import BUMPS, SUBMODULES, TRIGGERS
 from cictl.project_file.rules.steps import COVERAGE_FORMATS, TEST_FORMATS
@@ -22,6 +22,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _WORDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("ArtifactShape", "when"): tuple(When),
+    ("ConcurrencyShape", "on_new"): tuple(OnNew),
     ("DefaultsShape", "shell"): SHELLS,
     ("InputShape", "type"): tuple(InputType),
     ("JobShape", "shell"): SHELLS,
@@ -37,6 +38,7 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "ArtifactShape": ("paths",),
     "CacheSpec": ("id",),
     "ChainShape": ("id", "pipelines"),
+    "ConcurrencyShape": ("group",),
     "FileShape": ("version", "project"),
     "IncludeShape": ("file",),
     "JobShape": ("id", "steps"),

@@ -35,6 +35,11 @@ def template_names(job: JobShape, pipeline: PipelineShape) -> set[str]:
     return {*VERSION_KEYS, *_shared_names(job, pipeline)}
 
 
+def run_template_names(pipeline: PipelineShape) -> set[str]:
+    """Return the names that templates of a pipeline itself are replaced by."""
+    return {*VERSION_KEYS, *RUN_NAMES, *input_names(pipeline.inputs)}
+
+
 def condition_names(job: JobShape, pipeline: PipelineShape, defaults: DefaultsShape) -> set[str]:
     """Return the names that a condition in *job* may use."""
     return {*_shared_names(job, pipeline), *(ENV + name for name in (*defaults.env, *pipeline.env))}

@@ -127,6 +127,12 @@ class ApprovalShape(Shape, frozen=True, kw_only=True):
     timeout_seconds: int = 86_400
 
 
+class ConcurrencyShape(Shape, frozen=True, kw_only=True):
+    group: str = ""
+    limit: int = 1
+    on_new: str = ""
+
+
 class JobShape(Shape, frozen=True, kw_only=True):
     """One job of a pipeline.
 
@@ -159,6 +165,7 @@ class JobShape(Shape, frozen=True, kw_only=True):
     priority: int | None = None
     retry: RetryShape | None = None
     approval: ApprovalShape | None = None
+    concurrency: ConcurrencyShape | None = None
     runs_on: TextMap = {}
     requires: RequiresShape = RequiresShape()
     timeout_seconds: int | None = None
@@ -236,6 +243,7 @@ class PipelineShape(Shape, frozen=True, kw_only=True):
     on: Triggers | None = None
     inputs: dict[str, InputShape] = {}
     priority: int = 0
+    concurrency: ConcurrencyShape | None = None
     env: TextMap = {}
     vcs_source: VcsSourceShape | None = None
     versioning: Versioning | None = None

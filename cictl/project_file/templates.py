@@ -52,6 +52,11 @@ def render_all(part: T, values: Mapping[str, str]) -> T:
     return rendered  # type: ignore[no-any-return]
 
 
+def names_in(template: str) -> list[str]:
+    """Return what stands between the double braces in *template*, in its order."""
+    return _TEMPLATE.findall(template)
+
+
 def unfilled(template: str, keys: Set[str]) -> list[str]:
     """Return the placeholders in *template* that look like ours and that none of *keys* fills, each once.
 

@@ -21,6 +21,8 @@ class Reason(StrEnum):
     """Other executions must succeed first; `blocked_by` names them."""
     APPROVAL = "approval"
     """Somebody must approve it, or its run."""
+    GROUP = "group"
+    """Others have the places of its concurrency group, or come before it there."""
     SECRETS = "secrets"
     """Vault did not give its secrets. The server tries again at `retry_utc`."""
     QUEUE_PAUSED = "queue_paused"
@@ -48,7 +50,8 @@ class Blocker(Message):
     """An execution that another one waits for, or that ended it.
 
     Attributes:
-        need: The job of the same run, or the pipeline of the same chain, that is waited for.
+        need: The job of the same run, or the pipeline of the same chain, that is waited for; or `group NAME` for one that has
+            a place in a concurrency group.
         job_execution_id: Empty when no execution of that name exists any more.
         short_id: What people call it, such as `41/test`; its id where it has no such name.
     """

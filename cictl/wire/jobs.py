@@ -13,6 +13,7 @@ from cictl.base.job_parts import (
     ApprovalSpec,
     ArtifactSpec,
     CacheSpec,
+    ConcurrencySpec,
     Decision,
     RetrySpec,
     SecretRef,
@@ -67,13 +68,19 @@ class Cause(StrEnum):
     TIMED_OUT = "timed_out"
     AGENT_LOST = "agent_lost"
     DEPENDENCY_FAILED = "dependency_failed"
+    SUPERSEDED = "superseded"
+    """A newer run of its concurrency group replaced it."""
     SECRETS_MISSING = "secrets_missing"
     NOT_APPROVED = "not_approved"
 
 
+CANCELLATIONS = frozenset({Cause.CANCELLED, Cause.SUPERSEDED})
+"""The causes of those that somebody or a newer run ended."""
+
+
 def is_cancellation(cause: Cause | None, error: str) -> bool:
     """Tell whether an execution was cancelled. A reference server sends no cause; then the constant error tells."""
-    return cause is Cause.CANCELLED or (cause is None and error == CANCELLED_BY_USER)
+    return cause in CANCELLATIONS or (cause is None and error == CANCELLED_BY_USER)
 
 
 TEST_STEP = "test"
@@ -219,6 +226,8 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         retry: When it is run again by itself; None for never (ours).
         approval: Whose approval it waits for before an agent gets it; None for nobody's (ours).
         run_approval: Whose approval its whole run waits for; None for nobody's (ours).
+        concurrency: Of which group, and of how many executions of it, it waits for a place; None without one (ours).
+        run_concurrency: The same of its pipeline, whose group counts runs (ours).
         declared_outputs: The path below the checkout of the file that holds the text of an output, by the output's name;
             empty for one that a step writes to `$CICTL_OUTPUT` (ours).
     """
@@ -248,6 +257,8 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry: RetrySpec | None = None
     approval: ApprovalSpec | None = None
     run_approval: ApprovalSpec | None = None
+    concurrency: ConcurrencySpec | None = None
+    run_concurrency: ConcurrencySpec | None = None
 
     @property
     def facts(self) -> JobMetadata:
@@ -268,8 +279,8 @@ class JobExecution(Message):
         sensitive_values: Values to mask; in the lease answer only, never stored.
         cause: Why it failed (ours; a reference server never sends it).
         log_size: Bytes of the whole log (ours; single-job answers only).
-        waiting_reason: Why a queued execution is not given out: nobody has approved it, its queue is paused, its project has
-            its share, or the last attempt to read its secrets failed (ours).
+        waiting_reason: Why a queued execution is not given out: nobody has approved it, others have the places of its group, its
+            queue is paused, its project has its share, or the last attempt to read its secrets failed (ours).
         not_before_utc: When the server tries to read them again; only after such an attempt (ours).
         warnings: What its user should know although it is no failure, such as files that were not kept (ours).
         timeout_is_default: The limit is the server's, because the job states none. It is given with the lease (ours).
@@ -279,8 +290,8 @@ class JobExecution(Message):
         started_by: The name of the token with which it was started or run again; absent if nobody was authenticated (ours).
         cancelled_by: The name of the token with which it was cancelled (ours).
         working_directory, shell, services, artifacts, declared_outputs, inputs: As in `JobSpec` (ours).
-        if, open_condition, skipped, allow_failure, fail_fast, max_parallel, priority, retry, approval, run_approval: As in
-            `JobSpec` (ours).
+        if, open_condition, skipped, allow_failure, fail_fast, max_parallel, priority, retry, approval, run_approval, concurrency,
+            run_concurrency: As in `JobSpec` (ours).
         approval_due_utc: When it fails unless somebody approves it; only while it waits for that (ours).
         decision: What was decided about it, if somebody was asked (ours).
         failed_step: The position in the plan of the step that failed it (ours). 0 if none did, or if its agent does not tell.
@@ -347,6 +358,8 @@ class JobExecution(Message):
     run_approval: ApprovalSpec | None = None
     approval_due_utc: datetime | None = None
     decision: Decision | None = None
+    concurrency: ConcurrencySpec | None = None
+    run_concurrency: ConcurrencySpec | None = None
     attempt: int = 0
     retry_of: str = ""
     retried_by: str = ""

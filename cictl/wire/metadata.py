@@ -131,6 +131,10 @@ class JobMetadata:
     """It waits for the approval of its whole run. The key is removed when somebody approves (ours)."""
     run_asks_approval = _flag("run_asks_approval")
     """It, or another job of its run, is planned to wait for an approval (ours)."""
+    group_blocked = _flag("group_blocked")
+    """It waits for a place in its concurrency group. The key is removed when it gets one, which it has until it is over (ours)."""
+    run_group_blocked = _flag("run_group_blocked")
+    """Its run waits for a place in the group of its pipeline. The key is removed as the other (ours)."""
     missing_needs_job_ids = _names("missing_needs_job_ids")
     """Needs that the selection of a preview leaves out."""
 

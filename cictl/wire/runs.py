@@ -46,7 +46,7 @@ class RunJob(Message):
         name: Its short id, such as `41/test/green`.
         status: A status of executions, or `skipped` or `cancelled`.
         allow_failure: It may fail without failing the run.
-        waiting_reason: Whose approval it waits for, and what to do.
+        waiting_reason: As in `JobExecution`.
         decision: What was decided about it, if somebody was asked.
     """
 

@@ -100,6 +100,15 @@ def test_rows_and_placeholders(name: str, os: str, command: str, warning: str) -
     assert [each.message for each in found] == [f"pipelines[0].jobs[0]{warning}"] * bool(warning)
 
 
+def test_placeholders_in_groups() -> None:
+    text = MATRIX % ("two", "x", "echo")
+    text = text.replace("    jobs:", "    concurrency: {group: '{{ref}} {{name}}'}\n    jobs:")
+    found = lint_warnings(text, config_file="cictl.yaml")
+    assert [each.message for each in found] == [
+        "pipelines[0].concurrency.group has {{name}}, which nothing fills; it stays as it is"
+    ]
+
+
 CHECKOUT = """
 version: 1
 project: {name: shop}

@@ -54,6 +54,12 @@ FILE_RULES = [
     pytest.param(
         "pipeline", f"- id: a\n  priority: §-101\n  {GOOD}", [f"{P}.priority must be -100 to 100"], id="4-priority"
     ),
+    pytest.param(
+        "pipeline",
+        f"- id: a\n  concurrency: §{{limit: 2}}\n  {GOOD}",
+        [f"{P}.concurrency.group is required"],
+        id="4-group-without-name",
+    ),
     pytest.param("pipeline", f"- id: §'  '\n  {GOOD}", [f"{P}.id is required"], id="4-id-blank"),
     pytest.param(
         "pipeline",
@@ -279,6 +285,30 @@ JOB_RULES = [
     ),
     pytest.param(
         "job", f"- id: j\n  priority: §101\n  {STEPS}", [f"{J}.priority must be -100 to 100"], id="19-priority"
+    ),
+    pytest.param(
+        "job",
+        f"- id: j\n  concurrency: {{group: g, limit: §0}}\n  {STEPS}",
+        [f"{J}.concurrency.limit must be >= 1"],
+        id="19-group-limit",
+    ),
+    pytest.param(
+        "job",
+        f"- id: j\n  concurrency: {{group: g, on_new: §cancel}}\n  {STEPS}",
+        [f"{J}.concurrency.on_new must be one of queue,replace_waiting,cancel_running"],
+        id="19-group-on-new",
+    ),
+    pytest.param(
+        "job",
+        f"- id: j\n  concurrency: {{group: §'{{{{needs.a.outputs.x}}}}'}}\n  {STEPS}",
+        [f'{J}.concurrency.group uses "needs.a.outputs.x", but a group is chosen when the run starts'],
+        id="19-group-of-output",
+    ),
+    pytest.param(
+        "job",
+        f"- id: j\n  concurrency: {{group: §'{{{{ secret.a }}}}'}}\n  {STEPS}",
+        [f'{J}.concurrency.group uses secret "a", but secrets are resolved only in step env'],
+        id="19-group-of-secret",
     ),
     pytest.param(
         "job",

@@ -10,6 +10,7 @@ import pytest
 from cictl_testing.stores.records import MOMENT, make_job, put_jobs
 from cictl_testing.stores.reopening import Reopenable
 
+from cictl.base.job_parts import ConcurrencySpec
 from cictl.project_file.definition import Job, Pipeline
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.contract import Store, Transaction
@@ -316,6 +317,64 @@ def test_a_claim_asks_for_each_queue(store: Store) -> None:
     with store.read() as view:
         job = view.jobs.claimable(even)
     assert (job and job.number, asked) == (2, ["project p1", "project p0"])
+
+
+def test_a_group_tells_who_has_a_place_and_who_is_next(place: Reopenable) -> None:
+    live = ConcurrencySpec(group="live")
+
+    def member(number: int, status: str = "queued", *, run: int, **metadata: str) -> JobRecord:
+        facts = {"project_id": "1", "run_number": str(run), "pipeline_run_id": f"run-{run}", **metadata}
+        return make_job(number, status, metadata=facts, concurrency=live, agent_id="a" if status == "leased" else "")
+
+    put_jobs(
+        place.store,
+        member(1, run=1, group_blocked="1", needs_blocked="1"),
+        member(2, run=10, group_blocked="1"),
+        member(3, run=1, group_blocked="1"),
+        member(4, run=9, group_blocked="1", chain_blocked="1"),
+        member(5, "failed", run=9, group_blocked="1"),
+        member(6, run=9),
+        member(7, "leased", run=9),
+        member(8, "failed", run=9),
+        make_job(9, metadata={"project_id": "2", "group_blocked": "1", "run_number": "1"}, concurrency=live),
+    )
+    for is_reopened in (False, True):
+        store = place.reopen() if is_reopened else place.store
+        with store.read() as view:
+            assert numbers(view.jobs.with_place("job 1 live")) == [6, 7]
+            assert numbers(view.jobs.in_line("job 1 live")) == [3, 1, 2]
+            assert numbers(view.jobs.with_place("run 1 live")) == numbers(view.jobs.in_line("run 1 live")) == []
+    put_jobs(place.store, member(3, run=1), member(6, "failed", run=9))
+    with place.store.read() as view:
+        assert (numbers(view.jobs.with_place("job 1 live")), numbers(view.jobs.in_line("job 1 live"))) == (
+            [3, 7],
+            [1, 2],
+        )
+
+
+def test_a_group_of_runs_tells_of_each_run_its_oldest_execution(place: Reopenable) -> None:
+    live = ConcurrencySpec(group="live")
+
+    def member(number: int, status: str = "queued", *, run: int, **metadata: str) -> JobRecord:
+        facts = {"project_id": "1", "run_number": str(run), "pipeline_run_id": f"run-{run}", **metadata}
+        return make_job(number, status, metadata=facts, run_concurrency=live)
+
+    put_jobs(
+        place.store,
+        *(member(number, run=2, needs_blocked="1") for number in (3, 4)),
+        *(member(number, run=1) for number in (6, 7)),
+        *(member(number, run=3, run_group_blocked="1") for number in (1, 5)),
+        member(2, "succeeded", run=2),
+        member(8, run=4, run_group_blocked="1", chain_blocked="1"),
+    )
+    for is_reopened in (False, True):
+        store = place.reopen() if is_reopened else place.store
+        with store.read() as view:
+            assert numbers(view.jobs.with_place("run 1 live")) == [3, 6]
+            assert numbers(view.jobs.in_line("run 1 live")) == [1, 5, 8]
+    place.store.write(lambda tx: [tx.jobs.delete(number) for number in (3, 6, 7)])
+    with place.store.read() as view:
+        assert numbers(view.jobs.with_place("run 1 live")) == [4]
 
 
 def test_what_agents_hold_is_counted_by_queue(place: Reopenable) -> None:

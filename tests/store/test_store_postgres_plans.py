@@ -12,7 +12,9 @@ import pytest
 from cictl_testing.servers.postgres import Postgres
 from cictl_testing.stores.records import MOMENT, make_job
 from cictl_testing.stores.reopening import open_postgres_store
+from msgspec.structs import replace
 
+from cictl.base.job_parts import ConcurrencySpec
 from cictl.wire.jobs import JobStatus
 from cictl.wire.runs import RunStatus
 from cictl_server.store.contract import RunFilter, TestFilter, Transaction, View
@@ -22,6 +24,8 @@ from cictl_server.store.postgres.store import PostgresStore
 FINISHED = 60_000
 QUEUED = 3_000
 RUNNING = 200
+LINED_UP = 8_000
+GROUPS = 200
 MOST_BLOCKS = 400
 """Pages of 8 KiB that one statement may look at. The tables have thousands."""
 
@@ -87,6 +91,24 @@ def put_unfinished(tx: Transaction) -> None:
         )
     for number in range(FINISHED + QUEUED + 1, FINISHED + QUEUED + RUNNING + 1):
         tx.jobs.put(make_job(number, "running", agent_id=f"agent-{number % 100}", job_token_hash=f"token-{number}"))
+    put_groups(tx)
+
+
+def put_groups(tx: Transaction) -> None:
+    """Put long lines, half of them of runs. One execution, and one run of nine, have the place in each group."""
+    first = FINISHED + QUEUED + RUNNING + 1
+    for number in range(first, first + LINED_UP):
+        group = number % GROUPS
+        is_of_runs, has_place = (
+            group % 2 == 0,
+            number < first + 9 * GROUPS if group % 2 == 0 else number < first + GROUPS,
+        )
+        run = f"{9 if has_place else number}"
+        metadata = {"project": "tea", "pipeline_run_id": f"tea-{run}", "run_number": run}
+        key = "run_group_blocked" if is_of_runs else "group_blocked"
+        job = make_job(number, metadata=metadata | ({} if has_place else {key: "1"}))
+        spec = ConcurrencySpec(group=f"g{group}")
+        tx.jobs.put(replace(job, run_concurrency=spec) if is_of_runs else replace(job, concurrency=spec))
 
 
 @pytest.mark.parametrize(
@@ -97,6 +119,10 @@ def put_unfinished(tx: Transaction) -> None:
         pytest.param(lambda view: view.jobs.count_claimable(), id="claimable"),
         pytest.param(lambda view: view.jobs.claimable(lambda needs, _: needs == {"os": "os-3"}), id="a claim"),
         pytest.param(lambda view: view.jobs.count_active_by_queue(), id="what each queue has at work"),
+        pytest.param(lambda view: view.jobs.with_place("job tea g7"), id="who has a place in a group"),
+        pytest.param(lambda view: view.jobs.with_place("run tea g8"), id="the runs with a place in a group"),
+        pytest.param(lambda view: next(view.jobs.in_line("job tea g7")), id="the first in a line"),
+        pytest.param(lambda view: next(view.jobs.in_line("run tea g8")), id="the first in a line of runs"),
         pytest.param(lambda view: view.jobs.required_tools(), id="tools of the queue"),
         pytest.param(lambda view: view.jobs.due(MOMENT), id="what is due"),
         pytest.param(lambda view: view.jobs.unapproved(MOMENT), id="what nobody approved"),

@@ -10,7 +10,7 @@ from cictl.cli.app.failures import Failure
 from cictl.cli.output.table import Line, Result
 from cictl.cli.output.text import iso
 from cictl.wire.explain import COUNTED_JOBS, AgentFit, Explanation, Reason
-from cictl.wire.jobs import Cause, JobStatus
+from cictl.wire.jobs import CANCELLATIONS, JobStatus
 from cictl_client import Client, NotFound
 
 SHOWN_AGENTS = 8
@@ -69,7 +69,7 @@ def _lines(found: Explanation, name: str, tell: Tell, options: str) -> Iterator[
 def _state(found: Explanation) -> str:
     if found.status is JobStatus.RUNNING:
         return "started"
-    return "cancelled" if found.cause is Cause.CANCELLED else str(found.status)
+    return "cancelled" if found.cause in CANCELLATIONS else str(found.status)
 
 
 def _sentence(found: Explanation) -> str:

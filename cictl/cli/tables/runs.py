@@ -11,6 +11,7 @@ from cictl.base.job_parts import Decision
 from cictl.base.names.git_names import short_ref
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import duration
+from cictl.wire.jobs import Cause
 from cictl.wire.runs import FailedJob, FailedTest, Run, RunJob, RunList, RunSummary
 
 
@@ -75,6 +76,8 @@ RUN_DETAILS: tuple[Column[Run], ...] = (
 
 
 def _job_line(job: RunJob) -> str:
+    if job.cause is Cause.SUPERSEDED:
+        return f"{job.name} {job.error}"
     took = job.finished_utc - job.started_utc if job.finished_utc and job.started_utc else None
     after = f" after {duration(took)}" if took is not None else ""
     why = f": {job.error}" if job.error and job.status == "failed" else ""

@@ -9,7 +9,7 @@ from msgspec import Struct
 from cictl.project_file.findings import Finding, quote
 from cictl.project_file.hints.checkout import missing_checkout
 from cictl.project_file.matrix import NAME, rows_of
-from cictl.project_file.names import template_names
+from cictl.project_file.names import run_template_names, template_names
 from cictl.project_file.patterns import pattern_problem
 from cictl.project_file.rules.collector import Collector
 from cictl.project_file.schema import FileShape, JobShape, MatrixShape
@@ -25,6 +25,8 @@ def advise(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
             place, command = f"pipelines[{index}].{found[0]}", found[1]
             why = "but without vcs_source nothing is checked out; vcs_source: {repo: self} checks this repository out"
             collector.say(place, f"{place} runs {quote(command)}, {why}")
+        of_run = _texts(pipeline.concurrency, f"pipelines[{index}].concurrency")
+        _check_placeholders(of_run, run_template_names(pipeline), collector)
         for number, job in enumerate(pipeline.jobs):
             path = f"pipelines[{index}].jobs[{number}]"
             _check_artifacts(job, f"{path}.artifacts", collector)
@@ -75,7 +77,8 @@ def _check_placeholders(templates: Iterable[tuple[str, str]], filled: Set[str], 
 
 def _templates(job: JobShape, path: str) -> Iterator[tuple[str, str]]:
     """Yield each text of a job in which templates are replaced, with its path."""
-    for name in ("runs_on", "env", "working_directory", "services", "artifacts", "outputs", "caches"):
+    parts = ("concurrency", "runs_on", "env", "working_directory", "services", "artifacts", "outputs", "caches")
+    for name in parts:
         yield from _texts(getattr(job, name), f"{path}.{name}")
     for index, step in enumerate(job.steps):
         here = f"{path}.steps[{index}]"

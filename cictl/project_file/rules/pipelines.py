@@ -8,6 +8,7 @@ from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.graphs import check_references, find_cycle
 from cictl.project_file.rules.inputs import check_inputs
 from cictl.project_file.rules.jobs import check_id, check_job
+from cictl.project_file.rules.policies import check_concurrency
 from cictl.project_file.rules.surroundings import check_priority, check_shared_environment, is_folder_below
 from cictl.project_file.rules.triggers import check_triggers
 from cictl.project_file.rules.vault import check_vault, undeclared
@@ -30,6 +31,7 @@ def check_pipeline(pipeline: PipelineShape, path: str, collector: Collector, *, 
         check_triggers(pipeline.on, f"{path}.on", pipeline, collector)
     check_inputs(pipeline.inputs, f"{path}.inputs", collector)
     check_priority(pipeline.priority, f"{path}.priority", collector)
+    check_concurrency(pipeline.concurrency, f"{path}.concurrency", collector)
     check_shared_environment(pipeline.env, f"{path}.env", collector)
     if not pipeline.jobs:
         collector.add(f"{path}.jobs", "must contain at least one job")

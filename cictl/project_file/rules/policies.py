@@ -1,9 +1,12 @@
-"""The rules of `retry` and `approval`."""
+"""The rules of when jobs run, and run again: `retry`, `approval` and `concurrency`."""
 
-from cictl.base.job_parts import APPROVING_ROLES, LONGEST_APPROVAL_SECONDS, MOST_RETRIES, RETRY_CAUSES
+from cictl.base.job_parts import APPROVING_ROLES, LONGEST_APPROVAL_SECONDS, MOST_RETRIES, RETRY_CAUSES, OnNew
 from cictl.project_file.findings import quote
-from cictl.project_file.rules.collector import Collector
-from cictl.project_file.schema import ApprovalShape, RetryShape
+from cictl.project_file.names import NEEDS
+from cictl.project_file.rules.collector import Collector, is_blank
+from cictl.project_file.rules.surroundings import refuse_secrets
+from cictl.project_file.schema import ApprovalShape, ConcurrencyShape, RetryShape
+from cictl.project_file.templates import names_in
 
 _HIGHEST_EXIT = 255
 
@@ -39,3 +42,19 @@ def check_approval(approval: ApprovalShape | None, path: str, collector: Collect
             collector.add(f"{path}.roles[{index}]", f"duplicate {quote(role)}")
     if not 1 <= approval.timeout_seconds <= LONGEST_APPROVAL_SECONDS:
         collector.add(f"{path}.timeout_seconds", f"must be 1 to {LONGEST_APPROVAL_SECONDS}")
+
+
+def check_concurrency(concurrency: ConcurrencyShape | None, path: str, collector: Collector) -> None:
+    """Check the block at *path*, if there is one."""
+    if concurrency is None:
+        return
+    if is_blank(concurrency.group):
+        collector.add(f"{path}.group", "is required")
+    refuse_secrets(concurrency.group, f"{path}.group", collector)
+    for name in names_in(concurrency.group):
+        if name.startswith(NEEDS):
+            collector.add(f"{path}.group", f"uses {quote(name)}, but a group is chosen when the run starts")
+    if concurrency.limit < 1:
+        collector.add(f"{path}.limit", "must be >= 1")
+    if not is_blank(concurrency.on_new) and concurrency.on_new.strip() not in tuple(OnNew):
+        collector.add(f"{path}.on_new", f"must be one of {','.join(OnNew)}")

@@ -41,6 +41,8 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "outputs": ("`outputs` of a job",),
     "paths": ("artifacts",),
     "reports": ("`steps: [{test: {command: …, format: …, report: …}}]`",),
+    "resource_group": ("concurrency",),
+    "cancel-in-progress": ("`on_new: cancel_running` of a `concurrency`",),
     "repository": ("repo", "vcs_source"),
     "run": ("`steps: [{run: …}]`",),
     "runs-on": ("runs_on", "`runs_on` of a job"),
@@ -73,7 +75,6 @@ counts, else the first that is a phrase."""
 
 NO_EQUAL = frozenset(
     {
-        "concurrency",
         "except",
         "extends",
         "only",

@@ -124,6 +124,7 @@ class Services:
             shared_settings: What all servers on the same data should have alike, by option.
         """
         tools = update_tools or UpdateTools.from_environment({}, version=version, data_dir=directory)
+        log_writer = log_writer or FileLogs(directory / "logs")
         # level 1
         core = Core.build(
             store,
@@ -138,14 +139,14 @@ class Services:
         )
         # level 2
         access = Access.build(core, policy=policy)
-        history = History.build(core, limits=run_limits or RunLimits())
+        history = History.build(core, log_writer, limits=run_limits or RunLimits())
         fleet = Fleet.build(core, limits=fleet_limits or FleetLimits())
         policies = Policies.build(core, max_running=history.limits.running)
         audit = Audit.build(core, kept=audit_kept)
         secrets = Secrets.build(core, directory, vault_urls=vault_urls, has_vaults=has_vaults)
         projects = Projects.build(core)
         # level 3
-        logs = Logs.build(core, secrets, log_writer or FileLogs(directory / "logs"), limit=max_log_bytes)
+        logs = Logs.build(core, secrets, log_writer, limit=max_log_bytes)
         artifacts = Artifacts.build(core, fleet, secrets, directory, limits=artifact_limits or ArtifactLimits())
         # level 4
         jobs = Jobs.build(
@@ -166,7 +167,7 @@ class Services:
         updates = Updates.build(core, fleet, projects, jobs, directory, tools=tools, process=process or ServerProcess())
         agents = Agents.build(core, history, fleet, jobs, releases=tools.releases)
         retention = Retention.build(core, audit, logs, artifacts, jobs)
-        runs = Runs.build(core, history, logs, artifacts, jobs)
+        runs = Runs.build(core, history, policies, logs, artifacts, jobs)
         return cls(
             core=core,
             access=access,

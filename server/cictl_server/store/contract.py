@@ -242,6 +242,17 @@ class Jobs(Table[int, JobRecord]):
         """Return how many executions of each `queue_scope` are leased or running, at a cost that depends on these alone."""
 
     @abstractmethod
+    def with_place(self, group: str) -> list[JobRecord]:
+        """Return the executions that have a place in a concurrency group, oldest first; of each run in a `run_group` the oldest.
+
+        These are the ones whose `held_groups` have the key. The cost depends on the group's places, never on its line.
+        """
+
+    @abstractmethod
+    def in_line(self, group: str) -> Iterator[JobRecord]:
+        """Yield the executions whose `awaited_group` is *group* by their `turn_in_line`; lazily."""
+
+    @abstractmethod
     def count_unfinished(self, queue_scope: str, run_key: str) -> int:
         """Return how many executions of one run are not over; both arguments as records have them."""
 

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from datetime import datetime
 from heapq import merge
+from itertools import chain
 from operator import itemgetter
 from sys import maxsize
 from typing import Generic, TypeVar, cast
@@ -15,11 +16,11 @@ from sortedcontainers import SortedList
 from cictl.wire.jobs import JobStatus
 from cictl.wire.requirements import required_tools
 from cictl.wire.runs import RunStatus
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records import JobRecord, is_group_of_runs
 from cictl_server.store.run_records import Place, RunRecord
 from cictl_server.store.tried import Order, TriedTest
 
-T = TypeVar("T", int, tuple[int, int, int])
+T = TypeVar("T", int, tuple[int, int, int], tuple[int, bool, int, int])
 
 Kind = tuple[tuple[tuple[str, str], ...], str]
 """The sorted requirements of an execution, and its queue. Of each kind only the first one is looked at."""
@@ -103,6 +104,46 @@ class RunCounts:
                 del self._runs[scope]
 
 
+class GroupIndex:
+    """Who has a place in each concurrency group, and who stands in its line."""
+
+    def __init__(self) -> None:
+        self._places = NumberGroups()
+        self._runs: defaultdict[str, set[str]] = defaultdict(set)
+        self._lines: SortedGroups[tuple[int, bool, int, int]] = SortedGroups()
+
+    def add(self, job: JobRecord) -> None:
+        for group in job.held_groups:
+            run = _run_with_place(job, group)
+            self._places.add((group, run), job.number)
+            self._runs[group].add(run)
+        if group := job.awaited_group:
+            self._lines.add(group, job.turn_in_line)
+
+    def discard(self, job: JobRecord) -> None:
+        for group in job.held_groups:
+            run = _run_with_place(job, group)
+            self._places.discard((group, run), job.number)
+            if not self._places.get((group, run)):
+                self._leave(group, run)
+        if group := job.awaited_group:
+            self._lines.discard(group, job.turn_in_line)
+
+    def with_place(self, group: str) -> list[int]:
+        """Return the numbers of those with a place, of each run in a group of runs the lowest; ascending."""
+        runs = self._runs.get(group, ())
+        found = (self._places.get((group, run)) for run in runs)
+        return sorted(numbers[0] for numbers in found) if is_group_of_runs(group) else sorted(chain(*found))
+
+    def in_line(self, group: str) -> Iterator[int]:
+        return (turn[-1] for turn in self._lines.get(group))
+
+    def _leave(self, group: str, run: str) -> None:
+        self._runs[group].remove(run)
+        if not self._runs[group]:
+            del self._runs[group]
+
+
 class JobIndex:
     """The indexes by status, agent, run, chain run, pipeline and requirements."""
 
@@ -122,6 +163,7 @@ class JobIndex:
         self.unfinished_runs = RunCounts()
         self.queued_tools = NameCounts()
         self.active_of_queues: Counter[str] = Counter()
+        self.groups = GroupIndex()
         self._waiting: SortedGroups[tuple[int, int, int]] = SortedGroups()
         self._postponed: SortedList[tuple[datetime | None, int]] = SortedList()
         self._unapproved: SortedList[tuple[datetime | None, int]] = SortedList()
@@ -137,6 +179,7 @@ class JobIndex:
     def _discard(self, job: JobRecord) -> None:
         if not job.status.is_terminal:
             self.unfinished_runs.discard(job.queue_scope, job.run_key)
+        self.groups.discard(job)
         for group, key in self._keys(job):
             group.discard(key, job.number)
         if _is_postponed(job):
@@ -151,6 +194,7 @@ class JobIndex:
     def _add(self, job: JobRecord) -> None:
         if not job.status.is_terminal:
             self.unfinished_runs.add(job.queue_scope, job.run_key)
+        self.groups.add(job)
         for group, key in self._keys(job):
             group.add(key, job.number)
         if _is_postponed(job):
@@ -324,6 +368,11 @@ def _is_waiting(job: JobRecord) -> bool:
 
 def _kind(job: JobRecord) -> Kind:
     return tuple(sorted(job.required_capabilities.items())), job.queue_scope
+
+
+def _run_with_place(job: JobRecord, group: str) -> str:
+    """Return the run by which a place is counted; empty where executions are."""
+    return job.facts.pipeline_run_id if is_group_of_runs(group) else ""
 
 
 def _is_postponed(job: JobRecord) -> bool:

@@ -10,7 +10,7 @@ from cictl.base.job_parts import ApprovalSpec, Decision
 from cictl.project_file.definition import Job, Pipeline
 from cictl.wire.access import Role
 from cictl.wire.agents import AgentProcess
-from cictl.wire.jobs import CacheStat, Cause, JobSpec, JobStatus, TestSummary
+from cictl.wire.jobs import CANCELLATIONS, CacheStat, Cause, JobSpec, JobStatus, TestSummary
 from cictl.wire.projects import JobTokens
 
 
@@ -29,6 +29,14 @@ def queue_of_project(project: str) -> str:
 def is_queue_of_project(queue_scope: str) -> bool:
     """Tell whether this is the queue of a project, and not of one agent's scripts."""
     return queue_scope.startswith(_QUEUE_OF_PROJECT)
+
+
+_GROUP_OF_RUNS = "run "
+
+
+def is_group_of_runs(group: str) -> bool:
+    """Tell whether a key is that of a `run_group`."""
+    return group.startswith(_GROUP_OF_RUNS)
 
 
 class FailedDependency(Record, frozen=True, kw_only=True):
@@ -179,7 +187,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         """
         if self.status is JobStatus.SUCCEEDED:
             return True
-        is_forgiven = self.allow_failure and self.started is not None and self.cause is not Cause.CANCELLED
+        is_forgiven = self.allow_failure and self.started is not None and self.cause not in CANCELLATIONS
         return self.status is JobStatus.FAILED and is_forgiven
 
     @property
@@ -219,9 +227,11 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
 
     @property
     def is_blocked(self) -> bool:
-        """Whether it waits for another execution or for somebody's approval; a blocked one is never leased."""
+        """Whether it waits for another execution, an approval or a place in a group; a blocked one is never leased."""
         facts = self.facts
-        return self.waits_for_others or facts.row_blocked or facts.approval_blocked or facts.run_approval_blocked
+        waits_for_approval = facts.approval_blocked or facts.run_approval_blocked
+        waits_for_place = facts.group_blocked or facts.run_group_blocked
+        return self.waits_for_others or facts.row_blocked or waits_for_approval or waits_for_place
 
     @property
     def waits_for_others(self) -> bool:
@@ -236,6 +246,47 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         if self.facts.run_approval_blocked:
             return self.run_approval
         return self.approval if self.facts.approval_blocked and not self.waits_for_others else None
+
+    @property
+    def group(self) -> str:
+        """The key of its concurrency group, which no other group has; empty without one."""
+        return f"job {self.project_key} {self.concurrency.group}" if self.concurrency else ""
+
+    @property
+    def run_group(self) -> str:
+        """The key of the concurrency group of its pipeline, which counts runs; empty without one."""
+        return f"{_GROUP_OF_RUNS}{self.project_key} {self.run_concurrency.group}" if self.run_concurrency else ""
+
+    @property
+    def held_groups(self) -> list[str]:
+        """The keys of the groups in which it, or its run, has a place until it is over."""
+        facts = self.facts
+        held = (not facts.group_blocked and self.group, not facts.run_group_blocked and self.run_group)
+        return [] if self.status.is_terminal else [key for key in held if key]
+
+    @property
+    def awaited_group(self) -> str:
+        """The key of the group in whose line it stands; empty for none. Its run's place comes before its own.
+
+        What waits for another pipeline of its chain stands in the line of its run alone, and what waits for an approval in none.
+        """
+        facts = self.facts
+        if self.status is not JobStatus.QUEUED or facts.run_approval_blocked:
+            return ""
+        if facts.run_group_blocked:
+            return self.run_group
+        return self.group if facts.group_blocked and not (facts.chain_blocked or facts.approval_blocked) else ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it would take a place in the group that it waits for, if one were free."""
+        facts = self.facts
+        return not (facts.chain_blocked if facts.run_group_blocked else facts.needs_blocked or facts.row_blocked)
+
+    @property
+    def turn_in_line(self) -> tuple[int, bool, int, int]:
+        """What sorts the line of a group: by runs, and within a run those that are ready first."""
+        return int(self.facts.run_number or 0), not self.is_ready, self.place_in_queue, self.number
 
 
 class AgentRecord(Record, frozen=True, kw_only=True):

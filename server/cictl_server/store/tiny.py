@@ -295,6 +295,12 @@ class _Jobs(_Checked[JobRecord], Jobs):
     def count_active_by_queue(self) -> Mapping[str, int]:
         return self._index.active_of_queues
 
+    def with_place(self, group: str) -> list[JobRecord]:
+        return list(self.get_all(iter(self._index.groups.with_place(group))))
+
+    def in_line(self, group: str) -> Iterator[JobRecord]:
+        return self.get_all(self._index.groups.in_line(group))
+
     def count_unfinished(self, queue_scope: str, run_key: str) -> int:
         return self._index.unfinished_runs.size(queue_scope, run_key)
 

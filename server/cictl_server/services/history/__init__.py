@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cictl_server.log_writer.contract import LogWriter
 from cictl_server.services.core import Core
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.settling import Settler
@@ -15,12 +16,13 @@ class History:
     limits: RunLimits
 
     @classmethod
-    def build(cls, core: Core, *, limits: RunLimits) -> History:
+    def build(cls, core: Core, logs: LogWriter, *, limits: RunLimits) -> History:
         settler = Settler(
             hub=core.hub,
             events=core.events,
             metrics=core.metrics,
             numbers=core.ids,
+            shown_size=logs.shown_size,
             ends_make_room=bool(limits.running),
         )
         return cls(settling=settler, limits=limits)

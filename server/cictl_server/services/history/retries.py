@@ -25,11 +25,13 @@ def is_to_be_retried(job: JobRecord) -> bool:
 def next_attempt(job: JobRecord, *, numbers: NumberSource, now: datetime) -> JobRecord:
     """Return the execution that repeats *job*, in its place in the queue.
 
-    A row of a matrix of which only some run at once takes its turn behind those that wait, since its place goes to them.
+    In its concurrency group it has the place of *job*. A row of a matrix of which only some run at once takes its turn behind
+    those that wait, since its places go to them.
     """
     attempt = JobMetadata.attempt(str(int(job.facts.attempt or 1) + 1))
-    waits = JobMetadata.row_blocked(bool(job.max_parallel))
-    spec = replace(job, metadata=job.metadata | JobMetadata.entries(attempt, waits))
+    is_row = bool(job.max_parallel)
+    waits = (JobMetadata.row_blocked(is_row), JobMetadata.group_blocked(is_row and job.concurrency is not None))
+    spec = replace(job, metadata=job.metadata | JobMetadata.entries(attempt, *waits))
     again = JobRecord.queued(spec, number=numbers.next(), created=now, started_by=job.started_by)
     return replace(
         again,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from cictl.wire.jobs import Cause, JobStatus
+from cictl.wire.jobs import CANCELLATIONS, Cause, JobStatus
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.words import CONTROL
 from cictl_server.services.history.lifecycle import Ending, Event, advance
@@ -53,7 +53,7 @@ def _released(tx: Transaction, pipeline_run_id: str, job_id: str, limit: int) ->
 
 def _has_failed(job: JobRecord) -> bool:
     """Tell whether *job* ended by a failure of its own that is not forgiven."""
-    is_own = job.cause not in (Cause.CANCELLED, Cause.DEPENDENCY_FAILED)
+    is_own = job.cause not in (*CANCELLATIONS, Cause.DEPENDENCY_FAILED)
     return job.status is JobStatus.FAILED and is_own and not job.is_good and not job.retried_by
 
 

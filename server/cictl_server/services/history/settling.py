@@ -24,6 +24,9 @@ from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.history.approvals import asked
 from cictl_server.services.history.chain_waits import settled_by_chain
+from cictl_server.services.history.groups.levels import LEVELS
+from cictl_server.services.history.groups.lines import groups_to_look_at, let_in
+from cictl_server.services.history.groups.superseding import superseded
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.needs import settled_by_needs
 from cictl_server.services.history.retries import is_to_be_retried, next_attempt
@@ -39,6 +42,7 @@ class Settler:
     """Stores changed executions, settles what waits for them, and announces both once they are durable.
 
     Attributes:
+        shown_size: Tells how many bytes of a log, by its name, readers may see.
         ends_make_room: Only so many executions of a project are given out at once, so an end lets others be given out.
     """
 
@@ -46,6 +50,7 @@ class Settler:
     events: EventLog
     metrics: Metrics
     numbers: NumberSource
+    shown_size: Callable[[str], int]
     ends_make_room: bool = False
 
     def put(self, tx: Transaction, job: JobRecord) -> None:
@@ -119,19 +124,36 @@ class Settler:
             for job in rows:
                 self.put(tx, job)
             # A released row settles nothing, so it is only stored.
-            for job in (job for run, jobs in by_run for job in released_rows(tx, run, jobs)):
+            let_go = [job for run, jobs in by_run for job in released_rows(tx, run, jobs)]
+            for job in let_go:
                 self.put(tx, job)
             # What ends here may block others in turn, so go on with it until a round changes nothing. Needs are stored
             # before chains are evaluated: the chain must see the executions that this round has just ended.
-            changed = [asked(job, now=now) for run, jobs in by_run for job in settled_by_needs(tx, run, jobs, now=now)]
-            for job in changed:
+            needing = [asked(job, now=now) for run, jobs in by_run for job in settled_by_needs(tx, run, jobs, now=now)]
+            for job in needing:
                 self.put(tx, job)
             released = [
                 asked(job, now=now) for run, jobs in by_chain_run for job in settled_by_chain(tx, run, jobs, now=now)
             ]
             for job in released:
                 self.put(tx, job)
-            changed += [*rows, *released]
+            touched = [*changed, *rows, *let_go, *needing, *released]
+            changed = [*needing, *rows, *released, *self._settle_groups(tx, touched, now=now)]
+
+    def _settle_groups(self, tx: Transaction, touched: list[JobRecord], *, now: datetime) -> list[JobRecord]:
+        """Let into concurrency groups what has a place in them, and return what newer runs ended."""
+        ended: list[JobRecord] = []
+        for level in LEVELS:
+            for group, joined in groups_to_look_at(tx, touched, level).items():
+                replaced = superseded(tx, group, joined, level, now=now, shown_size=self.shown_size)
+                for job in replaced:
+                    self.put(tx, job)
+                entered = let_in(tx, group, joined, level)
+                for job in entered:
+                    self.put(tx, job)
+                ended += replaced
+                touched = [*touched, *entered]
+        return ended
 
     def settle_all(self, tx: Transaction, *, now: datetime) -> None:
         """Settle every run that has something blocked; once at start-up."""

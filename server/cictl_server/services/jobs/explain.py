@@ -32,6 +32,7 @@ from cictl_server.services.jobs.obstacles import (
     sentence,
 )
 from cictl_server.services.policies import Policies
+from cictl_server.services.policies.job_rules import JobRules
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord
 
@@ -68,11 +69,13 @@ class ExplainService:
 
     def _waiting(self, job: JobRecord, view: View) -> Explanation:
         agents = nearest_first(job, view, self.presence, self.wanted_tools.current(view))
+        rules = self.policies.of_jobs(view)
+        hold = rules.hold(job)
         base = msgspec.structs.replace(
             _explanation(job),
             agents=agents,
             older_jobs=_count_earlier(job, view, agents),
-            blocked_by=_blockers(job, view),
+            blocked_by=_blockers(job, view) if hold is None else _with_places(job, rules),
         )
         nearest = list(fixes_for(agents, job)) if agents else [_first_agent(job)]
         if approval := job.awaited_approval:
@@ -82,7 +85,7 @@ class ExplainService:
                 summary=f"it waits for an approval by {who_may_approve(approval)}" + _of_whole_run(job),
                 fixes=list(_decisions(job)),
             )
-        if job.is_blocked:
+        if job.is_blocked and hold is None:
             later = [] if agents and obstacle(agents[0]) is Reason.AGENT_BUSY else nearest
             return msgspec.structs.replace(
                 base,
@@ -98,7 +101,7 @@ class ExplainService:
                 retry_utc=job.not_before,
                 fixes=list(_vault_fixes(job)),
             )
-        if hold := self.policies.of_queues(view).hold(job.queue_scope):
+        if hold is not None:
             summary = f"it waits: {hold.text}"
             return msgspec.structs.replace(base, reason=hold.reason, summary=summary, fixes=list(hold.fixes))
         if not agents:
@@ -239,6 +242,13 @@ def _blockers(job: JobRecord, view: View) -> list[Blocker]:
     return blockers
 
 
+def _with_places(job: JobRecord, rules: JobRules) -> list[Blocker]:
+    """Return who keeps *job* from a place in its concurrency group: of a run its oldest execution that is not over."""
+    if not job.awaited_group:
+        return []
+    return [_blocker(f"group {rules.group_name(job)}", other) for other in rules.before(job)[0]]
+
+
 def _runs_before(row: JobRecord, job: JobRecord) -> bool:
     """Tell whether *row* has a place among those of the matrix of *job* that run at once."""
     is_sibling = row.facts.pipeline_job_id == job.facts.pipeline_job_id
@@ -293,7 +303,7 @@ def _blocker_fixes(blockers: list[Blocker]) -> Iterator[Fix]:
 
 def _failure(job: JobRecord, place: str) -> str:
     match job.cause:
-        case Cause.CANCELLED if job.error != CANCELLED_BY_USER:
+        case Cause.CANCELLED | Cause.SUPERSEDED if job.error != CANCELLED_BY_USER:
             return f"it was {job.error}"
         case Cause.CANCELLED:
             return "it was cancelled by a user" + (f" while agent {job.agent_id} had it" if job.agent_id else "")
@@ -329,7 +339,7 @@ def _remedies(job: JobRecord, culprit: JobRecord | None) -> Iterator[Fix]:
             yield Fix(text="run its pipeline again", command=command("run", target))
         return
     match job.cause:
-        case Cause.CANCELLED | Cause.NOT_APPROVED:
+        case Cause.CANCELLED | Cause.SUPERSEDED | Cause.NOT_APPROVED:
             pass
         case Cause.AGENT_LOST:
             yield Fix(text="look at the agent", command=command("agents", "show", job.agent_id))

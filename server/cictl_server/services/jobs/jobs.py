@@ -44,7 +44,7 @@ class JobService:
         """
         with self.store.read() as view:
             job = get_job(view, job_id)
-            holds = holds_of([job], self.policies.of_queues(view))
+            holds = holds_of([job], self.policies.of_jobs(view))
         log = JobLog(self.logs, job)
         candidates = self.matching.candidates()
         return job_view(job, candidates=candidates, holds=holds, output=log.output(), log_size=log.size)
@@ -57,7 +57,7 @@ class JobService:
         """
         with self.store.read() as view:
             job = get_job(view, job_id)
-            holds = holds_of([job], self.policies.of_queues(view))
+            holds = holds_of([job], self.policies.of_jobs(view))
         return job_state(job, holds=holds, log_size=JobLog(self.logs, job).size)
 
     def read_log(self, job_id: str, *, offset: int, limit: int) -> LogSlice:

@@ -128,7 +128,7 @@ class JobListService:
     def _views(self, jobs: list[JobRecord]) -> list[JobExecution]:
         candidates = self.matching.candidates()
         with self.store.read() as view:
-            holds = holds_of(jobs, self.policies.of_queues(view))
+            holds = holds_of(jobs, self.policies.of_jobs(view))
         return [listed_view(job, candidates=candidates, holds=holds) for job in jobs]
 
 

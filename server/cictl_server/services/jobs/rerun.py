@@ -16,6 +16,7 @@ from cictl_server.errors import Conflict
 from cictl_server.services.core.deeds import actor_name, note_made
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.history.groups.levels import waits_for_groups
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.history.needed_files import with_newest_needed_files
 from cictl_server.services.history.outputs import with_newest_outputs
@@ -75,7 +76,7 @@ class RerunService:
         asks = JobMetadata.entries(
             JobMetadata.attempt(str(attempt)), JobMetadata.approval_blocked(spec.approval is not None)
         )
-        spec = replace(spec, metadata=spec.metadata | asks)
+        spec = replace(spec, metadata=spec.metadata | asks | waits_for_groups(spec))
         again = JobRecord.queued(spec, number=self.numbers.next(), created=self.clock(), started_by=actor_name())
         self.settler.put(tx, again)
         return again

@@ -12,7 +12,7 @@ from cictl.wire.jobs import JobExecution, JobState, JobStatus
 from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded, cut_text
 from cictl_server.services.fleet.matching import Candidate, unmet_requirements
 from cictl_server.services.history.approvals import approval_text
-from cictl_server.services.policies.queue_rules import QueueRules
+from cictl_server.services.policies.job_rules import JobRules
 from cictl_server.services.secrets.tokens import without_token
 from cictl_server.store.records import JobRecord
 
@@ -32,10 +32,10 @@ _LISTED = Bounds(
 NOTHING_HELD: Mapping[str, str] = {}
 
 
-def holds_of(jobs: Iterable[JobRecord], rules: QueueRules) -> dict[str, str]:
-    """Return why the queues of those *jobs* that wait for an agent give nothing out, by `queue_scope`."""
-    queues = {job.queue_scope for job in jobs if _is_waiting(job)}
-    return {queue: hold.text for queue in queues if (hold := rules.hold(queue))}
+def holds_of(jobs: Iterable[JobRecord], rules: JobRules) -> dict[str, str]:
+    """Return why those of *jobs* that wait are not given out, by their ids, where it is not for other executions or for agents."""
+    waiting = (job for job in jobs if job.status is JobStatus.QUEUED)
+    return {job.id: hold.text for job in waiting if (hold := rules.hold(job))}
 
 
 def job_view(
@@ -52,7 +52,7 @@ def job_view(
     Args:
         candidates: Agents that could take a job now; a queued execution shows what they lack. With None, as in the
             answers to agents and to changes, that and the test summary are left out.
-        holds: Why queues give nothing out, as `holds_of` returns it.
+        holds: Why executions are not given out, as `holds_of` returns it.
         is_leased: The view goes to the agent that is to execute it, which needs the token of an automatic bump, and the login
             in the URL of its repository.
     """
@@ -153,11 +153,8 @@ def _whole_state(job: JobRecord, *, log_size: int, holds: Mapping[str, str]) -> 
 def _waiting_reason(job: JobRecord, holds: Mapping[str, str]) -> str:
     if text := approval_text(job):
         return text
-    return job.waiting_reason or holds.get(job.queue_scope, "") if _is_waiting(job) else ""
-
-
-def _is_waiting(job: JobRecord) -> bool:
-    return job.status is JobStatus.QUEUED and not job.is_blocked
+    own = job.waiting_reason if job.status is JobStatus.QUEUED and not job.is_blocked else ""
+    return own or holds.get(job.id, "")
 
 
 def _not_before(job: JobRecord) -> datetime | None:

@@ -86,7 +86,7 @@ class RunService:
             for job in new:
                 self.settler.put(tx, job)
             tx.runs.put(prepared.run_of(new))
-            self.settler.settle(tx, [job for job in new if job.skipped], now=self.clock())
+            self.settler.settle(tx, [job for job in new if job.skipped or job.awaited_group], now=self.clock())
             note_made(
                 TargetKind.RUN,
                 prepared.run_id,

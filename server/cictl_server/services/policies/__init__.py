@@ -1,10 +1,11 @@
-"""What holds jobs back although an agent could take them: pauses, and the share of each project."""
+"""What holds jobs back although an agent could take them: pauses, the share of each project, and concurrency groups."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from cictl_server.services.core import Core
+from cictl_server.services.policies.job_rules import JobRules
 from cictl_server.services.policies.pauses import PauseService
 from cictl_server.services.policies.queue_rules import QueueRules
 from cictl_server.store.contract import View
@@ -24,3 +25,7 @@ class Policies:
     def of_queues(self, view: View) -> QueueRules:
         """Return what the rules say of queues as of *view*."""
         return QueueRules(view, max_running=self.max_running)
+
+    def of_jobs(self, view: View) -> JobRules:
+        """Return what the rules say of single executions as of *view*."""
+        return JobRules(view, self.of_queues(view))

@@ -9,6 +9,7 @@ from cictl_server.services.core import Core
 from cictl_server.services.history import History
 from cictl_server.services.jobs import Jobs
 from cictl_server.services.logs import Logs
+from cictl_server.services.policies import Policies
 from cictl_server.services.runs.approvals import ApprovalService
 from cictl_server.services.runs.changes import RunChangeService
 from cictl_server.services.runs.runs import RunListService
@@ -23,16 +24,19 @@ class Runs:
     summary: SummaryService
 
     @classmethod
-    def build(cls, core: Core, history: History, logs: Logs, artifacts: Artifacts, jobs: Jobs) -> Runs:
+    def build(
+        cls, core: Core, history: History, policies: Policies, logs: Logs, artifacts: Artifacts, jobs: Jobs
+    ) -> Runs:
         return cls(
-            runs=RunListService(store=core.store),
+            runs=RunListService(store=core.store, policies=policies),
             changes=RunChangeService(
                 store=core.store,
                 settler=history.settling,
                 cancelling=jobs.cancel,
                 reruns=jobs.rerun,
+                policies=policies,
                 clock=core.clock,
             ),
-            approvals=ApprovalService(store=core.store, settler=history.settling, clock=core.clock),
+            approvals=ApprovalService(store=core.store, settler=history.settling, policies=policies, clock=core.clock),
             summary=SummaryService(store=core.store, logs=logs.book, reports=artifacts.reports.files),
         )

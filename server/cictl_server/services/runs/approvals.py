@@ -26,6 +26,7 @@ from cictl_server.services.history.lookup import short_id
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.services.history.run_book import get_run
 from cictl_server.services.history.settling import Settler
+from cictl_server.services.policies import Policies
 from cictl_server.services.policies.reasons import checked_reason
 from cictl_server.services.runs.views import whole_view
 from cictl_server.store.contract import Store, Transaction
@@ -39,6 +40,7 @@ class ApprovalService:
 
     store: Store
     settler: Settler
+    policies: Policies
     clock: Clock
 
     def approve(self, text: str, request: ApprovalRequest, *, principal: Principal) -> Run:
@@ -68,15 +70,17 @@ class ApprovalService:
             if not job:
                 tx.runs.put(replace(get_run(tx, str(run.number)), decision=decision))
             note_details(job=job, reason=reason)
-            return whole_view(tx, get_run(tx, str(run.number)))
+            return whole_view(tx, get_run(tx, str(run.number)), self.policies)
 
         return self.store.write(decide)
 
     def _carry_out(self, tx: Transaction, waiting: Sequence[JobRecord], decision: Decision) -> None:
         now = decision.decided_utc
         if decision.approved:
-            for job in waiting:
-                self.settler.put(tx, approved(job, decision, now=now))
+            released = [approved(job, decision, now=now) for job in waiting]
+            for job in released:
+                self.settler.put(tx, job)
+            self.settler.settle(tx, [job for job in released if job.awaited_group], now=now)
         else:
             decided = [replace(job, decision=decision) for job in waiting]
             self.settler.end_waiting(tx, decided, lambda _: rejection(decision), now=now)

@@ -18,6 +18,7 @@ from cictl_server.services.history.run_book import get_run, recount
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.cancel import CancelService
 from cictl_server.services.jobs.rerun import RerunService, attempt_of
+from cictl_server.services.policies import Policies
 from cictl_server.services.runs.views import whole_view
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
@@ -34,6 +35,7 @@ class RunChangeService:
     settler: Settler
     cancelling: CancelService
     reruns: RerunService
+    policies: Policies
     clock: Clock
 
     def cancel(self, text: str) -> Run:
@@ -51,7 +53,7 @@ class RunChangeService:
                 raise Conflict("run is not active", hint=f"it {run.status} already")
             self.cancelling.cancel_all(tx, active)
             note_details(jobs=len(active))
-            return whole_view(tx, get_run(tx, str(run.number)))
+            return whole_view(tx, get_run(tx, str(run.number)), self.policies)
 
         return self.store.write(cancel)
 
@@ -77,7 +79,7 @@ class RunChangeService:
             recount(tx, run.number)
             self.settler.settle(tx, again, now=self.clock())
             note_details(jobs=len(again), only_failed="true" if only_failed else "")
-            present = whole_view(tx, get_run(tx, str(run.number)))
+            present = whole_view(tx, get_run(tx, str(run.number)), self.policies)
             return RunRerunResponse(**asdict(present), job_execution_ids=[job.id for job in again])
 
         return self.store.write(rerun)

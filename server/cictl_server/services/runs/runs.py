@@ -11,6 +11,7 @@ from cictl.wire.runs import Run, RunList, RunStatus
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.core.names import find_scope
 from cictl_server.services.history.run_book import get_run
+from cictl_server.services.policies import Policies
 from cictl_server.services.runs.views import run_view, whole_view
 from cictl_server.store.contract import RunFilter, Store, View
 from cictl_server.store.run_records import RunRecord
@@ -50,6 +51,7 @@ class RunQuery:
 @dataclass(frozen=True, kw_only=True)
 class RunListService:
     store: Store
+    policies: Policies
 
     def list_runs(self, query: RunQuery, *, limit: int, sees: Sees = lambda _: True) -> RunList:
         """Return runs, newest first, at most *limit*; their jobs are left out.
@@ -71,7 +73,7 @@ class RunListService:
             NotFound: No such run.
         """
         with self.store.read() as view:
-            return whole_view(view, get_run(view, text))
+            return whole_view(view, get_run(view, text), self.policies)
 
 
 def _matching(view: View, query: RunQuery) -> Iterator[RunRecord]:

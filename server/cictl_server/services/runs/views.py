@@ -10,6 +10,9 @@ from cictl_server.services.core.bounds import Bounds, bounded
 from cictl_server.services.history.approvals import approval_text
 from cictl_server.services.history.lookup import short_id
 from cictl_server.services.history.past_runs import deciding
+from cictl_server.services.jobs.views import NOTHING_HELD, holds_of
+from cictl_server.services.policies import Policies
+from cictl_server.services.policies.job_rules import JobRules
 from cictl_server.store.contract import View
 from cictl_server.store.records import JobRecord
 from cictl_server.store.run_records import RunPart, RunRecord
@@ -18,8 +21,10 @@ _SHOWN = Bounds(text=500, items=100, fields={"jobs": Bounds(text=500, items=20_0
 _BAD = (RunPart.FAILED, RunPart.CANCELLED, RunPart.DRAGGED, RunPart.FORGIVEN)
 
 
-def run_view(run: RunRecord, jobs: Iterable[JobRecord] = ()) -> Run:
-    """Return the view of *run*, with the deciding ones among *jobs*; long texts are cut."""
+def run_view(run: RunRecord, jobs: Iterable[JobRecord] = (), *, rules: JobRules | None = None) -> Run:
+    """Return the view of *run*, with the deciding ones among *jobs*, about which *rules* are asked; long texts are cut."""
+    newest = deciding(jobs)
+    holds = holds_of(newest, rules) if rules else NOTHING_HELD
     parts = run.parts
     view = Run(
         id=run.run_id,
@@ -50,14 +55,14 @@ def run_view(run: RunRecord, jobs: Iterable[JobRecord] = ()) -> Run:
         pinned=run.pinned,
         decision=run.decision,
         warnings=[*run.warnings, *_forgiven(parts.get(RunPart.FORGIVEN, 0))],
-        jobs=[_job(job) for job in deciding(jobs)],
+        jobs=[_job(job, waiting_reason=holds.get(job.id, "")) for job in newest],
     )
     return bounded(view, _SHOWN)
 
 
-def whole_view(view: View, run: RunRecord) -> Run:
+def whole_view(view: View, run: RunRecord, policies: Policies) -> Run:
     """Return the view of *run* with its jobs."""
-    return run_view(run, view.jobs.of_run_number(str(run.number)))
+    return run_view(run, view.jobs.of_run_number(str(run.number)), rules=policies.of_jobs(view))
 
 
 def _forgiven(count: int) -> list[str]:
@@ -66,7 +71,7 @@ def _forgiven(count: int) -> list[str]:
     return ["1 job failed, which it may"] if count == 1 else [f"{count} jobs failed, which they may"]
 
 
-def _job(job: JobRecord) -> RunJob:
+def _job(job: JobRecord, *, waiting_reason: str) -> RunJob:
     return RunJob(
         id=job.id,
         name=short_id(job),
@@ -77,7 +82,7 @@ def _job(job: JobRecord) -> RunJob:
         error=job.error,
         cause=job.cause,
         allow_failure=job.allow_failure,
-        waiting_reason=approval_text(job),
+        waiting_reason=approval_text(job) or waiting_reason,
         decision=job.decision,
     )
 

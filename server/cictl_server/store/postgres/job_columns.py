@@ -40,6 +40,8 @@ class UnfinishedColumns(NamedTuple):
     Attributes:
         needs_key: What executions with the same requirements share, and no others.
         needs: The requirements as JSON, sorted.
+        held_group: The concurrency group of its job in which it has a place; `held_run_group` is that of its pipeline.
+        awaited_group: The one in whose line it stands, where `line_run` and `is_ready` sort it.
     """
 
     is_active: bool
@@ -56,6 +58,11 @@ class UnfinishedColumns(NamedTuple):
     priority: int
     place: int
     approval_due: datetime | None
+    held_group: str | None
+    held_run_group: str | None
+    awaited_group: str | None
+    line_run: int | None
+    is_ready: bool | None
 
     @classmethod
     def of(cls, job: JobRecord) -> UnfinishedColumns | None:
@@ -63,7 +70,7 @@ class UnfinishedColumns(NamedTuple):
         if job.status.is_terminal:
             return None
         needs = msgspec.json.encode(job.required_capabilities, order="sorted")
-        facts = job.facts
+        facts, held, awaited = job.facts, job.held_groups, job.awaited_group
         return cls(
             is_active=job.status.is_active,
             is_blocked=job.is_blocked,
@@ -79,6 +86,11 @@ class UnfinishedColumns(NamedTuple):
             priority=job.priority,
             place=job.place_in_queue,
             approval_due=job.approval_due,
+            held_group=optional_key(job.group) if job.group in held else None,
+            held_run_group=optional_key(job.run_group) if job.run_group in held else None,
+            awaited_group=optional_key(awaited),
+            line_run=job.turn_in_line[0] if awaited else None,
+            is_ready=job.is_ready if awaited else None,
         )
 
     @property
@@ -96,6 +108,8 @@ UNFINISHED_TYPES = {
     "priority": "smallint",
     "place": "bigint",
     "approval_due": "timestamptz",
+    "line_run": "bigint",
+    "is_ready": "boolean",
 }
 """PostgreSQL's type of each column."""
 

@@ -16,7 +16,7 @@ from cictl_server.store.postgres.job_documents import JobDocuments
 from cictl_server.store.postgres.keys import capped, is_number, text_key
 from cictl_server.store.postgres.session import Row, Session, compose
 from cictl_server.store.postgres.tools import SameSet
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records import JobRecord, is_group_of_runs
 
 _TABLE = "jobs"
 
@@ -76,13 +76,13 @@ _UNAPPROVED = (
     " ORDER BY u.approval_due, number"
 )
 
-# Goes from one kind of requirements to the next in the index, so it reads one entry of each, however many there are.
+# Goes from one kind of requirements to the next in the index, so it reads one entry of each, whichever, however many there are.
 _KINDS = (
     "WITH RECURSIVE heads AS ("
-    " (SELECT needs_key, number FROM unfinished_jobs u WHERE {condition} ORDER BY needs_key, number LIMIT 1)"
+    " (SELECT needs_key, number FROM unfinished_jobs u WHERE {condition} ORDER BY needs_key LIMIT 1)"
     " UNION ALL SELECT following.* FROM heads CROSS JOIN LATERAL ("
     "  SELECT u.needs_key, u.number FROM unfinished_jobs u WHERE {condition} AND u.needs_key > heads.needs_key"
-    "  ORDER BY u.needs_key, u.number LIMIT 1) AS following"
+    "  ORDER BY u.needs_key LIMIT 1) AS following"
     ") SELECT u.needs, number FROM heads JOIN unfinished_jobs u USING (number) ORDER BY number"
 )
 # The same by requirements and queue, with the first of each in the order of leasing. A server of an earlier version tells no place.
@@ -101,6 +101,18 @@ _CLAIMABLE_KINDS = compose(
 _QUEUED_KINDS = compose(_KINDS, condition="NOT u.is_active")
 
 _ACTIVE_BY_QUEUE = "SELECT queue_scope, count(*) FROM unfinished_jobs WHERE is_active GROUP BY queue_scope"
+_WITH_PLACE = _UNFINISHED + " WHERE u.held_group = %s ORDER BY number"
+_RUNS_WITH_PLACE = (
+    "SELECT s.document, j.document FROM ("
+    "  SELECT DISTINCT ON (run) number FROM unfinished_jobs WHERE held_run_group = %s ORDER BY run, number"
+    ") AS oldest JOIN jobs j USING (number) JOIN job_specs s USING (number) ORDER BY number"
+)
+# In the order of `turn_in_line`; each page begins behind the last turn of the page before.
+_IN_LINE = compose(
+    "{select} WHERE u.awaited_group = %s AND (u.line_run, NOT u.is_ready, u.place, number) > (%s, %s, %s, %s)"
+    " ORDER BY u.line_run, (NOT u.is_ready), u.place, number LIMIT %s",
+    select=_UNFINISHED,
+)
 _COUNT_OF_RUN = "SELECT count(*) FROM unfinished_jobs WHERE queue_scope = %s AND run_key = %s"
 _COUNT_RUNS = (
     "WITH RECURSIVE runs AS ("
@@ -225,6 +237,17 @@ class PostgresJobs(Jobs):
 
     def count_active_by_queue(self) -> Mapping[str, int]:
         return dict(self._session.rows(_ACTIVE_BY_QUEUE))
+
+    def with_place(self, group: str) -> list[JobRecord]:
+        statement = _RUNS_WITH_PLACE if is_group_of_runs(group) else _WITH_PLACE
+        return self._records(self._session.rows(statement, text_key(group)))
+
+    def in_line(self, group: str) -> Iterator[JobRecord]:
+        def page(last: JobRecord | None, size: int) -> list[JobRecord]:
+            after = (0, False, 0, 0) if last is None else last.turn_in_line
+            return self._records(self._session.rows(_IN_LINE, text_key(group), *after, size))
+
+        return self._session.paged(page)
 
     def count_claimable(self) -> int:
         return self._session.counted([CLAIMABLE])[CLAIMABLE]

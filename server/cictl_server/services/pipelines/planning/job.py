@@ -13,9 +13,11 @@ from cictl.wire.jobs import JobSpec, Source
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.projects import RunRequest
 from cictl_server.errors import InvalidRequest
+from cictl_server.services.history.groups.levels import waits_for_groups
 from cictl_server.services.history.past_runs import matrix_variables
 from cictl_server.services.pipelines.planning.context import RunIdentity, SourceContext
-from cictl_server.services.pipelines.planning.names import condition_values, is_open, template_values
+from cictl_server.services.pipelines.planning.groups import pinned_group
+from cictl_server.services.pipelines.planning.names import condition_values, is_open, run_values, template_values
 from cictl_server.services.pipelines.planning.requirements import requirements
 from cictl_server.services.pipelines.planning.steps import plan_steps
 from cictl_server.services.policies.priorities import checked_priority
@@ -45,7 +47,8 @@ def plan_job(
         inputs: The value of each input of *pipeline*.
 
     Raises:
-        InvalidRequest: The requested agent contradicts the job, or the job has no step left to execute.
+        InvalidRequest: The requested agent contradicts the job, the job has no step left to execute, or the name of its
+            concurrency group is too long.
     """
     values = template_values(job, row, inputs=inputs, source=source, identity=identity)
     conditions = condition_values(pipeline, values)
@@ -79,7 +82,14 @@ def plan_job(
         retry=job.retry,
         approval=job.approval,
         priority=_priority(pipeline, job, request),
+        concurrency=pinned_group(job.concurrency, values, whose=f'job "{job.id}"'),
+        run_concurrency=pinned_group(
+            pipeline.concurrency,
+            run_values(inputs=inputs, source=source, identity=identity),
+            whose=f'pipeline "{pipeline.id}"',
+        ),
     )
+    spec = replace(spec, metadata=spec.metadata | waits_for_groups(spec))
     return replace(spec, required_capabilities=requirements(job, spec, agent_id=request.agent_id.strip()))
 
 

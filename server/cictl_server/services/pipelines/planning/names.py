@@ -16,6 +16,12 @@ def template_values(
     job: Job, row: int, *, inputs: Mapping[str, str], source: SourceContext, identity: RunIdentity
 ) -> dict[str, str]:
     """Return the values of all names in the templates of one row of *job*. The version wins over the matrix, and that over the rest."""
+    own = matrix_variables(job, row)
+    return {**run_values(inputs=inputs, source=source, identity=identity), **own, **_version_values(source)}
+
+
+def run_values(*, inputs: Mapping[str, str], source: SourceContext, identity: RunIdentity) -> dict[str, str]:
+    """Return the values of all names in the templates of a pipeline itself."""
     return {
         "branch": branch_of(source.ref_raw),
         "tag": tag_of(source.ref_raw),
@@ -24,7 +30,6 @@ def template_values(
         "event": identity.event,
         "run": identity.pipeline_run_id,
         **{INPUT + name: value for name, value in inputs.items()},
-        **matrix_variables(job, row),
         **_version_values(source),
     }
 
