@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cictl.base import children
+from cictl.base.environment import without_settings
 from cictl.installation.environments import clean_environment
 from cictl.installation.layout import Layout
 from cictl.installation.state import copy_state
@@ -92,8 +93,7 @@ def _version_told(layout: Layout, tag: str, arguments: Sequence[str]) -> str:
 
 def _environment() -> dict[str, str]:
     """Return the environment without settings of `cictl`, so that the check uses the copy and nothing else."""
-    clean = clean_environment(os.environ)
-    return {key: value for key, value in clean.items() if not key.startswith(("CICTL_", "CIWI_"))}
+    return without_settings(clean_environment(os.environ))
 
 
 def _last_words(stderr: str) -> str:

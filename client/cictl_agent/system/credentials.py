@@ -11,12 +11,13 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cictl.base.environment import has_servers_data, without_data_access
 from cictl.base.urls import without_user_infos
 
 _OURS = re.compile(r"(CICTL|CIWI)_(?P<name>.+)", re.IGNORECASE)
-_PRIVATE = re.compile(r"(VAULT_|UPDATE_|TOKEN)|.*(TOKEN|SECRET|PASSWORD|CREDENTIAL|PRIVATE_KEY)", re.IGNORECASE)
+_PRIVATE = re.compile(r"(VAULT_|UPDATE_|TOKEN|STORE$)|.*(TOKEN|SECRET|PASSWORD|CREDENTIAL|PRIVATE_KEY)", re.IGNORECASE)
 """What may hold a credential of the agent, without its prefix: its token, those of release servers, and whatever has such a name.
-Vault's secret ids belong to the server, but an agent that is started in the server's environment inherits them."""
+Vault's secret ids and the URL of the database belong to the server, but an agent that is started in the server's environment inherits them."""
 _INDEXES = frozenset(
     {
         "PIP_EXTRA_INDEX_URL",
@@ -36,8 +37,12 @@ _HANDOVER = "CICTL_AGENT_CREDENTIALS_FD"
 
 
 def without_credentials(env: Mapping[str, str]) -> dict[str, str]:
-    """Return *env* without the variables that hold a credential of the agent. URLs of servers and indexes lose their logins."""
-    return {name: _public(name, value) for name, value in env.items() if not _is_private(name)}
+    """Return *env* without the variables that hold a credential of the agent. URLs of servers and indexes lose their logins.
+
+    An agent that is started in the environment of a server also loses what leads to the data of that.
+    """
+    own = without_data_access(env) if has_servers_data(env) else env
+    return {name: _public(name, value) for name, value in own.items() if not _is_private(name)}
 
 
 @dataclass(frozen=True, kw_only=True)

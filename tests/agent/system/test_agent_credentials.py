@@ -14,7 +14,7 @@ from cictl_testing.processes import Process, eventually
 from cictl_testing.servers.scripted_server import ScriptedServer
 from cictl_testing.servers.threads import ThreadedServer
 
-from cictl_agent.system.credentials import put_away
+from cictl_agent.system.credentials import put_away, without_credentials
 
 SECRETS = {
     "CICTL_TOKEN": "hunter22",
@@ -70,6 +70,21 @@ def test_an_environment_without_credentials_stays(monkeypatch: pytest.MonkeyPatc
     environ = {"PATH": "/bin", "CICTL_AGENT_ID": "a", "CICTL_TOKEN": ""}
     assert put_away(environ, server="http://h").variables == {"PATH": "/bin", "CICTL_AGENT_ID": "a", "CICTL_TOKEN": ""}
     assert environ == {"PATH": "/bin", "CICTL_AGENT_ID": "a"}
+
+
+@pytest.mark.parametrize(
+    ("of_server", "kept"),
+    [
+        pytest.param({"CICTL_STORE": "postgresql://db/ci?password=hunter22"}, {}, id="database"),
+        pytest.param({"CIWI_FILES": "s3://bucket"}, {"CIWI_FILES": "s3://bucket"}, id="bucket"),
+        pytest.param({}, {"PGPASSWORD": "for jobs", "AWS_REGION": "for jobs"}, id="no-server"),
+    ],
+)
+def test_jobs_of_an_agent_in_the_environment_of_a_server_do_not_reach_its_data(
+    of_server: dict[str, str], kept: dict[str, str]
+) -> None:
+    own = {"PATH": "/bin", "PGPASSWORD": "for jobs", "AWS_REGION": "for jobs"}
+    assert without_credentials({**own, **of_server}) == {"PATH": "/bin", **kept}
 
 
 @pytest.mark.parametrize(("call", "code"), [("1", 0), ("hide_memory()", 1)], ids=["plain", "hidden"])

@@ -45,6 +45,20 @@ def large_repository(path: Path, *, files: int) -> Path:
     return path
 
 
+def test_git_and_what_it_starts_know_nothing_of_the_servers_own(
+    remotes: Remotes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = ("CICTL_STORE", "CICTL_SECRETS_KEY", "CIWI_GITHUB_TOKEN", "PGPASSWORD", "PGHOST", "AWS_SECRET_ACCESS_KEY")
+    for name in (*own, "OF_THE_MACHINE"):
+        monkeypatch.setenv(name, "secret-of-the-server")
+    seen = tmp_path / "seen"
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"env > {seen}; false")
+    with pytest.raises(GitFailed), remotes.fetched("ssh://git@127.0.0.1/x", "main"):
+        pass
+    names = {line.partition("=")[0] for line in seen.read_text().splitlines() if "secret-of-the-server" in line}
+    assert names == {"OF_THE_MACHINE"}
+
+
 def test_a_repository_of_ten_thousand_files(server: RunningServer, tmp_path: Path) -> None:
     repository = large_repository(tmp_path / "large", files=10_000)
     answer = server.post("/api/v1/projects/import", {"repo_url": str(repository)})

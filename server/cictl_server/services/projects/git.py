@@ -19,6 +19,7 @@ from typing import IO
 
 from cictl.base import children
 from cictl.base.children import Stop
+from cictl.base.environment import without_data_access, without_settings
 from cictl.base.git_settings import with_settings
 from cictl.base.names.git_names import PROTOCOLS, ref_fault, repository_fault
 from cictl.base.urls import without_login, without_user_infos
@@ -311,7 +312,9 @@ def _limited(files: int) -> list[str]:
 
 
 def _environment(repo: str) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if name not in _PLACES}
+    """Return the environment of git: the server's, without what git and the helpers that it starts have no use for."""
+    own = without_data_access(without_settings(os.environ))
+    inherited = {name: value for name, value in own.items() if name not in _PLACES}
     return {
         **with_settings(inherited, _settings(repo)),
         "GIT_ALLOW_PROTOCOL": ":".join(PROTOCOLS),
