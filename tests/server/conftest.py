@@ -7,7 +7,7 @@ import pytest
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.openbao import openbao, own_openbao
 from cictl_testing.servers.postgres import Postgres, own_postgres, postgres
-from cictl_testing.stores.chosen import PostgresPlaces, chosen_kind, use_postgres
+from cictl_testing.stores.chosen import VARIABLE, PostgresPlaces, chosen_kind, use_postgres
 
 __all__ = ["openbao", "own_openbao", "own_postgres", "postgres"]
 
@@ -21,20 +21,17 @@ def postgres_places(postgres: Postgres) -> Iterator[PostgresPlaces]:
 
 
 @pytest.fixture(autouse=True)
-def _chosen_store(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Have the database ready that the chosen store needs, and empty it afterwards."""
+def _chosen_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have the database ready that the chosen store needs, and empty it afterwards.
+
+    A test marked `tinydb` looks into files of TinyDB or measures it, so its servers have that, whatever is chosen.
+    """
+    if request.node.get_closest_marker("tinydb"):
+        monkeypatch.setenv(VARIABLE, "tiny")
     places = request.getfixturevalue("postgres_places") if chosen_kind() == "postgresql" else None
     yield
     if places is not None:
         places.empty()
-
-
-@pytest.fixture
-def tiny_server(tmp_path: Path) -> Iterator[RunningServer]:
-    """A server on TinyDB and files, whatever is chosen: for tests that look into its directory."""
-    running = RunningServer(tmp_path / "data", kind="tiny")
-    yield running
-    running.close()
 
 
 @pytest.fixture

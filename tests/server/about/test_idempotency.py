@@ -260,6 +260,7 @@ def test_a_kept_refusal_shows_no_user_info(server: RunningServer) -> None:
     assert [answer.body for answer in kept(server)] == ["git fetch failed: https://git.example.test/x.git"]
 
 
+@pytest.mark.tinydb
 def test_answers_of_before_callers_were_told_are_kept_and_forgotten(server: RunningServer) -> None:
     server.tiny.compact()
     server.close()

@@ -217,6 +217,7 @@ class Agent:
         self._connection.close()
 
 
+@pytest.mark.tinydb
 def test_a_right_token_costs_a_heartbeat_little_and_a_wrong_one_costs_less(tmp_path: Path) -> None:
     asking, trusting = RunningServer(tmp_path / "asking"), RunningServer(tmp_path / "other", policy=Policy.NEVER)
     asking.token("admin")

@@ -134,29 +134,32 @@ def test_times_outlive_a_restart(server: RunningServer) -> None:
     assert timed(server, job_id) == [(b"one\n", first), (b"two\n", server.clock.now)]
 
 
+@pytest.mark.tinydb
 @pytest.mark.parametrize("rest", [b"", b"\xff", b"[" * 3000], ids=["cut", "not-utf-8", "endless-nesting"])
-def test_a_torn_line_loses_one_time_and_no_bytes(tiny_server: RunningServer, rest: bytes) -> None:
-    job_id = talking_job(tiny_server, "one\n", "two\n")
-    [index] = (tiny_server.directory / "logs").glob("*.index")
+def test_a_torn_line_loses_one_time_and_no_bytes(server: RunningServer, rest: bytes) -> None:
+    job_id = talking_job(server, "one\n", "two\n")
+    [index] = (server.directory / "logs").glob("*.index")
     index.write_bytes(index.read_bytes()[:-7] + rest)
-    tiny_server.report(job_id, "succeeded")
-    assert b"".join(data for data, _ in timed(tiny_server, job_id)) == b"one\ntwo\n"
+    server.report(job_id, "succeeded")
+    assert b"".join(data for data, _ in timed(server, job_id)) == b"one\ntwo\n"
 
 
-def test_a_log_whose_times_nobody_knows_is_shown_whole(tiny_server: RunningServer) -> None:
-    job_id = talking_job(tiny_server, "one\n", "two\n")
-    [index] = (tiny_server.directory / "logs").glob("*.index")
+@pytest.mark.tinydb
+def test_a_log_whose_times_nobody_knows_is_shown_whole(server: RunningServer) -> None:
+    job_id = talking_job(server, "one\n", "two\n")
+    [index] = (server.directory / "logs").glob("*.index")
     index.unlink()
-    assert since(tiny_server, job_id, seconds_ago=1) == b"one\ntwo\n"
-    tiny_server.report(job_id, "succeeded")
-    assert timed(tiny_server, job_id) == [(b"one\ntwo\n", None)]
+    assert since(server, job_id, seconds_ago=1) == b"one\ntwo\n"
+    server.report(job_id, "succeeded")
+    assert timed(server, job_id) == [(b"one\ntwo\n", None)]
 
 
-def test_removal_takes_the_index_along(tiny_server: RunningServer) -> None:
-    job_id = talking_job(tiny_server, "one\n")
-    tiny_server.report(job_id, "succeeded")
-    assert tiny_server.post("/api/v1/jobs/flush-history").status_code == 200
-    assert list((tiny_server.directory / "logs").iterdir()) == []
+@pytest.mark.tinydb
+def test_removal_takes_the_index_along(server: RunningServer) -> None:
+    job_id = talking_job(server, "one\n")
+    server.report(job_id, "succeeded")
+    assert server.post("/api/v1/jobs/flush-history").status_code == 200
+    assert list((server.directory / "logs").iterdir()) == []
 
 
 def test_steps_begin_where_the_agent_says(server: RunningServer) -> None:

@@ -22,6 +22,8 @@ from cictl.wire.metadata import JobMetadata
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import JobRecord
 
+pytestmark = pytest.mark.tinydb
+
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SECRET = SecretRef(name="token", path="ci/forge", key="token")
 ENV = {"TOKEN": "{{ secret.token }}"}
@@ -58,7 +60,7 @@ SPEC = JobSpec(
 @pytest.fixture
 def server(tmp_path: Path) -> RunningServer:
     shutil.copy(Path(__file__).with_name("state_before_job_specs.json"), tmp_path / "state.json")
-    return RunningServer(tmp_path, kind="tiny")
+    return RunningServer(tmp_path)
 
 
 def test_an_execution_is_read_whole(server: RunningServer) -> None:
@@ -113,7 +115,7 @@ def test_what_ended_an_execution_is_told_by_its_text(server: RunningServer) -> N
 
 def test_artifacts_and_reports_of_an_earlier_version_are_found_replaced_and_removed(tmp_path: Path) -> None:
     """Artifacts counted their uploads then, and reports had no folder of their own."""
-    server = RunningServer(tmp_path, kind="tiny")
+    server = RunningServer(tmp_path)
     server.enqueue()
     job = server.running()
     report = {"total": 1, "passed": 1, "failed": 0, "skipped": 0, "coverage": {"format": "lcov"}}

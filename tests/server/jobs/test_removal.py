@@ -82,13 +82,14 @@ def test_clearing_ends_nothing_twice(server: RunningServer) -> None:
     assert server.get("/api/v1/jobs").json == {"job_executions": []}
 
 
+@pytest.mark.tinydb
 @pytest.mark.weakness("A7.7a")
-def test_flushing_takes_logs_artifacts_and_reports_along(tiny_server: RunningServer) -> None:
-    job_id = finished_with_files(tiny_server)
-    assert len(files_of(tiny_server, job_id)) == 4, "the log, its index, the artifacts, the report"
-    assert tiny_server.post("/api/v1/jobs/flush-history").json == {"flushed": 1}
-    assert files_of(tiny_server, job_id) == []
-    assert tiny_server.get(f"/api/v1/jobs/{job_id}/artifacts").json == {"artifacts": []}
+def test_flushing_takes_logs_artifacts_and_reports_along(server: RunningServer) -> None:
+    job_id = finished_with_files(server)
+    assert len(files_of(server, job_id)) == 4, "the log, its index, the artifacts, the report"
+    assert server.post("/api/v1/jobs/flush-history").json == {"flushed": 1}
+    assert files_of(server, job_id) == []
+    assert server.get(f"/api/v1/jobs/{job_id}/artifacts").json == {"artifacts": []}
 
 
 def test_flushing_keeps_what_others_still_wait_for(server: RunningServer) -> None:

@@ -50,6 +50,8 @@ def failing(name: str, _args: tuple[Any, ...]) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
+pytestmark = pytest.mark.tinydb
+
 DISKS = pytest.mark.parametrize(
     ("disk", "reason"),
     [(read_only, "Read-only file system"), (failing, "Input/output error")],

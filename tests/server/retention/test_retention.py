@@ -224,6 +224,7 @@ def test_what_a_kill_left_behind_goes_with_the_next_pass(server: RunningServer, 
     assert files(server, last)
 
 
+@pytest.mark.tinydb
 def test_a_log_that_a_kill_left_behind_goes_although_its_job_stays(server: RunningServer, build: int) -> None:
     old = ran(server, build)
     server.clock.step(10 * DAY)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 import pytest
 from cictl_testing.server import RunningServer
@@ -129,8 +128,8 @@ def test_all_failed_jobs_are_told_where_there_is_room(server: RunningServer) -> 
     assert ([job.tail for job in found.failed_jobs], found.truncated) == (["it broke"] * 12, False)
 
 
-def test_it_costs_the_same_however_long_the_logs_are(tmp_path: Path) -> None:
-    server = RunningServer(tmp_path / "data", kind="tiny")
+@pytest.mark.tinydb
+def test_it_costs_the_same_however_long_the_logs_are(server: RunningServer) -> None:
     rows = ", ".join(f"{{name: row{number}}}" for number in range(200))
     pipeline = server.define(f"[{{id: make, matrix: {{include: [{rows}]}}, steps: [{{run: ls}}]}}]")
     server.run(pipeline)
@@ -139,7 +138,6 @@ def test_it_costs_the_same_however_long_the_logs_are(tmp_path: Path) -> None:
     server.store.write(lambda tx: lengthen(tx, server, jobs))
     assert summary(server).failed_jobs[0].tail.endswith("it broke")
     assert quickest(server) < 5 * short
-    server.close()
 
 
 def lengthen(tx: Transaction, server: RunningServer, jobs: list[str]) -> None:
