@@ -82,6 +82,7 @@ def test_a_lost_answer_is_given_again_when_the_agent_must_have_given_up(server: 
 
 @pytest.mark.weakness("A6.1b", "A10.1a")
 def test_an_agent_that_asks_for_other_work_has_lost_its_running_execution(server: RunningServer) -> None:
+    server.heartbeat()
     job_id, other = server.enqueue(), server.enqueue()
     server.running()
     server.clock.step(30)
@@ -102,6 +103,19 @@ def test_an_agent_that_says_it_runs_an_execution_has_not_lost_it(server: Running
     server.clock.step(20)
     assert server.lease(request_id="old").message == "agent already has an active job"
     assert server.job(job_id).status == "running"
+
+
+def test_no_execution_is_given_up_before_a_heartbeat_tells_what_runs(server: RunningServer) -> None:
+    """A late request may be the first that is heard after a restart, or after a crash of the database."""
+    job_id, other = server.enqueue(), server.enqueue()
+    server.heartbeat()
+    server.running()
+    server.clock.step(30)
+    server.restart()
+    assert server.lease(request_id="old").message == "agent already has an active job"
+    assert server.job(job_id).status == "running"
+    server.heartbeat(running_job_ids=[])
+    assert server.leased().id == other
 
 
 @pytest.mark.parametrize("later", ["it names no execution", "it is silent"])

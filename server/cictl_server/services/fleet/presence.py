@@ -151,6 +151,11 @@ class PresenceBook:
             return None
         return entry.rival
 
+    def has_reported(self, agent_id: str) -> bool:
+        """Tell whether the agent has sent a heartbeat since this is kept."""
+        entry = self._board.find(agent_id)
+        return entry is not None and entry.has_reported
+
     def has_fixed_tools(self, agent_id: str) -> bool:
         """Tell whether the agent has reported, and looks for no tools on demand."""
         entry = self._board.find(agent_id)

@@ -266,17 +266,18 @@ class LeasingService:
     def _give_up(self, tx: Transaction, held: JobRecord, request: LeaseRequest) -> bool:
         """Fail a running execution whose agent asks for other work, and tell whether it was failed.
 
-        An agent never asks while it runs an execution, so it has lost this one. Two cases look alike and are spared: an
+        An agent never asks while it runs an execution, so it has lost this one. Three cases look alike and are spared: an
         execution that started less than `REOFFER_AFTER` ago, where the request may come from a second agent with the
-        same id; and one that the agent's last heartbeat named, where an older request arrived late. Neither can be if an
-        earlier process had it.
+        same id; one that the agent's last heartbeat named, where an older request arrived late; and all of an agent of
+        which no heartbeat is known, because this server, or the database, has been started anew. None of these can be if
+        an earlier process had it.
         """
         if _is_of_earlier_process(held, request):
             self.losses.end(tx, held, reason="an earlier process of it was running this job")
             return True
         if held.started is not None and self.clock() - held.started < REOFFER_AFTER:
             return False
-        if self.presence.says_it_runs(held.agent_id, held.id):
+        if self.presence.says_it_runs(held.agent_id, held.id) or not self.presence.has_reported(held.agent_id):
             return False
         self.losses.end(tx, held, reason="it asked for new work while this job was running")
         return True
