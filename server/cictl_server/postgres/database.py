@@ -27,6 +27,7 @@ from cictl_server.postgres.errors import (
 )
 from cictl_server.postgres.flusher import Flusher
 from cictl_server.postgres.migrations import migrate, require_newest
+from cictl_server.postgres.pooler import REFUSES_OPTIONS, options_refused, require_search_path, suit
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,6 @@ LIFE: LiteralString = "(SELECT id::text FROM database_life)"
 
 # Its commit is synchronous: it takes along all that was committed before it, and waits for a synchronous standby too.
 _FLUSH = "SELECT (SELECT id::text FROM database_life) FROM pg_logical_emit_message(true, 'cictl', '')"
-_NO_LIMITS = "SET statement_timeout = 0; SET lock_timeout = 0"
 
 # libpq tells no SQLSTATE when a log-in fails, only the server's words.
 _DENIED = re.compile(r"authentication failed|no password supplied|no pg_hba\.conf entry|role \".*\" does not exist")
@@ -139,7 +139,7 @@ class Database:
             DatabaseUnreachable, DatabaseDenied, DatabaseUnusable, DatabaseTooNew: As they say.
         """
         with _connect_patiently(address, patience_seconds, say) as connection:
-            connection.execute(_NO_LIMITS)
+            require_search_path(connection, address)
             migrate(connection, where=address.shown)
             schema = _schema(connection)
         return cls(address, schema=schema, wait_seconds=wait_seconds)
@@ -153,6 +153,7 @@ class Database:
             DatabaseUnreachable, DatabaseDenied, DatabaseUnusable, DatabaseTooNew: As they say.
         """
         with _connect_patiently(address, 0.0, say) as connection:
+            require_search_path(connection, address)
             require_newest(connection, where=address.shown)
             schema = _schema(connection)
         return cls(address, schema=schema)
@@ -219,7 +220,9 @@ class Database:
             StoreAway: The database does not answer.
         """
         with self._telling_errors():
-            return psycopg.connect(**_connection_arguments(self.address))
+            connection = psycopg.connect(**_connection_arguments(self.address))
+            suit(connection)
+            return connection
 
     def check(self) -> None:
         """Return if the last request for a connection got one.
@@ -330,6 +333,7 @@ def _configure(connection: Connection) -> None:
     connection.execute(_LIMITS)
     connection.execute(_PLANS)
     connection.execute(_BEGIN_LIFE)
+    suit(connection)
     connection.adapters.register_loader("json", _JsonBytes)
 
 
@@ -338,7 +342,8 @@ def _connect_patiently(address: DatabaseAddress, seconds: float, say: Callable[[
     next_line = 0.0
     while True:
         try:
-            return psycopg.connect(**_connection_arguments(address))
+            connection = psycopg.connect(**_connection_arguments(address))
+            suit(connection)
         except psycopg.OperationalError as error:
             text = first_line(error)
             _refuse_if_lasting(address, text)
@@ -348,11 +353,15 @@ def _connect_patiently(address: DatabaseAddress, seconds: float, say: Callable[[
                 say(f"waiting for {address.shown}: {text}")
                 next_line = time.monotonic() + _SAY_SECONDS
             time.sleep(_TRY_SECONDS)
+        else:
+            return connection
 
 
 def _refuse_if_lasting(address: DatabaseAddress, text: str) -> None:
     if _DENIED.search(text):
         raise DatabaseDenied(address.shown, text)
+    if REFUSES_OPTIONS in text:
+        raise options_refused(address.shown)
     if missing := _MISSING.search(text):
         raise DatabaseUnusable(
             address.shown, f"there is no database {missing[1]}", hint=f"make it with `createdb {missing[1]}`"

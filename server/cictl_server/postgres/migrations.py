@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 LEAST_POSTGRES = 15
 _LOCK = "cictl migration "
 """With the name of the schema, the name of the lock that a migration holds."""
+_NO_LIMITS = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ def migrate(connection: Connection, *, where: str) -> None:
     """Bring the schema that *connection* works in up to date; wait while another server does so.
 
     Args:
-        connection: In autocommit mode, without time limits.
+        connection: In autocommit mode.
         where: The address, for errors.
 
     Raises:
@@ -126,6 +127,7 @@ def _version(connection: Connection) -> int:
 def _apply(connection: Connection, step: Migration, schema: str) -> None:
     """Do *step*, unless another server has done it meanwhile."""
     with connection.transaction():
+        connection.execute(_NO_LIMITS)
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (_LOCK + schema,))
         if _version(connection) >= step.version:
             return

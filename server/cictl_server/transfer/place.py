@@ -139,8 +139,16 @@ def _only_copy(opened: Database) -> Iterator[None]:
 
     Raises:
         ServerRuns: Another copy is under way.
+        InvalidRequest: A pooler is there, which may end the lock with any transaction.
     """
+    from cictl_server.postgres.pooler import is_behind_pooler
+
     with opened.connect() as connection:
+        if is_behind_pooler(connection):
+            raise InvalidRequest(
+                f"{opened.address.shown} is behind a pooler, and a copy has to hold a lock of PostgreSQL",
+                hint="name PostgreSQL itself for the copy; servers may use the pooler afterwards",
+            )
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", (opened.lock_key("copy"),)).fetchone()
         if row != (True,):
             raise ServerRuns(opened.address.shown, "another copy")

@@ -21,6 +21,7 @@ import pytest
 
 from cictl_testing.ports import free_port
 from cictl_testing.processes import eventually
+from cictl_testing.stores import pooler
 
 USER = "cictl"
 GUARDED_USER = "guarded"
@@ -165,10 +166,32 @@ class Postgres:
     @contextmanager
     def schema(self) -> Iterator[str]:
         """Make an empty schema, yield the URL of a store in it, and drop it in the end."""
+        if os.environ.get(pooler.VARIABLE):
+            with self.pooled_schema() as url:
+                yield url
+        else:
+            with self._new_schema() as name:
+                yield f"{self.url}?options={quote(f'-csearch_path={name}')}"
+
+    @contextmanager
+    def pooled_schema(self, *, settings: str = "") -> Iterator[str]:
+        """Do the same, with a pgbouncer at the URL.
+
+        Args:
+            settings: Further lines of its configuration.
+        """
+        with (
+            self._new_schema() as name,
+            pooler.pooled(postgres=self.port, user=USER, schema=name, settings=settings) as url,
+        ):
+            yield url
+
+    @contextmanager
+    def _new_schema(self) -> Iterator[str]:
         name = f"of_test_{next(self._schemas)}"
         self.execute(f"CREATE SCHEMA {name}")
         try:
-            yield f"{self.url}?options={quote(f'-csearch_path={name}')}"
+            yield name
         finally:
             self.execute(f"DROP SCHEMA {name} CASCADE")
 
