@@ -91,6 +91,7 @@ WRITES: dict[str, Request] = {
 }
 
 
+@pytest.mark.tinydb
 def test_every_write_says_so_and_goes_on_once_there_is_room(small: RunningServer) -> None:
     small.enqueue()
     job = small.running()

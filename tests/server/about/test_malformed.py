@@ -30,7 +30,7 @@ LONG = b"9" * 5000
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     """A server with a job that has the artifact `a`."""
     directory: Path = tmp_path_factory.mktemp("malformed")
-    prepared = RunningServer(directory)
+    prepared = RunningServer(directory, kind="tiny")
     prepared.enqueue()
     prepared.heartbeat(capabilities={"executor": "script", "shells": "posix"})
     job = prepared.running()

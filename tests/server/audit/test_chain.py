@@ -13,8 +13,8 @@ import msgspec
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.wire.audit.chain import BrokenChain
-from cictl.wire.audit.records import AuditAction
+from cictl.wire.audit.chain import BrokenChain, ChainWalk
+from cictl.wire.audit.records import AuditAction, AuditPage
 from cictl_server.data_directory import verify_audit
 from cictl_server.errors import NotFound
 from cictl_server.services.audit.trail import chain_ends
@@ -37,6 +37,16 @@ def tampered(directory: Path, change: Change) -> None:
     """Change the data behind the server's back, as whoever may write there could; the store's own checksums hold."""
     with TinyStore.open(directory) as store:
         store.write(change)
+
+
+def verified(server: RunningServer) -> int:
+    """Walk along the chain as whoever asks the server can, and return how many records it has."""
+    page = server.read(AuditPage, "/api/v1/audit?order=oldest&limit=1000")
+    walk = ChainWalk(page.chain)
+    for record in page.records:
+        walk.step(msgspec.to_builtins(record))
+    walk.finish(page.chain)
+    return walk.count
 
 
 def alter(**fields: Any) -> Change:
@@ -62,6 +72,7 @@ def put_in(tx: Transaction) -> None:
     tx.audit.put(msgspec.structs.replace(record, id=tx.audit.next_id()))
 
 
+@pytest.mark.tinydb
 @pytest.mark.parametrize(
     ("change", "broken"),
     [
@@ -87,6 +98,7 @@ def test_the_first_record_that_does_not_fit_is_named(server: RunningServer, chan
     server.start()
 
 
+@pytest.mark.tinydb
 def test_a_record_with_a_key_more_is_altered(server: RunningServer) -> None:
     do(server, 2)
     server.close()
@@ -109,7 +121,7 @@ def test_the_chain_goes_on_after_a_restart(server: RunningServer) -> None:
     do(server, 2)
     server.restart()
     do(server, 2)
-    assert verify_audit(server.directory) == 4
+    assert verified(server) == 4
 
 
 def test_a_change_that_did_not_happen_leaves_no_record(server: RunningServer) -> None:
@@ -122,7 +134,7 @@ def test_a_change_that_did_not_happen_leaves_no_record(server: RunningServer) ->
     with pytest.raises(ZeroDivisionError), deed_of_system(AuditAction.QUEUE_CLEARED):
         server.store.write(change_and_fail)
     do(server, 1)
-    assert verify_audit(server.directory) == 2
+    assert verified(server) == 2
 
 
 def test_records_that_are_old_enough_are_removed_and_the_rest_can_be_checked(server: RunningServer) -> None:
@@ -139,7 +151,7 @@ def test_records_that_are_old_enough_are_removed_and_the_rest_can_be_checked(ser
     ]
     assert server.audit()[-1].details == {"removed": "3", "last_id": "3"}
     assert server.audit()[-1].actor.kind == "system"
-    assert verify_audit(server.directory) == 3
+    assert verified(server) == 3
     with server.store.read() as view:
         assert chain_ends(view).removed_id == 3
 
@@ -150,7 +162,7 @@ def test_more_records_than_one_step_removes_are_removed(server: RunningServer) -
     server.clock.step(timedelta(days=500).total_seconds())
     assert server.services.audit.trail.prune() == 1001
     assert [record.details["removed"] for record in server.audit()] == ["1000", "1"]
-    assert verify_audit(server.directory) == 2
+    assert verified(server) == 2
 
 
 def test_nothing_is_removed_without_a_limit(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from cictl_testing.server import RunningServer
 
 from cictl_server.http import auditing
 
+pytestmark = pytest.mark.tinydb
+
 FILE = """\
 version: 1
 project: {name: shop}

@@ -15,7 +15,7 @@ from cictl_server.store.contract import Store
 
 MOST = 1000
 """Records of one part at most."""
-_MOST_LOOKED_AT = 2000
+MOST_LOOKED_AT = 2000
 """Records that one search looks at before it answers with what it has: the store's lock is held meanwhile."""
 _CLOCK_ERROR = timedelta(days=1)
 """A server's clock may have been set back by so much: then records that were written later tell earlier times."""
@@ -38,7 +38,7 @@ class SearchService:
             audit = view.audit
             records = audit.oldest_first(after=cursor or 0) if is_oldest_first else audit.newest_first(before=cursor)
             last: AuditRecord | None = None
-            for last in islice(records, _MOST_LOOKED_AT):
+            for last in islice(records, MOST_LOOKED_AT):
                 if wanted.matches(last):
                     found.append(last)
                 if len(found) == min(limit, MOST):

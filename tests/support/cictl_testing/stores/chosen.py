@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
+from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.log_writer.contract import LogWriter
 from cictl_server.log_writer.files import FileLogs
+from cictl_server.log_writer.postgres.writer import PostgresLogs
+from cictl_server.postgres.address import DatabaseAddress
+from cictl_server.postgres.database import Database
 from cictl_server.store.contract import Store
+from cictl_server.store.postgres.store import PostgresStore
 from cictl_server.store.tiny import TinyStore
 from cictl_testing.servers.postgres import Postgres
-from cictl_testing.stores.reopening import open_postgres_logs, open_postgres_store
 from cictl_testing.stores.repeating import RepeatingStore
 
 VARIABLE = "CICTL_TEST_STORE"
@@ -23,44 +28,69 @@ def chosen_kind() -> str:
     return os.environ.get(VARIABLE, "tiny")
 
 
+class _KeptDatabase(Database):
+    """One that stays open for the next test when a store closes it: to connect takes longer than most tests."""
+
+    def close(self) -> None:
+        pass
+
+    def end(self) -> None:
+        super().close()
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A schema, and the connections of a server's records and logs to it."""
+
+    url: str
+    records: _KeptDatabase
+    logs: _KeptDatabase
+
+
 class PostgresPlaces:
     """A schema for each data directory of one test, emptied and used again by the next one: to make one takes 0.1 s."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
-        self._schemas = ExitStack()
-        self._free: list[str] = []
-        self._used: dict[Path, str] = {}
+        self._opened = ExitStack()
+        self._free: list[_Place] = []
+        self._used: dict[Path, _Place] = {}
 
     def open(self, directory: Path) -> Store:
         """Open the store that belongs to *directory*."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # for files, which are there whatever the store is
-        return open_postgres_store(self._url(directory))
+        return PostgresStore(self._place(directory).records)
 
     def open_logs(self, directory: Path) -> LogWriter:
         """Open the logs that belong to *directory*."""
-        return open_postgres_logs(self._url(directory), directory)
+        return PostgresLogs(self._place(directory).logs, DirectoryBlobs(directory))
 
     def stored(self, directory: Path) -> bytes:
         """Return everything that the database of *directory* holds, with bytes as they are."""
-        return self._postgres.dump(self._url(directory))
+        return self._postgres.dump(self._place(directory).url)
 
-    def _url(self, directory: Path) -> str:
+    def _place(self, directory: Path) -> _Place:
         if directory not in self._used:
-            self._used[directory] = (
-                self._free.pop() if self._free else self._schemas.enter_context(self._postgres.schema())
-            )
+            self._used[directory] = self._free.pop() if self._free else self._new_place()
         return self._used[directory]
+
+    def _new_place(self) -> _Place:
+        url = self._opened.enter_context(self._postgres.schema())
+        address = DatabaseAddress.parse(url)
+        place = _Place(url, records=_KeptDatabase.open(address), logs=_KeptDatabase.open(address))
+        self._opened.callback(place.records.end)
+        self._opened.callback(place.logs.end)
+        return place
 
     def empty(self) -> None:
         """Forget what the directories held."""
-        for url in self._used.values():
-            self._postgres.empty(url)
-            self._free.append(url)
+        for place in self._used.values():
+            self._postgres.empty(place.url)
+            self._free.append(place)
         self._used.clear()
 
     def close(self) -> None:
-        self._schemas.close()
+        self._opened.close()
 
 
 _OPENERS: dict[str, Callable[[Path], Store]] = {"tiny": TinyStore.open, "repeating": RepeatingStore.open}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cictl_server.blobs.directory import DirectoryBlobs
-from cictl_server.log_writer.postgres.writer import PostgresLogs
 from cictl_server.postgres.address import DatabaseAddress
 from cictl_server.postgres.database import Database
 from cictl_server.store.contract import Store
@@ -24,11 +22,6 @@ POSTGRESQL = "postgresql"
 def open_postgres_store(url: str) -> PostgresStore:
     """Open the store in the schema of *url*."""
     return PostgresStore(Database.open(DatabaseAddress.parse(url)))
-
-
-def open_postgres_logs(url: str, directory: Path) -> PostgresLogs:
-    """Open the logs in the schema of *url*; finished ones are blobs in *directory*."""
-    return PostgresLogs(Database.open(DatabaseAddress.parse(url)), DirectoryBlobs(directory))
 
 
 class Reopenable:
