@@ -14,6 +14,9 @@ from pathlib import Path
 
 import obstore
 import pytest
+from cictl_testing.certificates import Authority
+from cictl_testing.ports import free_port
+from cictl_testing.servers.nginx import RunningNginx, needs_nginx
 from cictl_testing.servers.seaweed import READERS_KEY, READERS_SECRET, Seaweed
 
 from cictl_server.blobs.contract import BadKey, BlobMissing, BlobsAway, BlobsRefused, blocks, read_whole
@@ -145,6 +148,31 @@ def test_an_address_without_tls_has_to_be_allowed(seaweed: Seaweed) -> None:
         [sys.executable, "-c", code, url], env=environment, capture_output=True, text=True, check=False
     )
     assert f"BlobsRefused: the files in {url} can't be reached: its address begins with http://" in ran.stderr
+
+
+@needs_nginx
+def test_a_certificate_of_an_own_authority_is_trusted_if_it_is_named(
+    seaweed: Seaweed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path / "authority")
+    own, port = authority.issue("server"), free_port()
+    tls = f"listen 127.0.0.1:{port} ssl; ssl_certificate {own.cert}; ssl_certificate_key {own.key};"
+    passing = f"location / {{ proxy_pass {seaweed.endpoint}; proxy_set_header Host $http_host; }}"
+    nginx = RunningNginx(tmp_path / "nginx", f"server {{ {tls} {passing} }}", port=port)
+    for name, value in {**seaweed.environment(), "AWS_ENDPOINT_URL": f"https://127.0.0.1:{port}"}.items():
+        monkeypatch.setenv(name, value)
+    url = seaweed.place()
+    trusting = open_blobs(url, data_dir=tmp_path, environ={"CICTL_CA_FILE": str(authority.ca)})
+    trusting.check(by_writing=True)
+    with pytest.raises(BlobsAway):
+        open_blobs(url, data_dir=tmp_path, environ={}).check()
+    nginx.stop()
+
+
+def test_an_authority_that_is_not_there_is_told(tmp_path: Path) -> None:
+    absent = str(tmp_path / "absent.pem")
+    with pytest.raises(InvalidRequest, match=r"CICTL_CA_FILE: .*absent\.pem is no file"):
+        open_blobs("s3://bucket", data_dir=tmp_path, environ={"CICTL_CA_FILE": absent})
 
 
 def test_a_bucket_is_not_made(seaweed: Seaweed) -> None:

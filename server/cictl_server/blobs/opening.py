@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+from cictl.base.web.trust import CA_FILE
 from cictl_server.blobs.contract import Blobs, BlobsAway, BlobsRefused
 from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.errors import InvalidRequest
@@ -15,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 _PATIENCE_SECONDS = 30.0
 _PAUSE_SECONDS = 5.0
+_TRUSTED = "SSL_CERT_FILE"
 _YES = ("1", "true", "yes", "on")
 
 
@@ -25,7 +29,7 @@ def open_blobs(files: str, *, data_dir: Path, environ: Mapping[str, str]) -> Blo
         environ: The variables of this process, which has to have the `AWS_*` ones itself: a library reads them.
 
     Raises:
-        InvalidRequest: It names none, or the package for S3 is not installed.
+        InvalidRequest: It names none, the package for S3 is not installed, or `CICTL_CA_FILE` names no file.
     """
     if not files:
         return DirectoryBlobs(data_dir)
@@ -38,7 +42,32 @@ def open_blobs(files: str, *, data_dir: Path, environ: Mapping[str, str]) -> Blo
         raise InvalidRequest(
             f"--files {files} needs the package {error.name}, which is not installed", hint='pip install "cictl[s3]"'
         ) from error
-    return S3Blobs(parse_address(files), allow_http=environ.get("AWS_ALLOW_HTTP", "").strip().lower() in _YES)
+    with _trusting(environ.get(CA_FILE, "")):
+        return S3Blobs(parse_address(files), allow_http=environ.get("AWS_ALLOW_HTTP", "").strip().lower() in _YES)
+
+
+@contextmanager
+def _trusting(ca_file: str) -> Iterator[None]:
+    """Let clients that the block makes trust the authorities in *ca_file* alone; empty changes nothing.
+
+    The library for S3 takes no such file. When it makes a client, it reads the variable that OpenSSL has for it.
+
+    Raises:
+        InvalidRequest: There is no such file.
+    """
+    if not ca_file:
+        yield
+        return
+    if not Path(ca_file).is_file():
+        raise InvalidRequest(f"{CA_FILE}: {ca_file} is no file", hint="name a PEM file with certificates")
+    before = os.environ.get(_TRUSTED)
+    os.environ[_TRUSTED] = ca_file
+    try:
+        yield
+    finally:
+        os.environ.pop(_TRUSTED)
+        if before is not None:
+            os.environ[_TRUSTED] = before
 
 
 def wait_for(blobs: Blobs, *, patience: float = _PATIENCE_SECONDS, pause: float = _PAUSE_SECONDS) -> None:
