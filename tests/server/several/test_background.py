@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import requests
 from cictl_testing.processes import eventually
+from cictl_testing.servers.sharing import SharingServer
 from cictl_testing.servers.whole import running
 
 from cictl_server import serve
@@ -33,3 +35,9 @@ def test_retention_is_applied_by_the_leader_and_after_its_end_by_the_other(
         assert not has_made_a_pass(other)
         ends_first.close()
         eventually(lambda: has_made_a_pass(other), what="a pass of the other")
+
+
+def test_who_led_before_tells_no_more_what_is_kept(both: tuple[SharingServer, SharingServer]) -> None:
+    for server in both:
+        server.services.retention.usage.measure(threading.Event())
+    assert ["\ncictl_kept_bytes{" in server.get("/metrics").text for server in both] == [True, False]

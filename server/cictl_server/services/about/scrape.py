@@ -46,7 +46,10 @@ class ScrapeService:
         self.metrics.places.labels("taken").set(self.hub.waiting)
         self.metrics.places.labels("total").set(self.hub.places)
         self.metrics.servers.set(self.signals.figures().alive)
-        self.metrics.leads.set(self.signals.leadership.is_ours)
+        leads = self.signals.leadership.is_ours
+        self.metrics.leads.set(leads)
+        if not leads:
+            self.metrics.kept_bytes.clear()  # the server that leads now tells it: twice would be double in a sum
         room = self.disk.room()
         self.metrics.disk_bytes.labels("free").set(room.free)
         self.metrics.disk_bytes.labels("wanted").set(room.wanted)
