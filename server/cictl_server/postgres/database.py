@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, LiteralString, TypeVar
+from typing import Any, LiteralString, Self, TypeVar
 
 import psycopg
 from psycopg import Connection
@@ -129,7 +129,7 @@ class Database:
         patience_seconds: float = START_SECONDS,
         wait_seconds: float = WAIT_SECONDS,
         say: Callable[[str], None] = logger.warning,
-    ) -> Database:
+    ) -> Self:
         """Wait for the database, bring its schema up to date, and open the pool.
 
         Args:
