@@ -123,11 +123,26 @@ class RetryShape(Shape, frozen=True, kw_only=True):
 
 
 class ApprovalShape(Shape, frozen=True, kw_only=True):
+    """Whose approval a job waits for.
+
+    Attributes:
+        roles: Whose tokens may approve: viewer, operator, admin.
+        timeout_seconds: How long it waits before it fails.
+    """
+
     roles: list[str] = field(default_factory=lambda: ["operator"])
     timeout_seconds: int = 86_400
 
 
 class ConcurrencyShape(Shape, frozen=True, kw_only=True):
+    """How many of a group go on at once: runs of a pipeline, or executions of a job.
+
+    Attributes:
+        group: Name of the group in its project, with templates.
+        limit: How many have a place in it at once.
+        on_new: What a newer run does to older ones of the group: queue, replace_waiting, cancel_running.
+    """
+
     group: str = ""
     limit: int = 1
     on_new: str = ""
@@ -143,6 +158,8 @@ class JobShape(Shape, frozen=True, kw_only=True):
         allow_failure: Whether what needs it runs although it fails.
         priority: -100 to 100; the highest goes first. Without it that of the pipeline.
         retry: When it runs again by itself.
+        approval: Whose approval it waits for.
+        concurrency: How many executions of its group go on at once.
         runs_on: What an agent must be: os, arch, labels; and the container of the steps.
         requires: Tools that must be there, with versions.
         timeout_seconds: Limit from start to end; 0 means the server's.
@@ -231,6 +248,7 @@ class PipelineShape(Shape, frozen=True, kw_only=True):
         on: What starts runs.
         inputs: What whoever starts a run may say: `cictl run shop/build --input level=full`.
         priority: -100 to 100 for its jobs; the highest goes first.
+        concurrency: How many runs of its group go on at once.
         env: Variables of every step of the pipeline.
         vcs_source: What is checked out; absent means nothing.
         versioning: How a version is read from a file of the repository.
