@@ -175,8 +175,8 @@ class RunSummary(Run, kw_only=True):
     Attributes:
         failed_jobs: Those that failed and may not.
         failed_tests: Of all its jobs.
-        since_last_success: The runs of the same pipeline and branch after the last success, this one included, the newest
-            first: `41 1234567890 Warm the pot`.
+        since_last_success: The commits since the last success of the same pipeline and branch, the newest first: `1234567890 Warm
+            the pot`. Where they are not known, the runs since then, this one included: `41 1234567890 Warm the pot`.
         truncated: Something of these was left out or cut.
     """
 

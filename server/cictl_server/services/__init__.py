@@ -167,7 +167,7 @@ class Services:
         updates = Updates.build(core, fleet, projects, jobs, directory, tools=tools, process=process or ServerProcess())
         agents = Agents.build(core, history, fleet, jobs, releases=tools.releases)
         retention = Retention.build(core, audit, logs, artifacts, jobs)
-        runs = Runs.build(core, history, policies, logs, artifacts, jobs)
+        runs = Runs.build(core, history, policies, logs, artifacts, jobs, projects)
         return cls(
             core=core,
             access=access,

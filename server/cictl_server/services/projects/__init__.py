@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cictl_server.services.core import Core
 from cictl_server.services.projects.git_places import GitPlaces
+from cictl_server.services.projects.histories import CommitHistories
 from cictl_server.services.projects.icons import IconFiles
 from cictl_server.services.projects.projects import ProjectService
 from cictl_server.services.projects.remotes import Remotes
@@ -15,6 +16,7 @@ from cictl_server.services.projects.remotes import Remotes
 class Projects:
     projects: ProjectService
     remotes: Remotes
+    histories: CommitHistories
 
     @classmethod
     def build(cls, core: Core) -> Projects:
@@ -23,4 +25,5 @@ class Projects:
         return cls(
             projects=ProjectService(store=core.store, icons=icons, remotes=remotes, clock=core.clock),
             remotes=remotes,
+            histories=CommitHistories(remotes),
         )

@@ -149,6 +149,22 @@ class Remotes:
         author, _, subject = told.decode(errors="replace").partition("\0")
         return author, subject
 
+    def history(
+        self, repo: str, old: str, new: str, *, most: int, seconds: float
+    ) -> tuple[list[tuple[str, str]], bool]:
+        """Return the commits of *new* that *old* has not, newest first, each with the first line of its message; and whether
+        *old* is among the ancestors that were fetched.
+
+        Args:
+            most: So many commits deep the history is fetched, and so many are returned.
+        """
+        with self._repository(repo, None) as git:
+            _fetch(git, new, leaves_out="tree:0", depth=most, seconds=seconds)
+            reaches_old = old in git.run("rev-list", new, "--", seconds=_LOCAL_SECONDS).decode().split()
+            wanted = [f"--max-count={most}", "--format=%H %s", new, *([f"^{old}"] if reaches_old else []), "--"]
+            lines = git.run("log", *wanted, seconds=_LOCAL_SECONDS).decode(errors="replace").splitlines()
+        return [(commit, subject) for commit, _, subject in (line.partition(" ") for line in lines)], reaches_old
+
     @contextmanager
     def fetched(
         self,
@@ -221,9 +237,7 @@ def _default(git: Git, *, seconds: float) -> Resolved:
 
 def _expanded(git: Git, short: str, *, seconds: float) -> str:
     """Return the only commit that begins with *short*: all commits are fetched, without trees and files."""
-    _fetch(
-        git, f"+{_HEADS}*:{_HEADS}*", f"+{_TAGS}*:{_TAGS}*", leaves_out="tree:0", is_deep=True, seconds=FETCH_SECONDS
-    )
+    _fetch(git, f"+{_HEADS}*:{_HEADS}*", f"+{_TAGS}*:{_TAGS}*", leaves_out="tree:0", depth=None, seconds=FETCH_SECONDS)
     try:
         commit = git.run("rev-parse", "--verify", f"{short}^{{commit}}", seconds=_LOCAL_SECONDS)
     except GitFailed as error:
@@ -239,15 +253,15 @@ def _refs(git: Git, *patterns: str, seconds: float) -> dict[str, str]:
     return {name: value for value, _, name in (line.partition("\t") for line in lines)}
 
 
-def _fetch(git: Git, *names: str, leaves_out: str, seconds: float, is_deep: bool = False) -> None:
+def _fetch(git: Git, *names: str, leaves_out: str, seconds: float, depth: int | None = 1) -> None:
     """Fetch commits by the *names* of refs or their ids.
 
     Args:
         leaves_out: The filter (`git help rev-list`); a remote that can't filter sends everything.
-        is_deep: With their history.
+        depth: How many commits of their history; None for all.
     """
-    depth = [] if is_deep else ["--depth=1"]
-    options = ["-q", "--no-tags", f"--filter={leaves_out}", *depth, "--end-of-options"]
+    limits = [] if depth is None else [f"--depth={depth}"]
+    options = ["-q", "--no-tags", f"--filter={leaves_out}", *limits, "--end-of-options"]
     git.ask("fetch", *options, REMOTE, *names, seconds=seconds)
 
 

@@ -10,6 +10,7 @@ from cictl_server.services.history import History
 from cictl_server.services.jobs import Jobs
 from cictl_server.services.logs import Logs
 from cictl_server.services.policies import Policies
+from cictl_server.services.projects import Projects
 from cictl_server.services.runs.approvals import ApprovalService
 from cictl_server.services.runs.changes import RunChangeService
 from cictl_server.services.runs.runs import RunListService
@@ -25,7 +26,14 @@ class Runs:
 
     @classmethod
     def build(
-        cls, core: Core, history: History, policies: Policies, logs: Logs, artifacts: Artifacts, jobs: Jobs
+        cls,
+        core: Core,
+        history: History,
+        policies: Policies,
+        logs: Logs,
+        artifacts: Artifacts,
+        jobs: Jobs,
+        projects: Projects,
     ) -> Runs:
         return cls(
             runs=RunListService(store=core.store, policies=policies),
@@ -38,5 +46,7 @@ class Runs:
                 clock=core.clock,
             ),
             approvals=ApprovalService(store=core.store, settler=history.settling, policies=policies, clock=core.clock),
-            summary=SummaryService(store=core.store, logs=logs.book, reports=artifacts.reports.files),
+            summary=SummaryService(
+                store=core.store, logs=logs.book, reports=artifacts.reports.files, histories=projects.histories
+            ),
         )

@@ -18,6 +18,7 @@ from cictl_server.services.history.past_runs import deciding
 from cictl_server.services.history.run_book import get_run
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.logs.reader import JobLog
+from cictl_server.services.projects.histories import CommitHistories, NewCommits
 from cictl_server.services.runs.fitting import Parts, fitted
 from cictl_server.services.runs.views import run_view
 from cictl_server.store.contract import RunFilter, Store, View
@@ -42,11 +43,13 @@ class SummaryService:
     store: Store
     logs: LogBook
     reports: ReportFiles
+    histories: CommitHistories
 
     def summarize(self, text: str, *, max_bytes: int) -> RunSummary:
         """Return the summary of a run in at most *max_bytes* of JSON, indented or not.
 
-        What it costs is bounded, whatever the run has: only the ends of some logs and a few reports are read.
+        What it costs is bounded, whatever the run has: only the ends of some logs and a few reports are read. The remote is
+        asked for some commits, once for each pair of commits that stood and failed.
 
         Raises:
             NotFound: No such run.
@@ -54,19 +57,28 @@ class SummaryService:
         with self.store.read() as view:
             run = get_run(view, text)
             jobs = deciding(view.jobs.of_run_number(str(run.number)))
-            since, has_more = _since_last_success(view, run)
+            good = _last_success(view, run)
+            runs, has_more = _runs_after(view, run, good)
         failed = [job for job in jobs if RunPart.of(job) is RunPart.FAILED]
         tests, has_more_tests = self._failed_tests(jobs)
+        if commits := self._commits_after(run, good, jobs):
+            runs, has_more = list(commits.lines), commits.has_more
         parts = Parts(
             failed_jobs=[self._failed_job(job, reads_log=place < _MOST_LOGS) for place, job in enumerate(failed)],
             failed_tests=tests,
-            since_last_success=since,
+            since_last_success=runs,
             truncated=has_more or has_more_tests or len(failed) > _MOST_LOGS,
         )
         bare = RunSummary(
             **asdict(run_view(run)), failed_jobs=[], failed_tests=[], since_last_success=[], truncated=False
         )
         return fitted(bare, parts, max_bytes=max_bytes)
+
+    def _commits_after(self, run: RunRecord, good: RunRecord | None, jobs: Sequence[JobRecord]) -> NewCommits | None:
+        """Return the commits since the last success; None where they are not known."""
+        repo = next((job.facts.pipeline_source_repo for job in jobs if _builds(job, run.sha)), "")
+        commits = self.histories.between(repo, good.sha if good else "", run.sha)
+        return commits if commits.lines else None
 
     def _failed_job(self, job: JobRecord, *, reads_log: bool) -> FailedJob:
         step = self._last_step(job) if reads_log else None
@@ -118,18 +130,28 @@ def _title(job: JobRecord, begun: LoggedStep | None) -> str:
     return plain(planned.title if planned else begun.name)
 
 
-def _since_last_success(view: View, run: RunRecord) -> tuple[list[str], bool]:
-    """Return a line for each run after the last success of the same pipeline and branch, and whether there are more."""
+def _builds(job: JobRecord, commit: str) -> bool:
+    return bool(commit) and job.facts.pipeline_source_ref_resolved == commit
+
+
+def _last_success(view: View, run: RunRecord) -> RunRecord | None:
+    """Return the last run of the same pipeline and branch that succeeded, which may be *run* itself."""
     if not run.pipeline:
-        return [], False
+        return None
     good = view.runs.newest_first(
         RunFilter(project=run.project, pipeline=run.pipeline, branch=run.branch, statuses=_SUCCEEDED),
         before=run.number + 1,
     )
-    last = next(good, None)
+    return next(good, None)
+
+
+def _runs_after(view: View, run: RunRecord, good: RunRecord | None) -> tuple[list[str], bool]:
+    """Return a line for each run of the same pipeline and branch after *good*, or for all, and whether there are more."""
+    if not run.pipeline:
+        return [], False
     newest = view.runs.newest_first(
         RunFilter(project=run.project, pipeline=run.pipeline, branch=run.branch), before=run.number + 1
     )
-    after = takewhile(lambda one: last is None or one.number > last.number, newest)
+    after = takewhile(lambda one: good is None or one.number > good.number, newest)
     lines = [" ".join(filter(None, (str(one.number), one.sha[:10], one.message))) for one in islice(after, _MOST_RUNS)]
     return lines, next(after, None) is not None
