@@ -67,6 +67,8 @@ class Cause(StrEnum):
     CANCELLED = "cancelled"
     TIMED_OUT = "timed_out"
     AGENT_LOST = "agent_lost"
+    START_FAILED = "start_failed"
+    """Its agent could not do its own part before the first step."""
     DEPENDENCY_FAILED = "dependency_failed"
     SUPERSEDED = "superseded"
     """A newer run of its concurrency group replaced it."""

@@ -34,6 +34,12 @@ CONTROL = "[control] "
 """How a line of a log begins that cictl wrote, not the job."""
 
 
+PREPARING = "Preparing execution"
+CHECKING_OUT = "Checking out source"
+BEFORE_STEPS = frozenset({PREPARING, CHECKING_OUT})
+"""The `current_step` of an execution that an agent has begun, but none of its steps."""
+
+
 def log_limit_line(size: str) -> str:
     """Return the last line of a log that was longer than the server's limit, such as `1GiB`."""
     return f"{CONTROL}log limit of {size} reached; the rest is not kept"
@@ -76,6 +82,8 @@ class Feature(StrEnum):
     """`GET /readyz` is answered."""
     SERVERS = "servers"
     """`GET /api/v1/servers` lists the servers that work on the same data."""
+    SERVER_RETRIES = "server-retries"
+    """An execution may end with the cause `start_failed`; the server runs it once more."""
     SLOTS = "slots"
     """An agent may hold as many executions as it says that it has slots."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from cictl.base.git_settings import with_settings
 from cictl.base.names.git_names import ref_fault, repository_fault
 from cictl.base.urls import without_user_info
-from cictl.wire.jobs import Source
+from cictl.wire.jobs import Cause, Source
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.job.submodules import PROTOCOLS, rewrites
 from cictl_agent.log.spool import JobLog
@@ -191,7 +191,7 @@ class Checkout:
     def _git(self, arguments: tuple[str, ...]) -> tuple[Exit, str]:
         """Run git, and return how it ended and the end of its output in lower case."""
         if shutil.which("git", path=self.environment.get("PATH")) is None:
-            raise JobFailed("checkout failed: git not found on agent")
+            raise JobFailed("checkout failed: git not found on agent", cause=Cause.START_FAILED)
         remembered = bytearray()
 
         def sink(data: bytes) -> None:

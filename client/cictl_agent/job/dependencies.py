@@ -16,6 +16,7 @@ from typing import IO
 
 from cictl.base.names.artifact_paths import BAD_NAME_ERRORS, ends_of_links, link_target, link_text
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifact
+from cictl.wire.jobs import Cause
 from cictl.wire.words import DEPENDENCY_JOB_ID, DEPENDENCY_JOB_IDS
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.job.warnings import Warnings
@@ -70,7 +71,8 @@ def restore_dependencies(
         try:
             restored = restoring.run()
         except (ClientError, OSError) as error:
-            raise JobFailed(f"dependency artifact download failed: {job_id}: {error}") from error
+            text = f"dependency artifact download failed: {job_id}: {error}"
+            raise JobFailed(text, cause=Cause.START_FAILED) from error
         if restoring.replaced:
             warnings.add("dep-artifacts", f"{job_id}: replaced {_named(restoring.replaced)}, which had other content")
         listing.tell(warnings.log, "dep-artifacts", f"{job_id}: restored {len(restored)} files", restored)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from cictl.wire.jobs import JobExecution
+from cictl.wire.jobs import Cause, JobExecution
 from cictl.wire.requirements import CONTAINER_TOOL, TOOL, satisfies
 from cictl_agent.job.containers.container import Container
 from cictl_agent.job.environment import inherited_environment
@@ -44,7 +44,7 @@ def check_host(
     versions = {name: prober.version(name, known=known.get(f"tool.{name}", "")) for name in names}
     found |= {f"host.tool.{name}": version for name, version in versions.items() if version}
     if unmet := unmet_tools(required, versions):
-        raise JobFailed(f"host tool requirements unmet: {unmet}")
+        raise JobFailed(f"host tool requirements unmet: {unmet}", cause=Cause.START_FAILED)
 
 
 def check_container(required: Mapping[str, str], container: Container | None, *, found: dict[str, str]) -> None:

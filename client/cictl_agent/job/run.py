@@ -13,7 +13,7 @@ from cictl.base.clock import Clock
 from cictl.redaction import Redactor, url_secrets
 from cictl.wire.agents import StatusRequest
 from cictl.wire.jobs import Cause, JobExecution, JobStatus
-from cictl.wire.words import CONTROL, Feature
+from cictl.wire.words import CHECKING_OUT, CONTROL, PREPARING, Feature
 from cictl_agent.config import AgentConfig
 from cictl_agent.job import requirements
 from cictl_agent.job.caches import directories as caches
@@ -43,9 +43,6 @@ from cictl_agent.system.trees import remove_tree
 from cictl_client import Client
 
 logger = logging.getLogger(__name__)
-
-PREPARING = "Preparing execution"
-CHECKING_OUT = "Checking out source"
 
 _MOST_NAMED = 10
 """How many of the processes that a job leaves behind its log names."""
@@ -165,7 +162,9 @@ class JobRun:
             self.log.finish()
         except Exception as error:  # whatever breaks, the server must learn that the job is over
             logger.exception("job broke the agent job=%s", self.job.id)
-            return Outcome(error=f"agent error: {type(error).__name__}: {error}", exit_code=None)
+            return Outcome(
+                error=f"agent error: {type(error).__name__}: {error}", exit_code=None, cause=self._cause_of_agent
+            )
         finally:
             self.processes.kill_all()
             self.processes.leftovers.close()
@@ -214,8 +213,13 @@ class JobRun:
         except Interrupted as interrupted:
             return self._interrupted(interrupted)
         except OSError as error:
-            return Outcome(error=f"agent error: {error}", exit_code=None)
+            return Outcome(error=f"agent error: {error}", exit_code=None, cause=self._cause_of_agent)
         return Outcome()
+
+    @property
+    def _cause_of_agent(self) -> Cause | None:
+        """What is told of a failure that is the agent's own."""
+        return Cause.START_FAILED if self._steps is None else None
 
     def _prepare_workspace(self) -> None:
         self.log.line(f"[meta] job={self.job.id} agent={self.config.agent_id} workspace={self.workspace.name}")
@@ -224,7 +228,7 @@ class JobRun:
             prepare_workspace(self._files.directory)
             self._files.directory.chmod(0o755)  # other users of containers are let in, whatever the agent's umask says
         except OSError as error:
-            raise JobFailed(f"prepare workdir: {error}") from error
+            raise JobFailed(f"prepare workdir: {error}", cause=Cause.START_FAILED) from error
 
     def _run_stages(self) -> None:
         """Do stages 4 to 10 of the contract's sequence of a job: from the checkout to the last step."""
@@ -353,17 +357,21 @@ class JobRun:
                 return Outcome(error="job timed out", exit_code=interrupted.exit_code, cause=Cause.TIMED_OUT)
             case StopReason.AGENT_STOPPED:
                 self.log.line(f"{CONTROL}agent stopped")
-                return Outcome(error="agent stopped", exit_code=interrupted.exit_code)
+                return Outcome(error="agent stopped", exit_code=interrupted.exit_code, cause=self._cause_of_agent)
             case _:
                 self.log.line(f"{CONTROL}{self.interruption.detail}")
                 return Outcome(error=self.interruption.detail, exit_code=interrupted.exit_code)
+
+    def _known(self, cause: Cause | None) -> Cause | None:
+        """Return *cause* if the server can read it."""
+        return None if cause is Cause.START_FAILED and Feature.SERVER_RETRIES not in self.features else cause
 
     def _report(self, outcome: Outcome) -> StatusRequest:
         return StatusRequest(
             status=JobStatus.FAILED if outcome.error else JobStatus.SUCCEEDED,
             error=outcome.error,
             exit_code=outcome.exit_code,
-            cause=outcome.cause,
+            cause=self._known(outcome.cause),
             cache_stats=caches.measure_all([*self._caches, *self._saved_caches.restored]),
             runtime_capabilities=self._runtime,
             warnings=self.warnings.report(),

@@ -59,6 +59,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         number: Nanoseconds of its creation, strictly increasing; the id is `job-<number>`.
         retry_of: The id of the execution that it repeats by itself, if it does; `retries` is how many such came before it.
         retried_by: The id of the one that repeats it by itself.
+        server_retried: It, or one before it, was repeated although its job asks for no retry.
         keeps_place_of: The number of the execution whose place in the queue it has, if it repeats one; else 0.
         default_timeout_seconds: The server's limit at its lease, if it states none itself; 0 means none.
         failed_dependency: What it waited for, if its failure ended the execution.
@@ -141,6 +142,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     retry_of: str = ""
     retries: int = 0
     retried_by: str = ""
+    server_retried: bool = False
     superseded: bool = False
     approval_due: datetime | None = None
     decision: Decision | None = None

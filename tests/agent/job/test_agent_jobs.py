@@ -233,6 +233,22 @@ def test_only_a_reference_server_has_the_limits_of_the_contract(
     assert job.last.warnings == ["left out, more than the 2500 files that this server takes: d/999"] * (kept == 2500)
 
 
+@pytest.mark.parametrize(("feature", "cause"), [("server-retries", Cause.START_FAILED), ("explain", None)])
+def test_a_job_that_the_agent_could_not_begin_says_so_to_a_server_that_knows_the_word(
+    tmp_path: Path, feature: str, cause: Cause | None
+) -> None:
+    server = ScriptedServer(("log-append", feature))
+    agent = AgentThread(server, tmp_path / "work")
+    needs_gone = {"CIWI_DEP_ARTIFACT_JOB_IDS": "gone"}
+    server.fail_next("/api/v1/jobs/gone/", times=100, status=403)
+    job = server.finished(server.enqueue(script="echo x", env=needs_gone))
+    in_a_step = server.finished(server.enqueue(script="exit 1"))
+    agent.stop()
+    server.close()
+    assert job.last.error.startswith("dependency artifact download failed: gone: ")
+    assert (job.last.cause, in_a_step.last.cause) == (cause, Cause.STEP_FAILED)
+
+
 def test_artifacts_survive_a_passing_outage(server: ScriptedServer, run: RunJob) -> None:
     server.fail_next("upload-zip", status=503)
     job = run(script="echo x > f", artifact_globs=["f"])

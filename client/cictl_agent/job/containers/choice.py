@@ -11,6 +11,7 @@ from dataclasses import replace
 import msgspec
 
 from cictl.base.json_errors import NOT_OF_TYPE
+from cictl.wire.jobs import Cause
 from cictl_agent.job.containers.engine import Engine, reason
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.system.commands import CommandResult
@@ -75,7 +76,7 @@ class EngineChoice:
             if not (problem := _problem(answer, told)):
                 return replace(engine, is_podman=told.is_podman, is_rootless=told.is_rootless)
             tried.append(f"{path}: {problem}")
-        raise JobFailed(self._refusal(tried))
+        raise JobFailed(self._refusal(tried), cause=Cause.START_FAILED)
 
     def _refusal(self, tried: list[str]) -> str:
         if self._wanted:

@@ -1,4 +1,4 @@
-"""Running again by itself what failed for a cause that its job names."""
+"""Running again by itself what failed for a cause that its job names, or, once, what an agent did not get to begin."""
 
 from __future__ import annotations
 
@@ -8,22 +8,49 @@ from msgspec.structs import replace
 
 from cictl.wire.jobs import Cause, JobStatus
 from cictl.wire.metadata import JobMetadata
+from cictl.wire.words import BEFORE_STEPS
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.store.records import JobRecord
 
+_OF_INFRASTRUCTURE = frozenset({Cause.AGENT_LOST, Cause.START_FAILED})
 _SIGNALLED = 128
 """A shell tells the end of a command by signal N as the exit code 128 + N."""
 
 
-def is_to_be_retried(job: JobRecord) -> bool:
-    """Tell whether *job*, which is over, is to be run again by itself. What was cancelled, or never began, is not."""
-    if job.status is not JobStatus.FAILED or job.started is None or job.retry is None:
+def next_attempt(before: JobRecord, ended: JobRecord, *, numbers: NumberSource, now: datetime) -> JobRecord | None:
+    """Return the execution that repeats *ended*, in its place in the queue; None if it is not to be run again by itself.
+
+    What was cancelled is not, nor what never began.
+
+    Args:
+        before: The same execution as it was before its end.
+    """
+    if ended.status is not JobStatus.FAILED or ended.started is None:
+        return None
+    if _is_retried_by_server(before, ended):
+        return replace(_again(ended, numbers=numbers, now=now), retries=ended.retries, server_retried=True)
+    if _is_to_be_retried(ended):
+        return replace(_again(ended, numbers=numbers, now=now), retries=ended.retries + 1)
+    return None
+
+
+def _is_retried_by_server(before: JobRecord, ended: JobRecord) -> bool:
+    """Tell whether the server repeats *ended* unasked: once, if as far as it knows no step of it had begun.
+
+    A script is not repeated: whoever sent it to one agent waits for it.
+    """
+    if ended.server_retried or ended.facts.adhoc:
         return False
-    return job.retries < job.retry.limit and not _words(job).isdisjoint(job.retry.on)
+    return ended.cause in _OF_INFRASTRUCTURE and before.current_step in BEFORE_STEPS
 
 
-def next_attempt(job: JobRecord, *, numbers: NumberSource, now: datetime) -> JobRecord:
-    """Return the execution that repeats *job*, in its place in the queue.
+def _is_to_be_retried(job: JobRecord) -> bool:
+    """Tell whether the job asks to be run again after such an end."""
+    return job.retry is not None and job.retries < job.retry.limit and not _words(job).isdisjoint(job.retry.on)
+
+
+def _again(job: JobRecord, *, numbers: NumberSource, now: datetime) -> JobRecord:
+    """Return a new execution of *job*.
 
     In its concurrency group it has the place of *job*. A row of a matrix of which only some run at once takes its turn behind
     those that wait, since its places go to them.
@@ -41,7 +68,7 @@ def next_attempt(job: JobRecord, *, numbers: NumberSource, now: datetime) -> Job
         decision=job.decision,
         keeps_place_of=job.place_in_queue,
         retry_of=job.id,
-        retries=job.retries + 1,
+        server_retried=job.server_retried,
     )
 
 

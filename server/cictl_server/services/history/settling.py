@@ -29,7 +29,7 @@ from cictl_server.services.history.groups.lines import groups_to_look_at, let_in
 from cictl_server.services.history.groups.superseding import superseded
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.needs import settled_by_needs
-from cictl_server.services.history.retries import is_to_be_retried, next_attempt
+from cictl_server.services.history.retries import next_attempt
 from cictl_server.services.history.rows import ended_by_rows, released_rows
 from cictl_server.services.history.run_book import note_change, recount_runs_of
 from cictl_server.signals.topics import QUEUE, job_topic
@@ -86,11 +86,11 @@ class Settler:
             Conflict: It is over already.
         """
         ended = advance(job, event, now=now, ending=ending, **changes)
-        if not is_to_be_retried(ended):
+        again = next_attempt(job, ended, numbers=self.numbers, now=now)
+        if again is None:
             self.put(tx, ended)
             self.settle(tx, [ended], now=now)
             return ended
-        again = next_attempt(ended, numbers=self.numbers, now=now)
         ended = replace(ended, retried_by=again.id)
         self.put(tx, ended)
         self.put(tx, again)

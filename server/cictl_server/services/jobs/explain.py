@@ -341,7 +341,7 @@ def _remedies(job: JobRecord, culprit: JobRecord | None) -> Iterator[Fix]:
     match job.cause:
         case Cause.CANCELLED | Cause.SUPERSEDED | Cause.NOT_APPROVED:
             pass
-        case Cause.AGENT_LOST:
+        case Cause.AGENT_LOST | Cause.START_FAILED:
             yield Fix(text="look at the agent", command=command("agents", "show", job.agent_id))
         case Cause.TIMED_OUT:
             yield Fix(
