@@ -49,7 +49,9 @@ class RunPart(StrEnum):
     def _waiting(cls, job: JobRecord) -> RunPart:
         if job.awaited_approval is not None:
             return cls.WAITING_APPROVAL
-        return cls.BLOCKED if job.is_blocked and job.facts.run_asks_approval else cls.QUEUED
+        # What stands in the line of a group gets its turn by itself.
+        waits_for_own_run = job.is_blocked and not (job.awaited_group and job.is_ready)
+        return cls.BLOCKED if waits_for_own_run and job.facts.run_asks_approval else cls.QUEUED
 
 
 Place = tuple[str, str, str]

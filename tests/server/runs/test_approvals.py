@@ -228,6 +228,17 @@ def test_a_run_that_waits_in_one_place_and_goes_on_in_another_goes_on(server: Ru
     assert shown(server).status == "waiting_approval"
 
 
+def test_a_run_that_waits_for_its_turn_in_a_group_goes_on_by_itself(server: RunningServer) -> None:
+    deploy = "{id: deploy, concurrency: {group: site}, steps: [{run: x}]}"
+    pipeline = server.define(f"[{ALONE[1:-1]}, {deploy}]")
+    server.run(pipeline)
+    server.run(pipeline)
+    assert [shown(server, run).status for run in (1, 2)] == ["queued", "queued"]
+    server.finish("succeeded")
+    server.finish("succeeded")
+    assert [shown(server, run).status for run in (1, 2)] == ["waiting_approval", "waiting_approval"]
+
+
 def test_a_cancel_ends_what_waits(server: RunningServer) -> None:
     [ship] = server.run(server.define(ALONE))
     server.cancel(ship)
