@@ -86,7 +86,9 @@ GOOD = [
     pytest.param("cjson/build/linux", {"matrix": "valgrind-gcc"}, "linux/valgrind-gcc", id="cjson-valgrind"),
     pytest.param("requests/tests/no-chardet", {}, "no-chardet no-chardet/chardet", id="requests-no-chardet"),
     pytest.param("requests/publish", {"ref": WITH_V}, "build publish", id="requests-tag"),
-    pytest.param("apscheduler/publish", {"ref": TAG, "approved": "publish"}, "build publish release", id="apscheduler-tag"),
+    pytest.param(
+        "apscheduler/publish", {"ref": TAG, "approved": "publish"}, "build publish release", id="apscheduler-tag"
+    ),
     pytest.param("ripgrep/ci/test", {"matrix": "pinned"}, "test/pinned", id="ripgrep-pinned"),
 ]
 
