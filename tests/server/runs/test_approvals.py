@@ -53,7 +53,7 @@ def test_an_explanation_tells_who_may_approve_and_how(server: RunningServer) -> 
     told = server.read(Explanation, f"/api/v1/jobs/{ship}/explain")
     assert (told.reason, told.summary) == (
         Reason.APPROVAL,
-        "it waits for an approval by a viewer, an operator or an admin",
+        "it waits: it needs an approval by a viewer, an operator or an admin: cictl runs approve 1/ship",
     )
     assert [fix.command for fix in told.fixes] == [
         "cictl runs approve 1/ship",

@@ -6,22 +6,17 @@ for one too, whoever starts it says so by `held_for_approval`: then each of its 
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from cictl.base.job_parts import ApprovalSpec, Decision
-from cictl.wire.access import Role
 from cictl.wire.jobs import Cause, JobSpec
 from cictl.wire.metadata import JobMetadata
-from cictl.wire.short_ids import name_in_run
 from cictl.wire.words import CONTROL
 from cictl_server.services.history.lifecycle import Ending
 from cictl_server.store.records import JobRecord
-
-_PEOPLE = (Role.VIEWER, Role.OPERATOR, Role.ADMIN)
 
 
 def held_for_approval(planned: Iterable[JobSpec], approval: ApprovalSpec) -> list[JobSpec]:
@@ -67,42 +62,6 @@ def overdue(job: JobRecord) -> Ending:
     """Return how an execution ends that nobody approved in time."""
     seconds = job.awaited_approval.timeout_seconds if job.awaited_approval else 0
     return _not_approved(f"not approved: nobody decided within {seconds} s")
-
-
-def may_approve(role: Role, approval: ApprovalSpec) -> bool:
-    """Tell whether *role* is one that *approval* names, or may do what such a one may."""
-    return role is Role.ADMIN or any(role.includes(Role(named)) for named in approval.roles)
-
-
-def approval_text(job: JobRecord) -> str:
-    """Return what *job* waits for and what to do, as the end of `it waits: …`; empty while it waits for no approval."""
-    approval = job.awaited_approval
-    if approval is None:
-        return ""
-    what = "its run needs an approval" if job.facts.run_approval_blocked else "it needs an approval"
-    return f"{what} by {who_may_approve(approval)}: {approve_command(job)}"
-
-
-def who_may_approve(approval: ApprovalSpec) -> str:
-    """Return the roles whose tokens may approve, as words: `an operator or an admin`."""
-    *first, last = (f"{_article(role)} {role}" for role in _PEOPLE if may_approve(role, approval))
-    return f"{', '.join(first)} or {last}" if first else last
-
-
-def approve_command(job: JobRecord, *, verb: str = "approve") -> str:
-    """Return the command that approves *job*, or the run that waits; with the *verb* `reject` the one that rejects it."""
-    words = ["cictl", "runs", verb, approval_target(job)]
-    return shlex.join([*words, "--reason", "WHY"] if verb == "reject" else words)
-
-
-def approval_target(job: JobRecord) -> str:
-    """Return what is to be approved so that *job* goes on: `41`, or a job of it such as `41/ship`."""
-    run = job.facts.run_number or job.facts.pipeline_run_id
-    return run if job.facts.run_approval_blocked else f"{run}/{name_in_run(job.facts)}"
-
-
-def _article(role: Role) -> str:
-    return "an" if role[0] in "aeiou" else "a"
 
 
 def _not_approved(error: str) -> Ending:

@@ -17,7 +17,6 @@ from cictl.wire.requirements import meets_all
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.wanted_tools import WantedTools
-from cictl_server.services.history.approvals import approve_command, who_may_approve
 from cictl_server.services.history.lookup import get_job, short_id
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.services.jobs.culprit import find_culprit
@@ -78,13 +77,6 @@ class ExplainService:
             blocked_by=_blockers(job, view) if hold is None else _with_places(job, rules),
         )
         nearest = list(fixes_for(agents, job)) if agents else [_first_agent(job)]
-        if approval := job.awaited_approval:
-            return msgspec.structs.replace(
-                base,
-                reason=Reason.APPROVAL,
-                summary=f"it waits for an approval by {who_may_approve(approval)}" + _of_whole_run(job),
-                fixes=list(_decisions(job)),
-            )
         if job.is_blocked and hold is None:
             later = [] if agents and obstacle(agents[0]) is Reason.AGENT_BUSY else nearest
             return msgspec.structs.replace(
@@ -216,15 +208,6 @@ def _vault_fixes(job: JobRecord, *, then: str = "") -> Iterator[Fix]:
             yield Fix(text=f"see whether {name} answers{then}", command=command("vault", "test", name))
 
 
-def _of_whole_run(job: JobRecord) -> str:
-    return ", as its whole run does" if job.facts.run_approval_blocked else ""
-
-
-def _decisions(job: JobRecord) -> Iterator[Fix]:
-    yield Fix(text="let it begin", command=approve_command(job))
-    yield Fix(text="or end it, saying why", command=approve_command(job, verb="reject"))
-
-
 def _blockers(job: JobRecord, view: View) -> list[Blocker]:
     """Return what *job* still waits for: jobs of its run, and pipelines of its chain run."""
     blockers: list[Blocker] = []
@@ -244,7 +227,7 @@ def _blockers(job: JobRecord, view: View) -> list[Blocker]:
 
 def _with_places(job: JobRecord, rules: JobRules) -> list[Blocker]:
     """Return who keeps *job* from a place in its concurrency group: of a run its oldest execution that is not over."""
-    if not job.awaited_group:
+    if job.awaited_approval or not job.awaited_group:
         return []
     return [_blocker(f"group {rules.group_name(job)}", other) for other in rules.before(job)[0]]
 

@@ -11,7 +11,6 @@ from cictl.base.urls import without_login
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
 from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded, cut_text
 from cictl_server.services.fleet.matching import Candidate, unmet_requirements
-from cictl_server.services.history.approvals import approval_text
 from cictl_server.services.policies.job_rules import JobRules
 from cictl_server.services.secrets.tokens import without_token
 from cictl_server.store.records import JobRecord
@@ -151,8 +150,6 @@ def _whole_state(job: JobRecord, *, log_size: int, holds: Mapping[str, str]) -> 
 
 
 def _waiting_reason(job: JobRecord, holds: Mapping[str, str]) -> str:
-    if text := approval_text(job):
-        return text
     own = job.waiting_reason if job.status is JobStatus.QUEUED and not job.is_blocked else ""
     return own or holds.get(job.id, "")
 

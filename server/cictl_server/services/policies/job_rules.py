@@ -7,7 +7,9 @@ from itertools import islice
 
 from cictl.wire.explain import Fix, Reason
 from cictl.wire.short_ids import short_id_of
-from cictl_server.services.policies.queue_rules import Hold, QueueRules
+from cictl_server.services.policies.approvals import awaited_approval
+from cictl_server.services.policies.holds import Hold
+from cictl_server.services.policies.queue_rules import QueueRules
 from cictl_server.store.contract import View
 from cictl_server.store.records import JobRecord, is_group_of_runs
 
@@ -22,7 +24,7 @@ class JobRules:
 
     def hold(self, job: JobRecord) -> Hold | None:
         """Return the first rule that holds the queued *job* back; None without one, or if it waits for other executions first."""
-        if job.is_blocked and not (job.awaited_group and job.is_ready):
+        if job.is_blocked and not job.awaited_approval and not (job.awaited_group and job.is_ready):
             return None
         return next((hold for rule in _RULES if (hold := rule(self, job))), None)
 
@@ -39,6 +41,10 @@ class JobRules:
         if inside := self._with_place[group]:
             return inside, True
         return list(islice(self._view.jobs.in_line(group), 1)), False
+
+
+def _nobody_has_approved_it(_rules: JobRules, job: JobRecord) -> Hold | None:
+    return awaited_approval(job)
 
 
 def _others_have_the_places(rules: JobRules, job: JobRecord) -> Hold | None:
@@ -64,6 +70,7 @@ def _its_queue_gives_nothing_out(rules: JobRules, job: JobRecord) -> Hold | None
 
 
 _RULES: tuple[Callable[[JobRules, JobRecord], Hold | None], ...] = (
+    _nobody_has_approved_it,
     _others_have_the_places,
     _its_queue_gives_nothing_out,
 )

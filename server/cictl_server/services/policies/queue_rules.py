@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from cictl.wire.explain import Fix, Reason
+from cictl_server.services.policies.holds import Hold
 from cictl_server.services.policies.pauses import EVERY_QUEUE, Pause, pauses_of
 from cictl_server.store.contract import View
 from cictl_server.store.records import is_queue_of_project
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hold:
-    """A rule that holds a queue back.
-
-    Attributes:
-        text: Who or what holds it, as the end of `it waits: …`.
-        fixes: What ends it.
-    """
-
-    reason: Reason
-    text: str
-    fixes: tuple[Fix, ...]
 
 
 class QueueRules:

@@ -15,18 +15,13 @@ from cictl.wire.short_ids import job_name, name_in_run
 from cictl_server.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from cictl_server.services.access.principal import Principal
 from cictl_server.services.core.deeds import actor_name, note_details
-from cictl_server.services.history.approvals import (
-    approve_command,
-    approved,
-    may_approve,
-    rejection,
-    who_may_approve,
-)
+from cictl_server.services.history.approvals import approved, rejection
 from cictl_server.services.history.lookup import short_id
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.services.history.run_book import get_run
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.policies import Policies
+from cictl_server.services.policies.approvals import approve_command, may_approve, who_may_approve
 from cictl_server.services.policies.reasons import checked_reason
 from cictl_server.services.runs.views import whole_view
 from cictl_server.store.contract import Store, Transaction

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from cictl.wire.jobs import JobStatus, is_cancellation
 from cictl.wire.runs import Run, RunCounts, RunJob
 from cictl_server.services.core.bounds import Bounds, bounded
-from cictl_server.services.history.approvals import approval_text
 from cictl_server.services.history.lookup import short_id
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.services.jobs.views import NOTHING_HELD, holds_of
@@ -82,7 +81,7 @@ def _job(job: JobRecord, *, waiting_reason: str) -> RunJob:
         error=job.error,
         cause=job.cause,
         allow_failure=job.allow_failure,
-        waiting_reason=approval_text(job) or waiting_reason,
+        waiting_reason=waiting_reason,
         decision=job.decision,
     )
 
