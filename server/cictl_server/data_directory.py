@@ -38,7 +38,7 @@ from cictl_server.services.core.hub import Hub
 from cictl_server.services.retention.sweep import Sweep
 from cictl_server.services.secrets.own.sealing import FILE as SECRETS_KEY
 from cictl_server.signals.watches import LocalWakes
-from cictl_server.store.contract import View
+from cictl_server.store.contract import Store, View
 from cictl_server.store.copies import JOURNAL, SNAPSHOT, CopiedState, copy_state, has_state, held, is_in_use, open_copy
 from cictl_server.store.engine import RESTORING
 from cictl_server.store.records import ArtifactsRecord
@@ -249,12 +249,23 @@ def create_token(directory: Path, request: TokenRequest) -> NewToken:
     """
     _must_have_state(directory)
     with _left_to_its_owner(directory), TinyStore.open(directory) as store:
-        Trail(
-            store=store, clock=utc_now, hub=Hub(LocalWakes(), places=0), budget=RefusalBudget(), kept=timedelta()
-        ).attach()
-        tokens = TokenService(store=store, clock=utc_now, policy=Policy.OPEN_AT_FIRST)
-        with deed_of_system(AuditAction.TOKEN_CREATED, awaits=TargetKind.TOKEN, name=_HERE):
-            return tokens.create(request, created_by=_HERE)
+        return add_token(store, request, where=_HERE)
+
+
+def add_token(store: Store, request: TokenRequest, *, where: str) -> NewToken:
+    """Make a token in *store*, and record that in its audit.
+
+    Args:
+        where: What the audit names as who made it.
+
+    Raises:
+        InvalidRequest, Conflict: As `TokenService.create` says.
+    """
+    hub = Hub(LocalWakes(), places=0)
+    Trail(store=store, clock=utc_now, hub=hub, budget=RefusalBudget(), kept=timedelta()).attach()
+    tokens = TokenService(store=store, clock=utc_now, policy=Policy.OPEN_AT_FIRST)
+    with deed_of_system(AuditAction.TOKEN_CREATED, awaits=TargetKind.TOKEN, name=where):
+        return tokens.create(request, created_by=where)
 
 
 def verify_audit(directory: Path) -> int:

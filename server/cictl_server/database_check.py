@@ -1,4 +1,4 @@
-"""A look at a database of cictl from outside the server, and the commands of PostgreSQL's own tools that keep it safe."""
+"""A database of cictl from outside the server: a look at it, a token in it, and the commands of PostgreSQL's own tools that keep it safe."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import msgspec
 
 from cictl.base.clock import utc_now
 from cictl.base.json_errors import NOT_OF_TYPE
+from cictl.wire.access import NewToken, TokenRequest
 from cictl.wire.audit.chain import BrokenChain, ChainWalk
 from cictl_server.blobs.contract import PROJECTS, Blobs
 from cictl_server.blobs.opening import open_blobs
-from cictl_server.data_directory import missing_artifacts, strays
+from cictl_server.data_directory import add_token, missing_artifacts, strays
 from cictl_server.log_writer.blob_keys import LOGS, log_of_key
 from cictl_server.log_writer.contract import LogWriter
 from cictl_server.services.audit.trail import chain_ends
@@ -29,6 +30,7 @@ from cictl_server.transfer.tables import KINDS, iter_executions
 if TYPE_CHECKING:
     from cictl_server.postgres.database import Database
 
+_HERE = "the database"
 _AUDIT: LiteralString = "SELECT id, document FROM audit WHERE id > %s ORDER BY id LIMIT 1000"
 
 
@@ -69,6 +71,21 @@ def examine_database(url: str, *, files: str, data_dir: Path) -> ExaminedDatabas
     storage = open_database_store(url, makes_tables=False)
     try:
         return _examined(storage, blobs)
+    finally:
+        storage.store.close()
+
+
+def create_token(url: str, request: TokenRequest) -> NewToken:
+    """Make a token, for those who have lost the last one. Servers may run: they know it at once.
+
+    Raises:
+        NotFound: No server has used the database.
+        StoreError: The database can't be used.
+        InvalidRequest, Conflict: *url* is none, or as `TokenService.create` says.
+    """
+    storage = open_database_store(url, makes_tables=False)
+    try:
+        return add_token(storage.store, request, where=_HERE)
     finally:
         storage.store.close()
 

@@ -199,7 +199,7 @@ class Server:
         if config.no_auth and has_tokens(storage.store):
             raise InvalidRequest(
                 "refusing --no-auth: this server has tokens, and would stop asking for them",
-                hint="start it without --no-auth; `cictl tokens create --data-dir` helps if every token is lost",
+                hint="start it without --no-auth; `cictl tokens create` with --data-dir or --store helps if every token is lost",
             )
         logs = opened.enter_context(closing(open_logs(storage, blobs, config.data_dir)))
         signals = opened.enter_context(closing(open_signals(storage, version=config.version)))

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from cictl_testing.processes import Process
 from cictl_testing.servers.postgres import Postgres
+from cictl_testing.servers.sharing import sharing
 from cictl_testing.stores.filled import Filled
 
 Cictl = Callable[..., CompletedProcess[str]]
@@ -165,3 +166,27 @@ def test_no_password_is_told(grown: Grown, postgres: Postgres, tmp_path: Path) -
     for command in (("check",), ("backup", str(tmp_path / "x")), ("restore", str(tmp_path / "x"), "--yes")):
         done = grown.cictl("store", *command, "--store", url, "--files", str(grown.files))
         assert "a-password-of-ours" not in done.stdout + done.stderr
+
+
+def test_who_lost_every_token_makes_one_in_the_database_while_its_servers_run(
+    plain_cictl: Cictl, database_url: str, tmp_path: Path
+) -> None:
+    with sharing(database_url, tmp_path, tmp_path) as (here, there):
+        here.token("admin")
+        made = plain_cictl("tokens", "create", "rescue", "--role", "admin", "--store", database_url)
+        assert made.returncode == 0, made.stderr
+        for server in (here, there):
+            assert server.ask("GET", "/api/v1/whoami", made.stdout.strip()).json["name"] == "rescue"
+        assert here.audit(action="token.created")[-1].actor.name == "the database"
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "text"),
+    [((), 5, "not found"), (("--data-dir", "x"), 2, "the records are in one of both")],
+    ids=["unused", "two-places"],
+)
+def test_a_token_needs_one_place_that_a_server_has_used(
+    plain_cictl: Cictl, database_url: str, place: tuple[str, ...], code: int, text: str
+) -> None:
+    refused = plain_cictl("tokens", "create", "x", "--role", "admin", "--store", database_url, *place)
+    assert (refused.returncode, refused.stdout, text in refused.stderr) == (code, "", True), refused.stderr

@@ -68,7 +68,8 @@ def list_tokens(context: typer.Context) -> None:
     epilog="cictl tokens create anna --role operator --ttl 90d > anna.token\n"
     "cictl tokens create shop-dashboard --role viewer --project shop\n"
     "cictl tokens create builder-1 --role agent --agent builder-1\n"
-    "cictl tokens create rescue --role admin --data-dir /var/lib/cictl",
+    "cictl tokens create rescue --role admin --data-dir /var/lib/cictl\n"
+    "cictl tokens create rescue --role admin --store postgresql://cictl@db/cictl",
 )
 def create_token(
     context: typer.Context,
@@ -90,21 +91,31 @@ def create_token(
         Path | None,
         typer.Option("--data-dir", metavar="DIR", help="Make it in the data directory of a stopped server instead."),
     ] = None,
+    store: Annotated[
+        str,
+        typer.Option("--store", metavar="URL", help="Make it in this database instead, as for `cictl serve`."),
+    ] = "",
 ) -> None:
     """Make a token, and write it to standard output, this once.
 
     An admin may do everything, an operator may run and cancel, a viewer may look. From the first token on, which must be an
-    admin's, the server wants one of everybody. With --data-dir no server is asked: it helps whoever has lost the last token.
+    admin's, the server wants one of everybody. With --data-dir or --store no server is asked: it helps whoever has lost the last token.
     """
     session = Session.of(context)
     session.refuse_if_readonly(f"create token {name}")
     request = TokenRequest(
         name=name, role=role, agent_id=agent, projects=list(project or ()), ttl_seconds=seconds_of(ttl)
     )
+    if data_dir is not None and store:
+        raise typer.BadParameter("the records are in one of both; name that", param_hint="--data-dir, --store")
     if data_dir is not None:
         from cictl.cli.commands.here.stopped_server import create_token as create_there
 
         made = create_there(data_dir, request)
+    elif store:
+        from cictl.cli.commands.here.stopped_server import create_token_in_database
+
+        made = create_token_in_database(store, request)
     else:
         made = session.client.create_token(request)
     show_secret(session, made, f"made token {made.name} (id {made.id}, role {made.role})")

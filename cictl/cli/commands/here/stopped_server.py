@@ -1,4 +1,4 @@
-"""What commands do in the data directory of a server that does not run."""
+"""What commands do with the records of a server without asking it: in the data directory of one that does not run, or in a database."""
 
 from __future__ import annotations
 
@@ -21,6 +21,18 @@ def create_token(data_dir: Path, request: TokenRequest) -> NewToken:
 
     with _failures():
         return data_directory.create_token(data_dir, request)
+
+
+def create_token_in_database(url: str, request: TokenRequest) -> NewToken:
+    """Make a token in the database at *url*; its servers may run.
+
+    Raises:
+        Failure: No server has used the database (5), it can't be used, or the token can't be made.
+    """
+    from cictl_server import database_check
+
+    with _failures():
+        return database_check.create_token(url, request)
 
 
 def verify_audit(data_dir: Path) -> int:
