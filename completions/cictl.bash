@@ -580,8 +580,8 @@ _cictl_node() {
         ;;
     "cictl tokens create")
         commands=""
-        options="--role --agent --project --ttl --data-dir -o --output --query --server --context --ca-file --debug -h --help"
-        valued="--role --agent --project --ttl --data-dir -o --output --query --server --context --ca-file"
+        options="--role --agent --project --ttl --data-dir --store -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--role --agent --project --ttl --data-dir --store -o --output --query --server --context --ca-file"
         arguments="-" repeated=""
         ;;
     "cictl tokens revoke")
@@ -814,8 +814,8 @@ _cictl_node() {
         ;;
     "cictl self-check")
         commands=""
-        options="--data-dir -o --output --query --debug -h --help"
-        valued="--data-dir -o --output --query"
+        options="--data-dir --store -o --output --query --debug -h --help"
+        valued="--data-dir --store -o --output --query"
         arguments="" repeated=""
         ;;
     *) return 1 ;;

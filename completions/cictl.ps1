@@ -1909,6 +1909,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--project', 'Only for this project, by its name; may be repeated.');
                 , @('--ttl', 'How long it counts, such as 12h or 90d; else for ever.');
                 , @('--data-dir', 'Make it in the data directory of a stopped server instead.');
+                , @('--store', 'Make it in this database instead, as for `cictl serve`.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
@@ -1918,7 +1919,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--role', '--agent', '--project', '--ttl', '--data-dir', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            valued = @('--role', '--agent', '--project', '--ttl', '--data-dir', '--store', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
             repeated = ''
         }
@@ -2609,13 +2610,14 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--data-dir', 'A COPY of a server''s data; it is opened and perhaps changed.');
+                , @('--store', 'Look at this database, as for `cictl serve`. [env var: CICTL_STORE]');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--data-dir', '-o', '--output', '--query')
+            valued = @('--data-dir', '--store', '-o', '--output', '--query')
             arguments = @()
             repeated = ''
         }

@@ -581,8 +581,8 @@ _cictl_node() {
         ;;
     "cictl tokens create")
         commands=()
-        options=('--role:admin, operator, viewer or agent. [required]' '--agent:The agent that it is for; with the role agent.' '--project:Only for this project, by its name; may be repeated.' '--ttl:How long it counts, such as 12h or 90d; else for ever.' '--data-dir:Make it in the data directory of a stopped server instead.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--role --agent --project --ttl --data-dir -o --output --query --server --context --ca-file"
+        options=('--role:admin, operator, viewer or agent. [required]' '--agent:The agent that it is for; with the role agent.' '--project:Only for this project, by its name; may be repeated.' '--ttl:How long it counts, such as 12h or 90d; else for ever.' '--data-dir:Make it in the data directory of a stopped server instead.' '--store:Make it in this database instead, as for `cictl serve`.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--role --agent --project --ttl --data-dir --store -o --output --query --server --context --ca-file"
         arguments=(-) repeated=""
         ;;
     "cictl tokens revoke")
@@ -815,8 +815,8 @@ _cictl_node() {
         ;;
     "cictl self-check")
         commands=()
-        options=('--data-dir:A COPY of a server'\''s data; it is opened and perhaps changed.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
-        valued="--data-dir -o --output --query"
+        options=('--data-dir:A COPY of a server'\''s data; it is opened and perhaps changed.' '--store:Look at this database, as for `cictl serve`. [env var: CICTL_STORE]' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--data-dir --store -o --output --query"
         arguments=() repeated=""
         ;;
     *) return 1 ;;

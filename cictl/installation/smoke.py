@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 LIMIT_SECONDS = 60.0
 TOO_NEW = "cannot open database schema"
 """How a self-check reports data that a newer version wrote."""
+NO_DATABASE = "the database does not answer"
+"""How it reports that it could not look at them."""
 
 
 class SmokeError(Exception):
@@ -35,19 +37,21 @@ class Refused(SmokeError):
     """The version ran, and its self-check found something wrong."""
 
 
-def smoke(layout: Layout, tag: str, data_dir: Path | None) -> None:
-    """Let a staged version check itself. If its check fails, it is marked as failed, unless the data is only too new for it.
+def smoke(layout: Layout, tag: str, data_dir: Path | None, *, store: str = "") -> None:
+    """Let a staged version check itself. If its check fails, it is marked as failed, unless the reason is the data: they are too new for
+    it, or can't be reached.
 
     Args:
         data_dir: A server's data, of which the check gets a copy. The server may be at work. None for an agent.
+        store: URL of a server's database, at which the check looks and changes nothing; empty for none.
 
     Raises:
         SmokeError: It says that it is another version, can't open the data, or can't be run.
     """
     try:
-        _check(layout, tag, data_dir)
+        _check(layout, tag, data_dir, store=store)
     except Refused as refused:
-        if TOO_NEW not in str(refused):
+        if not any(text in str(refused) for text in (TOO_NEW, NO_DATABASE)):
             layout.mark_failed(tag)
         raise
 
@@ -63,23 +67,23 @@ def can_open(layout: Layout, tag: str, data_dir: Path) -> bool:
     return True
 
 
-def _check(layout: Layout, tag: str, data_dir: Path | None) -> None:
+def _check(layout: Layout, tag: str, data_dir: Path | None, *, store: str = "") -> None:
     layout.updates.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=layout.updates, prefix="smoke-") as scratch:
         arguments = []
         if data_dir is not None:
             copy_state(data_dir, Path(scratch))
             arguments = ["--data-dir", scratch]
-        told = _version_told(layout, tag, [*arguments, "-o", "json"])
+        told = _version_told(layout, tag, [*arguments, "-o", "json"], store=store)
     if told != tag:
         raise Refused(f"{tag} says that it is {told}")
 
 
-def _version_told(layout: Layout, tag: str, arguments: Sequence[str]) -> str:
+def _version_told(layout: Layout, tag: str, arguments: Sequence[str], *, store: str) -> str:
     """Run the self-check of a version, and return the version that it names."""
     try:
         command = [str(layout.script(tag)), "self-check", *arguments]
-        done = children.run(command, env=_environment(), seconds=LIMIT_SECONDS)
+        done = children.run(command, env=_environment(store), seconds=LIMIT_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise SmokeError(f"{tag} did not finish checking itself within {LIMIT_SECONDS:.0f} seconds") from error
     except OSError as error:
@@ -91,9 +95,10 @@ def _version_told(layout: Layout, tag: str, arguments: Sequence[str]) -> str:
     raise Refused(f"{tag} does not know how to check itself")
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment without settings of `cictl`, so that the check uses the copy and nothing else."""
-    return without_settings(clean_environment(os.environ))
+def _environment(store: str) -> dict[str, str]:
+    """Return the environment without settings of `cictl` but the database, so that the check uses the copy and nothing else."""
+    clean = without_settings(clean_environment(os.environ))
+    return {**clean, "CICTL_STORE": store} if store else clean
 
 
 def _last_words(stderr: str) -> str:

@@ -11,11 +11,13 @@ from wsgiref.util import setup_testing_defaults
 
 import msgspec
 
+from cictl.installation.smoke import NO_DATABASE, TOO_NEW
 from cictl.installation.versions import running_tag
 from cictl_server.app import Application, create_app
 from cictl_server.errors import CictlError
 from cictl_server.services import Services
 from cictl_server.services.access.authentication import Policy
+from cictl_server.storage import needing_psycopg
 from cictl_server.store.contract import StoreTooNew
 from cictl_server.store.snapshot import SCHEMA
 from cictl_server.store.tiny import TinyStore
@@ -47,7 +49,7 @@ def check(data_dir: Path) -> SelfCheckReport:
     try:
         store = TinyStore.open(data_dir)
     except StoreTooNew as error:
-        raise SelfCheckFailed(f"cannot open database schema {error.found}") from error
+        raise SelfCheckFailed(f"{TOO_NEW} {error.found}") from error
     try:
         services = Services.build(store, data_dir, version=version, policy=Policy.NEVER)
         services.jobs.expiry.start_up()
@@ -59,6 +61,26 @@ def check(data_dir: Path) -> SelfCheckReport:
     if health.get("status") != "ok" or info.get("version") != version:
         raise SelfCheckFailed(f"answered {health} and {info}")
     return SelfCheckReport(ok=True, version=version, schema=SCHEMA)
+
+
+def check_database(url: str) -> None:
+    """Return if this version can work with the database at *url*, in which nothing is changed.
+
+    Raises:
+        SelfCheckFailed: A newer version has changed it, or it does not answer.
+        InvalidRequest: *url* is none, or what PostgreSQL takes is not installed.
+        StoreError: It can't be used for another reason.
+    """
+    with needing_psycopg():
+        from cictl_server.postgres.address import DatabaseAddress
+        from cictl_server.postgres.database import look_at_schema
+        from cictl_server.postgres.errors import DatabaseTooNew, DatabaseUnreachable
+    try:
+        look_at_schema(DatabaseAddress.parse(url))
+    except DatabaseTooNew as error:
+        raise SelfCheckFailed(f"{TOO_NEW} {error.found}") from error
+    except DatabaseUnreachable as error:
+        raise SelfCheckFailed(f"{NO_DATABASE}: {error}") from error
 
 
 def _get(app: Application, path: str) -> dict[str, Any]:

@@ -355,7 +355,13 @@ def _seconds(duration: timedelta) -> str:
 
 def _tools(config: ServerConfig) -> UpdateTools:
     try:
-        return UpdateTools.from_environment(config.environ, version=config.version, data_dir=config.data_dir)
+        return UpdateTools.from_environment(
+            config.environ,
+            version=config.version,
+            data_dir=config.data_dir,
+            store=config.store,
+            needs_grown=bool(config.store) or "://" in config.files,
+        )
     except ReleaseError as error:
         raise InvalidRequest(str(error), hint="correct the CICTL_UPDATE_ settings") from error
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cictl_testing.installs.stub_versions import NEW, OLD, Serving
 from cictl_testing.installs.wheels import install_stub, stub_wheel
+from cictl_testing.ports import free_port
 from cictl_testing.servers.release_server import ReleaseServer
 
 from cictl.cli.app.exit_codes import ExitCode
@@ -67,6 +68,13 @@ def test_self_check_refuses_newer_data(run: Run, tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text('{"_cictl": {"1": {"schema": 7, "sequence": 1, "last_ids": {}}}}')
     code, out, err = run("self-check", "--data-dir", tmp_path)
     assert (code, out, err) == (ExitCode.ERROR, "", "error: cannot open database schema 7\n")
+
+
+def test_self_check_looks_at_a_database_that_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CICTL_STORE", f"postgresql://cictl@127.0.0.1:{free_port()}/cictl")
+    code, out, err = run("self-check")
+    assert (code, out) == (ExitCode.ERROR, "")
+    assert err.startswith("error: the database does not answer: ")
 
 
 def test_nothing_staged_is_well(run: Run, installed: Layout) -> None:

@@ -15,6 +15,7 @@ from cictl.installation.layout import Layout
 from cictl.installation.releases.release import FetchedRelease
 from cictl.installation.smoke import SmokeError, can_open, smoke
 from cictl.installation.staging import PipSettings, PreflightError, StageError, find_staged, stage
+from cictl_server.services.updates.tools import UpdateTools
 
 TAG = "v2.0.0-rc.1"
 
@@ -136,6 +137,22 @@ def test_the_list_in_the_wheel_pins_its_dependencies(layout: Layout, links: Path
     assert [path.name for path in folder.glob("lib/python*/site-packages/helpful-*")] == ["helpful-1.0.dist-info"]
 
 
+def grown_wheel(links: Path, folder: Path) -> Path:
+    """Return the wheel of a version that takes `grownup` too for PostgreSQL or S3."""
+    pinned = lock_of(links).read_bytes()
+    build_wheel(links, "grownup", "1.0", {"grownup.py": b"ANSWER = 0\n"})
+    digest = sha256_of(next(links.glob("grownup-*")))
+    lists = {
+        "cictl/installation/requirements.txt": pinned,
+        "cictl/installation/requirements-grown.txt": pinned + f"grownup==1.0 --hash=sha256:{digest}\n".encode(),
+    }
+    return build_wheel(folder, "cictl", package_version(TAG), lists, requires=["helpful"])
+
+
+def has_grown(folder: Path) -> bool:
+    return any(folder.glob("lib/python*/site-packages/grownup-*"))
+
+
 @pytest.mark.parametrize(
     ("environ", "needs_grown"),
     [
@@ -148,17 +165,17 @@ def test_the_list_in_the_wheel_pins_its_dependencies(layout: Layout, links: Path
 def test_a_server_on_a_database_or_a_bucket_gets_what_these_take(
     environ: dict[str, str], needs_grown: bool, layout: Layout, links: Path, tmp_path: Path
 ) -> None:
-    pinned = lock_of(links).read_bytes()
-    build_wheel(links, "grownup", "1.0", {"grownup.py": b"ANSWER = 0\n"})
-    digest = sha256_of(next(links.glob("grownup-*")))
-    lists = {
-        "cictl/installation/requirements.txt": pinned,
-        "cictl/installation/requirements-grown.txt": pinned + f"grownup==1.0 --hash=sha256:{digest}\n".encode(),
-    }
-    wheel = build_wheel(tmp_path, "cictl", package_version(TAG), lists, requires=["helpful"])
+    wheel = grown_wheel(links, tmp_path)
     variables = {"CICTL_UPDATE_INDEX_URL": "none", "CICTL_UPDATE_FIND_LINKS": str(links), **environ}
     folder = stage(layout, fetched(wheel), TAG, pip=PipSettings.from_environment(variables)).folder
-    assert any(folder.glob("lib/python*/site-packages/grownup-*")) == needs_grown
+    assert has_grown(folder) == needs_grown
+
+
+def test_a_server_that_an_option_told_of_its_database_gets_it_too(layout: Layout, links: Path, tmp_path: Path) -> None:
+    variables = {"CICTL_UPDATE_INDEX_URL": "none", "CICTL_UPDATE_FIND_LINKS": str(links)}
+    tools = UpdateTools.from_environment(variables, version="v1.0.0", data_dir=layout.data_dir, needs_grown=True)
+    tools.stage(layout, fetched(grown_wheel(links, tmp_path)), TAG, on_phase=lambda _: None)
+    assert has_grown(layout.folder(TAG))
 
 
 @pytest.mark.parametrize(
@@ -243,6 +260,17 @@ def test_what_does_not_check_itself_well_is_refused(
     with pytest.raises(SmokeError, match=f"^smoke test failed: {problem}$"):
         smoke(layout, TAG, layout.data_dir)
     assert layout.has_failed(TAG) is has_failed
+
+
+def test_a_version_looks_at_the_database_of_a_server_and_is_not_to_blame_for_its_absence(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CICTL_STORE", "postgresql://not-of-the-server/x")
+    install_stub(layout, TAG, "reaches-no-database")
+    smoke(layout, TAG, layout.data_dir)
+    with pytest.raises(SmokeError, match="the database does not answer: postgresql://db/cictl"):
+        smoke(layout, TAG, layout.data_dir, store="postgresql://db/cictl")
+    assert not layout.has_failed(TAG)
 
 
 def test_a_program_that_cannot_start_is_told(layout: Layout) -> None:

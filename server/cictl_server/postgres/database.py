@@ -26,7 +26,7 @@ from cictl_server.postgres.errors import (
     DatabaseUnusable,
 )
 from cictl_server.postgres.flusher import Flusher
-from cictl_server.postgres.migrations import migrate, require_newest
+from cictl_server.postgres.migrations import known_version, migrate, require_newest
 from cictl_server.postgres.pooler import REFUSES_OPTIONS, options_refused, require_search_path, suit
 
 logger = logging.getLogger(__name__)
@@ -311,6 +311,17 @@ def _schema(connection: Connection) -> str:
     row = connection.execute("SELECT current_schema()").fetchone()
     assert row is not None
     return str(row[0])
+
+
+def look_at_schema(address: DatabaseAddress) -> None:
+    """Return if this cictl can work with the schema there, perhaps after it has migrated it. Nothing is changed, and nobody waits.
+
+    Raises:
+        DatabaseUnreachable, DatabaseDenied, DatabaseUnusable, DatabaseTooNew: As they say.
+    """
+    with _connect_patiently(address, 0.0, logger.warning) as connection:
+        require_search_path(connection, address)
+        known_version(connection, where=address.shown)
 
 
 def first_line(error: BaseException) -> str:

@@ -37,7 +37,10 @@ class DatabaseUnusable(StoreError):
 
 
 class DatabaseTooNew(StoreError):
+    """Schema `found` is newer than this cictl knows."""
+
     def __init__(self, where: str, *, found: int, known: int) -> None:
+        self.found = found
         super().__init__(
             f"{where} has schema {found}, which is newer than this cictl knows ({known})", hint="install a newer cictl"
         )

@@ -57,10 +57,7 @@ def migrate(connection: Connection, *, where: str) -> None:
         DatabaseUnusable: There is no schema to work in, or PostgreSQL is too old or does not store UTF-8.
         DatabaseTooNew: A newer cictl has changed it.
     """
-    schema = _usable_schema(connection, where)
-    version = _version(connection)
-    if version > newest_version():
-        raise DatabaseTooNew(where, found=version, known=newest_version())
+    schema, version = known_version(connection, where=where)
     for step in migrations()[version:]:
         try:
             _apply(connection, step, schema)
@@ -79,9 +76,7 @@ def require_newest(connection: Connection, *, where: str) -> None:
         DatabaseUnusable: It is no database of cictl, or an older cictl made it.
         DatabaseTooNew: A newer cictl has changed it.
     """
-    schema, version = _usable_schema(connection, where), _version(connection)
-    if version > newest_version():
-        raise DatabaseTooNew(where, found=version, known=newest_version())
+    schema, version = known_version(connection, where=where)
     if version == 0:
         raise NotFound(
             f"database of cictl in the schema {schema} of {where}", hint="check the address and its search_path"
@@ -92,6 +87,18 @@ def require_newest(connection: Connection, *, where: str) -> None:
             f"an earlier cictl made its schema {version}, and this one needs {newest_version()}",
             hint="start a server of this version on it once, and stop it",
         )
+
+
+def known_version(connection: Connection, *, where: str) -> tuple[str, int]:
+    """Return the name of the schema that *connection* works in, and its version: 0 if nothing was made in it yet. Nothing is changed.
+
+    Raises:
+        DatabaseUnusable, DatabaseTooNew: As for `migrate`.
+    """
+    schema, version = _usable_schema(connection, where), _version(connection)
+    if version > newest_version():
+        raise DatabaseTooNew(where, found=version, known=newest_version())
+    return schema, version
 
 
 def _usable_schema(connection: Connection, where: str) -> str:

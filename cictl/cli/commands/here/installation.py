@@ -126,20 +126,28 @@ def self_check(
     data_dir: Annotated[
         Path | None, typer.Option("--data-dir", help="A COPY of a server's data; it is opened and perhaps changed.")
     ] = None,
+    store: Annotated[
+        str,
+        typer.Option(
+            "--store", envvar="CICTL_STORE", metavar="URL", help="Look at this database, as for `cictl serve`."
+        ),
+    ] = "",
 ) -> None:
     """Check that this version can run: load everything, open the data, answer as a server does.
 
-    No port is opened. Without --data-dir, empty data is made and thrown away.
+    No port is opened. Without --data-dir, empty data is made and thrown away. In a database nothing is changed.
     """
     import tempfile
 
     from cictl.cli.output.table import Result
     from cictl_server.errors import CictlError
-    from cictl_server.selfcheck import check
+    from cictl_server.selfcheck import check, check_database
 
     session = Session.of(context)
     try:
         _load_everything()
+        if store:
+            check_database(store)
         with tempfile.TemporaryDirectory() as scratch:
             report = check(data_dir or Path(scratch))
     except (CictlError, ImportError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -52,21 +52,28 @@ class UpdateTools:
     unit: str = "cictl.service"
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], *, version: str, data_dir: Path) -> UpdateTools:
+    def from_environment(
+        cls, environ: Mapping[str, str], *, version: str, data_dir: Path, store: str = "", needs_grown: bool = False
+    ) -> UpdateTools:
         """Return the tools of a real server, from `CICTL_` variables or else their `CIWI_` twins.
+
+        Args:
+            store: URL of its database, at which a new version looks before it is switched to.
+            needs_grown: It uses PostgreSQL or S3, so a new version gets what these take.
 
         Raises:
             ReleaseError: The source of releases has an unknown kind or a bad address.
         """
         releases = ReleaseSettings.from_environment(environ)
         pip = PipSettings.from_environment(environ)
+        pip = replace(pip, needs_grown=pip.needs_grown or needs_grown)
         return cls(
             capability=lambda: detect(environ, version=version, prefix=Path(sys.prefix), data_dir=data_dir),
             source=open_source(releases),
             stage=lambda layout, fetched, tag, *, on_phase: staging.stage(
                 layout, fetched, tag, pip=pip, on_phase=on_phase
             ),
-            smoke=lambda layout, tag: smoke.smoke(layout, tag, data_dir),
+            smoke=lambda layout, tag: smoke.smoke(layout, tag, data_dir, store=store),
             releases=releases,
             apply_wait=_seconds(environ, "UPDATE_APPLY_WAIT", cls.apply_wait),
             drain=_seconds(environ, "UPDATE_DRAIN_SECONDS", cls.drain),

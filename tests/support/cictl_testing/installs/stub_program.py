@@ -36,6 +36,9 @@ def self_check() -> int:
     if schema > known or FLAVOUR == "refuses-data":
         print(f"cannot open database schema {schema}", file=sys.stderr)
         return 1
+    if FLAVOUR == "reaches-no-database" and (store := os.environ.get("CICTL_STORE")):
+        print(f"the database does not answer: {store}", file=sys.stderr)
+        return 1
     told = "v99.0.0" if FLAVOUR == "tells-another-version" else VERSION
     print(json.dumps({"ok": True, "version": told, "schema": known}))
     return 0

@@ -26,6 +26,7 @@ FLAVOURS = (
     "wrong-version",  # serves, but the server tells another version
     "tells-another-version",  # when it checks itself
     "refuses-data",  # when it checks itself
+    "reaches-no-database",  # likewise, if it is told of one
     "migrates",  # raises the data's schema number, and ends
 )
 
