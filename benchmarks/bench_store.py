@@ -63,7 +63,7 @@ def claim_rate(store: TinyStore, *, times: int) -> float:
 
 
 def claim_oldest(tx: Transaction) -> JobRecord:
-    job = tx.jobs.claimable(lambda required, _: required["os"] == "linux")
+    job = tx.jobs.claimable(lambda kind: kind.needs["os"] == "linux")
     assert job is not None
     tx.jobs.put(replace(job, status=JobStatus.LEASED, agent_id="a"))
     return job

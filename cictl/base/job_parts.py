@@ -160,8 +160,10 @@ class OnNew(StrEnum):
     """It ends them all."""
 
 
-LONGEST_GROUP = 200
-"""How many characters the name of a concurrency group has at most."""
+LONGEST_GROUP = LONGEST_LOCK = 200
+"""How many characters the name of a concurrency group, or of a lock, has at most."""
+MOST_LOCKS = 20
+"""How many locks a job has at most."""
 
 
 class ConcurrencySpec(JobPart, frozen=True, kw_only=True):

@@ -121,6 +121,7 @@ def _job(job: schema.JobShape, defaults: schema.DefaultsShape, *, restores_needs
         retry=_retry(job.retry) if job.retry is not None else None,
         approval=_approval(job.approval) if job.approval is not None else None,
         concurrency=_concurrency(job.concurrency) if job.concurrency is not None else None,
+        locks=_trimmed(job.locks),
         runs_on={key: _placement(key, value) for key, value in job.runs_on.items()},
         requires_tools=job.requires.tools,
         requires_container_tools=job.requires.container.tools,

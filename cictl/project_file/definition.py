@@ -103,6 +103,7 @@ class Job(Definition, frozen=True, kw_only=True):
         retry: None if it is never run again by itself.
         approval: None if it waits for nobody's.
         concurrency: How many executions of its group run at once; None for any number.
+        locks: Names of what only one job at a time may use on a host.
         runs_on: As written, but executor and shell are trimmed and in lower case.
         requires_tools: Version constraints by tools of the host.
         requires_container_tools: Version constraints by tools inside the container.
@@ -131,6 +132,7 @@ class Job(Definition, frozen=True, kw_only=True):
     retry: RetrySpec | None = None
     approval: ApprovalSpec | None = None
     concurrency: ConcurrencySpec | None = None
+    locks: list[str] = []
     runs_on: dict[str, str] = {}
     requires_tools: dict[str, str] = {}
     requires_container_tools: dict[str, str] = {}

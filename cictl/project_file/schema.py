@@ -160,6 +160,7 @@ class JobShape(Shape, frozen=True, kw_only=True):
         retry: When it runs again by itself.
         approval: Whose approval it waits for.
         concurrency: How many executions of its group go on at once.
+        locks: Names of what only one job at a time may use on a host, such as port-8000.
         runs_on: What an agent must be: os, arch, labels; and the container of the steps.
         requires: Tools that must be there, with versions.
         timeout_seconds: Limit from start to end; 0 means the server's.
@@ -183,6 +184,7 @@ class JobShape(Shape, frozen=True, kw_only=True):
     retry: RetryShape | None = None
     approval: ApprovalShape | None = None
     concurrency: ConcurrencyShape | None = None
+    locks: list[str] = []
     runs_on: TextMap = {}
     requires: RequiresShape = RequiresShape()
     timeout_seconds: int | None = None

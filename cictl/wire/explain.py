@@ -37,7 +37,9 @@ class Reason(StrEnum):
     AGENT_DEACTIVATED = "agent_deactivated"
     AGENT_DRAINING = "agent_draining"
     AGENT_BUSY = "agent_busy"
-    """Some agents have what it needs, but none can take it now. The nearest one is offline, deactivated, draining or busy."""
+    HOST_LOCKED = "host_locked"
+    """Some agents have what it needs, but none can take it now. The nearest one is offline, deactivated, draining or busy, or
+    another execution on its host has a lock."""
     READY = "ready"
     """An agent that fits is free. It takes the execution with one of its next lease requests."""
     LEASED = "leased"
@@ -91,6 +93,8 @@ class AgentFit(Message):
         draining: It takes no job until it is activated; `drain_reason` says why.
         busy_with: Id of the execution that it holds.
         busy_with_short_id: What people call that execution.
+        lock: A lock of the execution that another one has on the host of the agent.
+        lock_holder: Id of that one; `lock_holder_short_id` is what people call it.
         fixed_tools: It never looks for tools that the server asks about, only for those that it knows by itself.
     """
 
@@ -103,6 +107,9 @@ class AgentFit(Message):
     drain_reason: str = ""
     busy_with: str = ""
     busy_with_short_id: str = ""
+    lock: str = ""
+    lock_holder: str = ""
+    lock_holder_short_id: str = ""
     fixed_tools: bool = False
     unmet: list[UnmetRequirement] = msgspec.field(default_factory=list)
 
@@ -127,8 +134,8 @@ class Explanation(Message):
         blocked_by: While it is queued, the executions that it waits for. If it failed without having run, those that
             ended it.
         agents: While it is queued, every known agent, the nearest first. An agent is nearer when it lacks less that
-            nobody can install (such as `os`), then when it lacks less in all, then when it is free, busy, deactivated
-            or draining, offline, in this order. For a pinned execution, that agent alone.
+            nobody can install (such as `os`), then when it lacks less in all, then when it is free, without a lock, busy,
+            deactivated or draining, offline, in this order. For a pinned execution, that agent alone.
         fixes: What to do so that the nearest agent can take it, all of it together; else what to do next.
     """
 

@@ -230,6 +230,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         run_approval: Whose approval its whole run waits for; None for nobody's (ours).
         concurrency: Of which group, and of how many executions of it, it waits for a place; None without one (ours).
         run_concurrency: The same of its pipeline, whose group counts runs (ours).
+        locks: Names of which each is used by one execution at a time on a host (ours).
         declared_outputs: The path below the checkout of the file that holds the text of an output, by the output's name;
             empty for one that a step writes to `$CICTL_OUTPUT` (ours).
     """
@@ -261,6 +262,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     run_approval: ApprovalSpec | None = None
     concurrency: ConcurrencySpec | None = None
     run_concurrency: ConcurrencySpec | None = None
+    locks: list[str] = msgspec.field(default_factory=list)
 
     @property
     def facts(self) -> JobMetadata:
@@ -293,7 +295,7 @@ class JobExecution(Message):
         cancelled_by: The name of the token with which it was cancelled (ours).
         working_directory, shell, services, artifacts, declared_outputs, inputs: As in `JobSpec` (ours).
         if, open_condition, skipped, allow_failure, fail_fast, max_parallel, priority, retry, approval, run_approval, concurrency,
-            run_concurrency: As in `JobSpec` (ours).
+            run_concurrency, locks: As in `JobSpec` (ours).
         approval_due_utc: When it fails unless somebody approves it; only while it waits for that (ours).
         decision: What was decided about it, if somebody was asked (ours).
         failed_step: The position in the plan of the step that failed it (ours). 0 if none did, or if its agent does not tell.
@@ -362,6 +364,7 @@ class JobExecution(Message):
     decision: Decision | None = None
     concurrency: ConcurrencySpec | None = None
     run_concurrency: ConcurrencySpec | None = None
+    locks: list[str] = msgspec.field(default_factory=list)
     attempt: int = 0
     retry_of: str = ""
     retried_by: str = ""

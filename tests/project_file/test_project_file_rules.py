@@ -301,7 +301,7 @@ JOB_RULES = [
     pytest.param(
         "job",
         f"- id: j\n  concurrency: {{group: §'{{{{needs.a.outputs.x}}}}'}}\n  {STEPS}",
-        [f'{J}.concurrency.group uses "needs.a.outputs.x", but a group is chosen when the run starts'],
+        [f'{J}.concurrency.group uses "needs.a.outputs.x", which is not known when the run starts'],
         id="19-group-of-output",
     ),
     pytest.param(
@@ -309,6 +309,18 @@ JOB_RULES = [
         f"- id: j\n  concurrency: {{group: §'{{{{ secret.a }}}}'}}\n  {STEPS}",
         [f'{J}.concurrency.group uses secret "a", but secrets are resolved only in step env'],
         id="19-group-of-secret",
+    ),
+    pytest.param(
+        "job",
+        f"- id: j\n  locks: [port, §' ', §' port']\n  {STEPS}",
+        [f"{J}.locks[1] must not be empty", f'{J}.locks[2] duplicate "port"'],
+        id="19-locks",
+    ),
+    pytest.param(
+        "job",
+        f"- id: j\n  locks: §{[f'lock-{number}' for number in range(21)]}\n  {STEPS}",
+        [f"{J}.locks has 21 items; at most 20 are allowed"],
+        id="19-many-locks",
     ),
     pytest.param(
         "job",

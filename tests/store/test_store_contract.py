@@ -102,7 +102,7 @@ def test_nothing_of_a_raising_transaction_happened(store: Store) -> None:
     with store.read() as view:
         assert [job.number for job in view.jobs.iter_all()] == [1]
         assert view.jobs.last_number() == 1
-        assert view.jobs.claimable(lambda needs, _: needs == {"os": "linux"}) == make_job(1, needs={"os": "linux"})
+        assert view.jobs.claimable(lambda kind: kind.needs == {"os": "linux"}) == make_job(1, needs={"os": "linux"})
         assert [agent.agent_id for agent in view.agents.iter_all()] == ["a"]
         assert view.projects.count() == 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 
@@ -13,7 +13,7 @@ from cictl_testing.stores.reopening import Reopenable
 from cictl.base.job_parts import ConcurrencySpec
 from cictl.project_file.definition import Job, Pipeline
 from cictl.wire.jobs import JobStatus
-from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.contract import Kind, Store, Transaction
 from cictl_server.store.records import JobRecord, PipelineRecord
 
 
@@ -21,7 +21,7 @@ def numbers(jobs: Iterable[JobRecord]) -> list[int]:
     return [job.number for job in jobs]
 
 
-def anything(_needs: Mapping[str, str], _queue: str) -> bool:
+def anything(_kind: Kind) -> bool:
     return True
 
 
@@ -174,7 +174,7 @@ def test_the_oldest_waiting_execution_is_claimed_first(store: Store) -> None:
     )
 
     def claim(tx: Transaction) -> int | None:
-        job = tx.jobs.claimable(lambda needs, _: needs["os"] == "linux")
+        job = tx.jobs.claimable(lambda kind: kind.needs["os"] == "linux")
         if job is None:
             return None
         tx.jobs.put(make_job(job.number, "leased", agent_id="a"))
@@ -277,8 +277,8 @@ def test_claiming_asks_once_for_each_distinct_map_of_requirements(store: Store, 
     put_jobs(store, *(make_job(number, needs={"os": f"os-{number % 4}"}) for number in range(1, queued + 1)))
     asked: list[dict[str, str]] = []
 
-    def refuse(needs: Mapping[str, str], _queue: str) -> bool:
-        asked.append(dict(needs))
+    def refuse(kind: Kind) -> bool:
+        asked.append(dict(kind.needs))
         return False
 
     with store.read() as view:
@@ -310,13 +310,42 @@ def test_a_claim_asks_for_each_queue(store: Store) -> None:
     put_jobs(store, *(make_job(number, metadata={"project": f"p{number % 2}"}) for number in range(1, 9)))
     asked: list[str] = []
 
-    def even(_needs: Mapping[str, str], queue: str) -> bool:
-        asked.append(queue)
-        return queue == "project p0"
+    def even(kind: Kind) -> bool:
+        asked.append(kind.queue)
+        return kind.queue == "project p0"
 
     with store.read() as view:
         job = view.jobs.claimable(even)
     assert (job and job.number, asked) == (2, ["project p1", "project p0"])
+
+
+def test_a_claim_asks_for_each_set_of_locks(store: Store) -> None:
+    put_jobs(store, *(make_job(number, locks=[f"x{number % 2}"] * (number > 2)) for number in range(1, 9)))
+    asked: list[list[str]] = []
+
+    def is_free(kind: Kind) -> bool:
+        asked.append(list(kind.locks))
+        return "x0" in kind.locks
+
+    with store.read() as view:
+        job = view.jobs.claimable(is_free)
+    assert (job and job.number, asked) == (4, [[], ["x1"], ["x0"]])
+
+
+def test_who_has_locks_on_a_host_is_found_while_an_agent_has_it(place: Reopenable) -> None:
+    put_jobs(
+        place.store,
+        make_job(1, "running", agent_id="a", lock_host="moss", locks=["x"]),
+        make_job(2, "leased", agent_id="b", lock_host="moss", locks=["y"]),
+        make_job(3, "failed", agent_id="b", lock_host="moss", locks=["x"]),
+        make_job(4, "running", agent_id="c", lock_host="fern", locks=["x"]),
+        make_job(5, locks=["x"]),
+    )
+    for is_reopened in (False, True):
+        store = place.reopen() if is_reopened else place.store
+        with store.read() as view:
+            assert numbers(view.jobs.with_locks("moss")) == [1, 2]
+            assert view.jobs.with_locks("new") == []
 
 
 def test_a_group_tells_who_has_a_place_and_who_is_next(place: Reopenable) -> None:

@@ -90,7 +90,9 @@ def put_unfinished(tx: Transaction) -> None:
             make_job(number, needs={"os": f"os-{number % 4}"}, metadata={**metadata, **blocked}, not_before=later)
         )
     for number in range(FINISHED + QUEUED + 1, FINISHED + QUEUED + RUNNING + 1):
-        tx.jobs.put(make_job(number, "running", agent_id=f"agent-{number % 100}", job_token_hash=f"token-{number}"))
+        agent = number % 100
+        job = make_job(number, "running", agent_id=f"agent-{agent}", job_token_hash=f"token-{number}")
+        tx.jobs.put(replace(job, locks=["x"], lock_host=f"host-{agent % 20}"))
     put_groups(tx)
 
 
@@ -117,8 +119,9 @@ def put_groups(tx: Transaction) -> None:
         pytest.param(lambda view: view.jobs.find(FINISHED // 2), id="one execution"),
         pytest.param(lambda view: view.jobs.count_by_status(), id="counts"),
         pytest.param(lambda view: view.jobs.count_claimable(), id="claimable"),
-        pytest.param(lambda view: view.jobs.claimable(lambda needs, _: needs == {"os": "os-3"}), id="a claim"),
+        pytest.param(lambda view: view.jobs.claimable(lambda kind: kind.needs == {"os": "os-3"}), id="a claim"),
         pytest.param(lambda view: view.jobs.count_active_by_queue(), id="what each queue has at work"),
+        pytest.param(lambda view: view.jobs.with_locks("host-7"), id="who has locks on a host"),
         pytest.param(lambda view: view.jobs.with_place("job tea g7"), id="who has a place in a group"),
         pytest.param(lambda view: view.jobs.with_place("run tea g8"), id="the runs with a place in a group"),
         pytest.param(lambda view: next(view.jobs.in_line("job tea g7")), id="the first in a line"),

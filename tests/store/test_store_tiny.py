@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from cictl_testing.stores.disk import watched
 from cictl_testing.stores.records import make_agent, make_job, make_project
 
 from cictl.wire.jobs import JobStatus
-from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreLocked, StoreTooNew, Transaction
+from cictl_server.store.contract import Kind, StoreCorrupt, StoreFailed, StoreLocked, StoreTooNew, Transaction
 from cictl_server.store.tiny import TinyStore
 
 
@@ -225,7 +224,7 @@ def test_look_ups_decode_only_what_they_return(tmp_path: Path, monkeypatch: pyte
         store.write(change)
         decoded.clear()
         with store.read() as view:
-            assert view.jobs.claimable(lambda needs, _: needs["os"] == "os-3") is not None
+            assert view.jobs.claimable(lambda kind: kind.needs["os"] == "os-3") is not None
             assert next(view.jobs.newest_first()).number == stored
             assert next(view.jobs.of_pipeline("1", "p")).number == stored
             assert next(view.jobs.with_status(JobStatus.QUEUED)).number == 1
@@ -260,8 +259,8 @@ def test_a_server_spares_what_was_loaded_the_garbage_collector(tmp_path: Path) -
 
 
 def test_records_changed_through_tinydb_are_found_by_the_indexes(tmp_path: Path) -> None:
-    def is_linux(needs: Mapping[str, str], _queue: str) -> bool:
-        return needs == {"os": "linux"}
+    def is_linux(kind: Kind) -> bool:
+        return kind.needs == {"os": "linux"}
 
     with TinyStore.open(tmp_path) as store:
         document = msgspec.to_builtins(make_job(7, needs={"os": "linux"}))

@@ -118,6 +118,8 @@ def _obstacles(agent: AgentFit, tell: Tell) -> Iterator[str]:
         yield f"offline, last heard of {tell(agent.last_seen_utc)}"
     if agent.busy_with:
         yield f"busy with {agent.busy_with_short_id or agent.busy_with}"
+    if agent.lock:
+        yield f"{agent.lock_holder_short_id} has the lock {agent.lock} on its host"
 
 
 def _rest(count: int) -> Iterator[Line]:

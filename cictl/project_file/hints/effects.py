@@ -77,7 +77,17 @@ def _check_placeholders(templates: Iterable[tuple[str, str]], filled: Set[str], 
 
 def _templates(job: JobShape, path: str) -> Iterator[tuple[str, str]]:
     """Yield each text of a job in which templates are replaced, with its path."""
-    parts = ("concurrency", "runs_on", "env", "working_directory", "services", "artifacts", "outputs", "caches")
+    parts = (
+        "concurrency",
+        "locks",
+        "runs_on",
+        "env",
+        "working_directory",
+        "services",
+        "artifacts",
+        "outputs",
+        "caches",
+    )
     for name in parts:
         yield from _texts(getattr(job, name), f"{path}.{name}")
     for index, step in enumerate(job.steps):

@@ -10,7 +10,7 @@ from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.conditions import check_condition
 from cictl.project_file.rules.keeping import check_keeping
 from cictl.project_file.rules.matrix import check_matrix
-from cictl.project_file.rules.policies import check_approval, check_concurrency, check_retry
+from cictl.project_file.rules.policies import check_approval, check_concurrency, check_locks, check_retry
 from cictl.project_file.rules.services import check_services
 from cictl.project_file.rules.steps import check_step
 from cictl.project_file.rules.surroundings import (
@@ -49,6 +49,7 @@ def check_job(
     check_retry(job.retry, f"{path}.retry", collector)
     check_approval(job.approval, f"{path}.approval", collector)
     check_concurrency(job.concurrency, f"{path}.concurrency", collector)
+    check_locks(job.locks, f"{path}.locks", collector)
     check_priority(job.priority, f"{path}.priority", collector)
     check_shared_environment(job.env, f"{path}.env", collector)
     check_directory(job.working_directory, f"{path}.working_directory", collector)

@@ -1,6 +1,13 @@
-"""The rules of when jobs run, and run again: `retry`, `approval` and `concurrency`."""
+"""The rules of when jobs run, and run again: `retry`, `approval`, `concurrency` and `locks`."""
 
-from cictl.base.job_parts import APPROVING_ROLES, LONGEST_APPROVAL_SECONDS, MOST_RETRIES, RETRY_CAUSES, OnNew
+from cictl.base.job_parts import (
+    APPROVING_ROLES,
+    LONGEST_APPROVAL_SECONDS,
+    MOST_LOCKS,
+    MOST_RETRIES,
+    RETRY_CAUSES,
+    OnNew,
+)
 from cictl.project_file.findings import quote
 from cictl.project_file.names import NEEDS
 from cictl.project_file.rules.collector import Collector, is_blank
@@ -50,11 +57,29 @@ def check_concurrency(concurrency: ConcurrencyShape | None, path: str, collector
         return
     if is_blank(concurrency.group):
         collector.add(f"{path}.group", "is required")
-    refuse_secrets(concurrency.group, f"{path}.group", collector)
-    for name in names_in(concurrency.group):
-        if name.startswith(NEEDS):
-            collector.add(f"{path}.group", f"uses {quote(name)}, but a group is chosen when the run starts")
+    _check_name_of_run(concurrency.group, f"{path}.group", collector)
     if concurrency.limit < 1:
         collector.add(f"{path}.limit", "must be >= 1")
     if not is_blank(concurrency.on_new) and concurrency.on_new.strip() not in tuple(OnNew):
         collector.add(f"{path}.on_new", f"must be one of {','.join(OnNew)}")
+
+
+def check_locks(locks: list[str], path: str, collector: Collector) -> None:
+    """Check the list at *path*."""
+    if len(locks) > MOST_LOCKS:
+        collector.add(path, f"has {len(locks)} items; at most {MOST_LOCKS} are allowed")
+    for index, lock in enumerate(locks):
+        where = f"{path}[{index}]"
+        if is_blank(lock):
+            collector.add(where, "must not be empty")
+        elif lock.strip() in map(str.strip, locks[:index]):
+            collector.add(where, f"duplicate {quote(lock.strip())}")
+        _check_name_of_run(lock, where, collector)
+
+
+def _check_name_of_run(template: str, path: str, collector: Collector) -> None:
+    """Check a name that is filled in when the run starts: then there are neither secrets nor outputs of other jobs."""
+    refuse_secrets(template, path, collector)
+    for name in names_in(template):
+        if name.startswith(NEEDS):
+            collector.add(path, f"uses {quote(name)}, which is not known when the run starts")

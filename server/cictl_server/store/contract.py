@@ -15,11 +15,11 @@ transactions, typed records and claims, but no files or locks: TinyDB with a jou
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -154,6 +154,20 @@ class Artifacts(Table[int, ArtifactsRecord]):
         """Return the bytes of all artifacts of a project, at a price that does not depend on their number."""
 
 
+class Kind(NamedTuple):
+    """What decides whether an agent may have a waiting execution. Of each kind only the first one is looked at.
+
+    Attributes:
+        needs: Its `required_capabilities`.
+        queue: Its `queue_scope`.
+        locks: Its locks, sorted.
+    """
+
+    needs: Mapping[str, str]
+    queue: str
+    locks: Sequence[str]
+
+
 class Jobs(Table[int, JobRecord]):
     """Job executions by number. The cost of a look-up depends on what it returns, never on how much is stored."""
 
@@ -224,12 +238,12 @@ class Jobs(Table[int, JobRecord]):
         """Yield the executions with this `project_id` and `pipeline_id` in their metadata, newest first; lazily."""
 
     @abstractmethod
-    def claimable(self, accepts: Callable[[Mapping[str, str], str], bool]) -> JobRecord | None:
-        """Return the first queued, unblocked execution without `not_before` whose `required_capabilities` and `queue_scope` *accepts*.
+    def claimable(self, accepts: Callable[[Kind], bool]) -> JobRecord | None:
+        """Return the first queued, unblocked execution without `not_before` whose `Kind` *accepts*.
 
         The first is the one of the highest `priority`, and of these the one of the lowest `place_in_queue`. *accepts* is called
-        at most once for each distinct pair of both among the waiting executions. So the cost depends on the number of
-        pairs, not on the length of the queue. To claim the execution, put it back as
+        at most once for each distinct kind among the waiting executions. So the cost depends on the number of
+        kinds, not on the length of the queue. To claim the execution, put it back as
         leased in the same transaction.
         """
 
@@ -240,6 +254,10 @@ class Jobs(Table[int, JobRecord]):
     @abstractmethod
     def count_active_by_queue(self) -> Mapping[str, int]:
         """Return how many executions of each `queue_scope` are leased or running, at a cost that depends on these alone."""
+
+    @abstractmethod
+    def with_locks(self, host: str) -> list[JobRecord]:
+        """Return the leased and running executions whose `lock_host` this is, oldest first; at a cost that depends on these alone."""
 
     @abstractmethod
     def with_place(self, group: str) -> list[JobRecord]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from datetime import datetime
 from heapq import merge
 from itertools import chain
@@ -16,14 +16,15 @@ from sortedcontainers import SortedList
 from cictl.wire.jobs import JobStatus
 from cictl.wire.requirements import required_tools
 from cictl.wire.runs import RunStatus
+from cictl_server.store.contract import Kind
 from cictl_server.store.records import JobRecord, is_group_of_runs
 from cictl_server.store.run_records import Place, RunRecord
 from cictl_server.store.tried import Order, TriedTest
 
 T = TypeVar("T", int, tuple[int, int, int], tuple[int, bool, int, int])
 
-Kind = tuple[tuple[tuple[str, str], ...], str]
-"""The sorted requirements of an execution, and its queue. Of each kind only the first one is looked at."""
+KindKey = tuple[tuple[tuple[str, str], ...], str, tuple[str, ...]]
+"""A `Kind` with its requirements as sorted pairs."""
 
 
 class SortedGroups(Generic[T]):
@@ -152,6 +153,7 @@ class JobIndex:
         self.by_agent = NumberGroups()
         self.active_by_agent = NumberGroups()
         self.active_by_token = NumberGroups()
+        self.active_by_lock_host = NumberGroups()
         self.by_run = NumberGroups()
         self.blocked_by_run = NumberGroups()
         self.unfinished_by_run = NumberGroups()
@@ -212,13 +214,15 @@ class JobIndex:
         descending = [self.by_status.get(status).irange(maximum=limit, reverse=True) for status in statuses]
         return merge(*descending, reverse=True)
 
-    def claimable(self, accepts: Callable[[Mapping[str, str], str], bool]) -> int | None:
-        """Return the first waiting number whose requirements and queue *accepts*; None for none.
+    def claimable(self, accepts: Callable[[Kind], bool]) -> int | None:
+        """Return the first waiting number whose kind *accepts*; None for none.
 
         Only the first of each kind can be the answer. So these are tried, in their order.
         """
-        heads = sorted(((orders[0], cast("Kind", kind)) for kind, orders in self._waiting.items()), key=itemgetter(0))
-        return next((order[-1] for order, (needs, queue) in heads if accepts(dict(needs), queue)), None)
+        heads = sorted(((orders[0], cast("KindKey", key)) for key, orders in self._waiting.items()), key=itemgetter(0))
+        return next(
+            (order[-1] for order, (needs, queue, locks) in heads if accepts(Kind(dict(needs), queue, locks))), None
+        )
 
     def count_claimable(self) -> int:
         return sum(len(numbers) for _, numbers in self._waiting.items())
@@ -249,6 +253,8 @@ class JobIndex:
                 yield self.active_by_agent, job.agent_id
         if job.job_token_hash and job.status.is_active:
             yield self.active_by_token, job.job_token_hash
+        if job.lock_host and job.status.is_active:
+            yield self.active_by_lock_host, job.lock_host
         if run := facts.pipeline_run_id:
             yield self.by_run, run
             if not job.status.is_terminal:
@@ -366,8 +372,8 @@ def _is_waiting(job: JobRecord) -> bool:
     return job.status is JobStatus.QUEUED and not job.is_blocked and job.not_before is None
 
 
-def _kind(job: JobRecord) -> Kind:
-    return tuple(sorted(job.required_capabilities.items())), job.queue_scope
+def _kind(job: JobRecord) -> KindKey:
+    return tuple(sorted(job.required_capabilities.items())), job.queue_scope, tuple(job.locks)
 
 
 def _run_with_place(job: JobRecord, group: str) -> str:

@@ -67,6 +67,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         lease_process: Which process of its agent took it (`process_key`); empty when the agent did not tell.
         lease_slot: Which slot of that process; 0 when it has only one.
         lease_server: The `instance_id` of the server that gave it, which alone reads its secrets for this lease.
+        lock_host: The host of the agent that holds it, if it has locks there; `host_of` names it.
         lease_hash: `token_hash` of the token that its last lease gave; empty when its agent sends none. A lease that ran out
             leaves it, so that the agent that had it may still begin.
         job_token_hash: The same of the token that its steps show; empty when they got none. It counts while `status` is
@@ -116,6 +117,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     lease_process: str = ""
     lease_slot: int = 0
     lease_server: str = ""
+    lock_host: str = ""
     lease_hash: str = ""
     job_token_hash: str = ""
     log_size: int = 0

@@ -21,6 +21,7 @@ from cictl_server.store.contract import (
     Audit,
     Chains,
     Jobs,
+    Kind,
     NumberedTable,
     Pipelines,
     RunFilter,
@@ -285,7 +286,7 @@ class _Jobs(_Checked[JobRecord], Jobs):
     def of_pipeline(self, project_id: str, pipeline_id: str) -> Iterator[JobRecord]:
         return self.get_all(reversed(self._index.by_pipeline.get((project_id, pipeline_id))))
 
-    def claimable(self, accepts: Callable[[Mapping[str, str], str], bool]) -> JobRecord | None:
+    def claimable(self, accepts: Callable[[Kind], bool]) -> JobRecord | None:
         number = self._index.claimable(accepts)
         return None if number is None else self.find(number)
 
@@ -294,6 +295,9 @@ class _Jobs(_Checked[JobRecord], Jobs):
 
     def count_active_by_queue(self) -> Mapping[str, int]:
         return self._index.active_of_queues
+
+    def with_locks(self, host: str) -> list[JobRecord]:
+        return list(self.get_all(iter(self._index.active_by_lock_host.get(host))))
 
     def with_place(self, group: str) -> list[JobRecord]:
         return list(self.get_all(iter(self._index.groups.with_place(group))))

@@ -203,5 +203,5 @@ def _check_next(view: View, jobs: list[JobRecord], offered: dict[str, str]) -> N
     ready = (j for j in jobs if j.status is JobStatus.QUEUED and not j.is_blocked)
     waiting = sorted(ready, key=lambda job: (-job.priority, job.place_in_queue))
     expected = next((j.number for j in waiting if meets_all(j.required_capabilities, offered)), None)
-    found = view.jobs.claimable(lambda required, _: meets_all(required, offered))
+    found = view.jobs.claimable(lambda kind: meets_all(kind.needs, offered))
     assert (found and found.number) == expected

@@ -70,7 +70,7 @@ class ScrapeService:
         claimable = view.jobs.count_claimable()
         self.metrics.queue.labels("claimable").set(claimable)
         self.metrics.queue.labels("waiting").set(by_status[JobStatus.QUEUED] - claimable)
-        oldest = view.jobs.claimable(lambda _needs, _queue: True)
+        oldest = view.jobs.claimable(lambda _kind: True)
         self.metrics.queue_age.set((self.clock() - oldest.created).total_seconds() if oldest else 0)
 
     def _look_at_agents(self, view: View) -> None:

@@ -103,6 +103,7 @@ def advance(
                 "lease_process": "",
                 "lease_slot": 0,
                 "lease_server": "",
+                "lock_host": "",
                 "job_token_hash": "",
                 "log_generation": job.log_generation + 1,
             }

@@ -74,7 +74,7 @@ class Settler:
         """Wake the requests that watch *job*, and those that wait for work if it can be leased."""
         tx.after_commit(lambda: self.wake_watchers(job))
         is_claimable = job.status is JobStatus.QUEUED and not job.is_blocked
-        if is_claimable or (job.status.is_terminal and self.ends_make_room):
+        if is_claimable or (job.status.is_terminal and (self.ends_make_room or job.locks)):
             tx.after_commit(lambda: self.hub.publish(QUEUE))
 
     def end(

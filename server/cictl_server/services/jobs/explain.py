@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 import msgspec
@@ -14,6 +15,7 @@ from cictl.base.clock import Clock
 from cictl.wire.explain import COUNTED_JOBS, AgentFit, Blocker, Explanation, Fix, Reason
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobStatus
 from cictl.wire.requirements import meets_all
+from cictl_server.services.fleet.hosts import host_of
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.wanted_tools import WantedTools
@@ -33,7 +35,7 @@ from cictl_server.services.jobs.obstacles import (
 from cictl_server.services.policies import Policies
 from cictl_server.services.policies.job_rules import JobRules
 from cictl_server.store.contract import Store, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records import AgentRecord, JobRecord
 
 _REASONS = {
     JobStatus.LEASED: Reason.LEASED,
@@ -67,7 +69,8 @@ class ExplainService:
         return self._active(job)
 
     def _waiting(self, job: JobRecord, view: View) -> Explanation:
-        agents = nearest_first(job, view, self.presence, self.wanted_tools.current(view))
+        find_taken = partial(self._find_taken, job, view)
+        agents = nearest_first(job, view, self.presence, self.wanted_tools.current(view), find_taken)
         rules = self.policies.of_jobs(view)
         hold = rules.hold(job)
         base = msgspec.structs.replace(
@@ -78,7 +81,7 @@ class ExplainService:
         )
         nearest = list(fixes_for(agents, job)) if agents else [_first_agent(job)]
         if job.is_blocked and hold is None:
-            later = [] if agents and obstacle(agents[0]) is Reason.AGENT_BUSY else nearest
+            later = [] if agents and obstacle(agents[0]) in (Reason.AGENT_BUSY, Reason.HOST_LOCKED) else nearest
             return msgspec.structs.replace(
                 base,
                 reason=Reason.BLOCKED,
@@ -102,6 +105,12 @@ class ExplainService:
         if self.pause.is_on:
             summary += "; the server is about to update itself and gives out no jobs until it is back"
         return msgspec.structs.replace(base, reason=obstacle(agents[0]), summary=summary, fixes=nearest)
+
+    def _find_taken(self, job: JobRecord, view: View, agent: AgentRecord) -> tuple[str, JobRecord] | None:
+        """Return a lock of *job* that is taken on the host of *agent*, and who has it; None if all are free."""
+        if not job.locks:
+            return None
+        return self.policies.of_agent(view, host=host_of(agent, agent_id=agent.agent_id)).find_taken(job.locks)
 
     def _active(self, job: JobRecord) -> Explanation:
         # An agent may work without heartbeats; then its silence means nothing.

@@ -17,6 +17,7 @@ from cictl.wire.requirements import for_older_agents, meets_all
 from cictl.wire.updates import SERVER_IS_UPDATING
 from cictl_server.errors import NoCapacity, no_agent_id
 from cictl_server.services.core.hub import Hub
+from cictl_server.services.fleet.hosts import host_of
 from cictl_server.services.fleet.limits import check_agent_id, kept_lease
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.out_of_service import drain_reason, is_deactivated
@@ -32,7 +33,7 @@ from cictl_server.services.policies import Policies
 from cictl_server.services.secrets.lease_secrets import needs_secrets
 from cictl_server.signals.contract import Members
 from cictl_server.signals.topics import QUEUE
-from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.contract import Kind, Store, Transaction
 from cictl_server.store.records import JobRecord
 
 logger = logging.getLogger(__name__)
@@ -143,7 +144,7 @@ class LeasingService:
             lambda view: view.agents.find(request.agent_id),
             lambda view: view.jobs.active_of_agent(request.agent_id),
             lambda view: view.jobs.due(now),
-            lambda view: view.jobs.claimable(lambda _needs, _queue: False),
+            lambda view: view.jobs.claimable(lambda _kind: False),
             lambda view: self.policies.of_queues(view).pauses,
         )
         record = tx.agents.find(request.agent_id)
@@ -173,17 +174,18 @@ class LeasingService:
         if reason := drain_reason(tx, request.agent_id):
             return LeaseResponse(assigned=False, message=f"agent drains: {reason}")
         capabilities = effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities)
-        job = self._claim(tx, request, capabilities, now=now)
+        host = host_of(record, agent_id=request.agent_id, process=request.process)
+        job = self._claim(tx, request, capabilities, host=host, now=now)
         return job or LeaseResponse(assigned=False, message=_NOTHING)
 
     def _claim(
-        self, tx: Transaction, request: LeaseRequest, capabilities: Mapping[str, str], *, now: datetime
+        self, tx: Transaction, request: LeaseRequest, capabilities: Mapping[str, str], *, host: str, now: datetime
     ) -> JobRecord | None:
         self.handover.release_due(tx, now=now)
-        rules = self.policies.of_queues(tx)
+        rules = self.policies.of_agent(tx, host=host)
 
-        def accepts(required: Mapping[str, str], queue: str) -> bool:
-            return meets_all(required, capabilities) and rules.hold(queue) is None
+        def accepts(kind: Kind) -> bool:
+            return meets_all(kind.needs, capabilities) and rules.allow(kind)
 
         while True:
             job = tx.jobs.claimable(accepts)
@@ -201,6 +203,7 @@ class LeasingService:
             lease_process=process_key(request.process),
             lease_slot=request.slot,
             lease_server=self.members.own.instance_id,
+            lock_host=host if job.locks else "",
             lease_hash="",
             job_token_hash="",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from cictl.base.constraints import parts_of
 from cictl.base.names.labels import is_fact
@@ -25,20 +25,27 @@ _SENTENCES = {
     Reason.AGENT_DEACTIVATED: "is deactivated",
     Reason.AGENT_DRAINING: "drains: {drain_reason}",
     Reason.AGENT_BUSY: "is busy with {busy_with}",
+    Reason.HOST_LOCKED: "must wait: {lock_holder} has the lock {lock} on its host",
 }
 
 
 _SWITCHED_OFF = (Reason.AGENT_DEACTIVATED, Reason.AGENT_DRAINING)
 
 
-def nearest_first(job: JobRecord, view: View, presence: PresenceBook, tools: ToolList) -> list[AgentFit]:
+FindTaken = Callable[[AgentRecord], tuple[str, JobRecord] | None]
+
+
+def nearest_first(
+    job: JobRecord, view: View, presence: PresenceBook, tools: ToolList, find_taken: FindTaken
+) -> list[AgentFit]:
     """Return how each known agent fits *job*, the nearest first, as `Explanation.agents` describes it.
 
     Args:
         tools: What agents are asked to look for.
+        find_taken: Returns a lock of *job* that is taken on the host of an agent, and who has it.
     """
     records = [record for record in view.agents.iter_all() if pinned_to(job) in ("", record.agent_id)]
-    return sorted((_fit(job, record, view, presence, tools) for record in records), key=_distance)
+    return sorted((_fit(job, record, view, presence, tools, find_taken) for record in records), key=_distance)
 
 
 def pinned_to(job: JobRecord) -> str:
@@ -70,7 +77,9 @@ def obstacle(agent: AgentFit) -> Reason:
         return Reason.AGENT_DEACTIVATED
     if agent.draining:
         return Reason.AGENT_DRAINING
-    return Reason.AGENT_BUSY if agent.busy_with else Reason.READY
+    if agent.busy_with:
+        return Reason.AGENT_BUSY
+    return Reason.HOST_LOCKED if agent.lock else Reason.READY
 
 
 def sentence(agents: list[AgentFit]) -> str:
@@ -95,7 +104,12 @@ def sentence(agents: list[AgentFit]) -> str:
 
 def _state(agent: AgentFit) -> str:
     """Return as words what keeps *agent*, which has what the execution needs, from taking it."""
-    return _SENTENCES[obstacle(agent)].format(busy_with=agent.busy_with_short_id, drain_reason=agent.drain_reason)
+    return _SENTENCES[obstacle(agent)].format(
+        busy_with=agent.busy_with_short_id,
+        drain_reason=agent.drain_reason,
+        lock=agent.lock,
+        lock_holder=agent.lock_holder_short_id,
+    )
 
 
 def switched_off(agents: list[AgentFit]) -> list[AgentFit]:
@@ -149,6 +163,9 @@ def _nearest_fixes(agent: AgentFit, job: JobRecord) -> Iterator[Fix]:
     if agent.busy_with:
         busy_with = agent.busy_with_short_id
         yield Fix(text=f"wait for {busy_with}, or add an agent", command=command("jobs", "watch", busy_with))
+    elif agent.lock:
+        holder = agent.lock_holder_short_id
+        yield Fix(text=f"wait for {holder}, or add an agent on another host", command=command("jobs", "watch", holder))
 
 
 def _activation(agent: AgentFit) -> Fix:
@@ -189,7 +206,10 @@ def _no_label(unmet: UnmetRequirement, agents: list[AgentFit]) -> str:
     return f"{text}; agents offer {shown}" + (" and others" if len(offers) > _MOST_OFFERS else "")
 
 
-def _fit(job: JobRecord, record: AgentRecord, view: View, presence: PresenceBook, tools: ToolList) -> AgentFit:
+def _fit(
+    job: JobRecord, record: AgentRecord, view: View, presence: PresenceBook, tools: ToolList, find_taken: FindTaken
+) -> AgentFit:
+    lock, holder = find_taken(record) or ("", None)
     capabilities = effective_capabilities(record, agent_id=record.agent_id)
     asked = tools.names if presence.is_asked(record.agent_id, tools.id) else ()
     held = view.jobs.active_of_agent(record.agent_id)
@@ -205,6 +225,9 @@ def _fit(job: JobRecord, record: AgentRecord, view: View, presence: PresenceBook
         drain_reason=record.drain_reason,
         busy_with=held[0].id if is_busy else "",
         busy_with_short_id=short_id(held[0]) if is_busy else "",
+        lock=lock,
+        lock_holder=holder.id if holder else "",
+        lock_holder_short_id=short_id(holder) if holder else "",
         fixed_tools=presence.has_fixed_tools(record.agent_id),
         unmet=list(_unmet(job.required_capabilities, capabilities, asked)),
     )
@@ -284,5 +307,6 @@ def _is_installable(unmet: UnmetRequirement) -> bool:
 
 def _distance(agent: AgentFit) -> tuple[int, int, int, str]:
     fixed = sum(not _is_installable(unmet) for unmet in agent.unmet)
-    away = bool(agent.busy_with) + 2 * (agent.deactivated or agent.draining) + 3 * agent.offline
+    is_off = agent.deactivated or agent.draining
+    away = bool(agent.lock) + 2 * bool(agent.busy_with) + 4 * is_off + 6 * agent.offline
     return fixed, sum(not unmet.asked for unmet in agent.unmet), away, agent.agent_id

@@ -29,6 +29,7 @@ from cictl.wire.jobs import (
 from cictl.wire.requirements import meets_all
 from cictl_server.errors import InvalidRequest, LogGap
 from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded
+from cictl_server.services.fleet.hosts import host_of
 from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.out_of_service import drain_reason, is_deactivated
@@ -296,6 +297,8 @@ class ReportingService:
 
     def _store_progress(self, tx: Transaction, job: JobRecord, request: StatusRequest) -> JobRecord:
         running = self._running(job, request)
+        if job.locks and not job.lock_host:  # it begins although its lease had run out
+            running = msgspec.structs.replace(running, lock_host=_host_of(tx, request.agent_id))
         if running == tx.jobs.find(job.number):  # only the log has changed, and that is written already
             self._settler.announce(tx, job)
         else:
@@ -381,6 +384,10 @@ def _check_sender(view: View, job: JobRecord, sender: Sender, status: JobStatus)
     return False
 
 
+def _host_of(view: View, agent_id: str) -> str:
+    return host_of(view.agents.find(agent_id), agent_id=agent_id)
+
+
 def _may_begin(view: View, job: JobRecord, sender: Sender) -> bool:
     """Tell whether a report takes a queued execution: the sender was too late, and its lease has run out.
 
@@ -390,6 +397,9 @@ def _may_begin(view: View, job: JobRecord, sender: Sender) -> bool:
     agent = view.agents.find(sender.agent_id)
     has_place = len(view.jobs.active_of_agent(sender.agent_id)) < (agent.slots if agent else 1)
     if job.is_blocked or not has_place or is_deactivated(view, sender.agent_id):
+        return False
+    taken = {lock for other in view.jobs.with_locks(_host_of(view, sender.agent_id)) for lock in other.locks}
+    if not taken.isdisjoint(job.locks):
         return False
     if job.lease_hash:
         return sender.has_lease(job)

@@ -86,6 +86,7 @@ def _job(job: Job) -> _Node:
         **({"retry": _retry(job.retry)} if job.retry else {}),
         **({"approval": msgspec.structs.asdict(job.approval)} if job.approval else {}),
         **({"concurrency": _part(job.concurrency)} if job.concurrency else {}),
+        **_present(locks=job.locks),
         "runs_on": dict(job.runs_on),
         **_present(requires=requires),
         "timeout_seconds": job.timeout_seconds,

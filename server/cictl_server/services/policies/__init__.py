@@ -1,10 +1,11 @@
-"""What holds jobs back although an agent could take them: pauses, the share of each project, and concurrency groups."""
+"""What holds jobs back although an agent could take them: pauses, the share of each project, concurrency groups, and locks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from cictl_server.services.core import Core
+from cictl_server.services.policies.agent_rules import AgentRules
 from cictl_server.services.policies.job_rules import JobRules
 from cictl_server.services.policies.pauses import PauseService
 from cictl_server.services.policies.queue_rules import QueueRules
@@ -25,6 +26,10 @@ class Policies:
     def of_queues(self, view: View) -> QueueRules:
         """Return what the rules say of queues as of *view*."""
         return QueueRules(view, max_running=self.max_running)
+
+    def of_agent(self, view: View, *, host: str) -> AgentRules:
+        """Return what the rules say of an agent on *host*, as `host_of` names it, as of *view*."""
+        return AgentRules(view, self.of_queues(view), host=host)
 
     def of_jobs(self, view: View) -> JobRules:
         """Return what the rules say of single executions as of *view*."""

@@ -38,9 +38,10 @@ class UnfinishedColumns(NamedTuple):
     """The columns of `unfinished_jobs`.
 
     Attributes:
-        needs_key: What executions with the same requirements share, and no others.
+        needs_key: What executions with the same requirements and the same locks share, and no others.
         needs: The requirements as JSON, sorted.
         held_group: The concurrency group of its job in which it has a place; `held_run_group` is that of its pipeline.
+        locks: Those of its job as JSON, sorted; None without any.
         awaited_group: The one in whose line it stands, where `line_run` and `is_ready` sort it.
     """
 
@@ -63,6 +64,8 @@ class UnfinishedColumns(NamedTuple):
     awaited_group: str | None
     line_run: int | None
     is_ready: bool | None
+    locks: str | None
+    lock_host: str | None
 
     @classmethod
     def of(cls, job: JobRecord) -> UnfinishedColumns | None:
@@ -70,12 +73,13 @@ class UnfinishedColumns(NamedTuple):
         if job.status.is_terminal:
             return None
         needs = msgspec.json.encode(job.required_capabilities, order="sorted")
+        locks = msgspec.json.encode(job.locks) if job.locks else b""
         facts, held, awaited = job.facts, job.held_groups, job.awaited_group
         return cls(
             is_active=job.status.is_active,
             is_blocked=job.is_blocked,
             not_before=job.not_before,
-            needs_key=hashlib.sha256(needs).digest()[:16],
+            needs_key=hashlib.sha256(needs + locks).digest()[:16],
             needs=needs.decode(),
             agent=optional_key(job.agent_id),
             job_token=optional_key(job.job_token_hash),
@@ -91,6 +95,8 @@ class UnfinishedColumns(NamedTuple):
             awaited_group=optional_key(awaited),
             line_run=job.turn_in_line[0] if awaited else None,
             is_ready=job.is_ready if awaited else None,
+            locks=locks.decode() or None,
+            lock_host=optional_key(job.lock_host),
         )
 
     @property
@@ -110,6 +116,7 @@ UNFINISHED_TYPES = {
     "approval_due": "timestamptz",
     "line_run": "bigint",
     "is_ready": "boolean",
+    "locks": "json",
 }
 """PostgreSQL's type of each column."""
 

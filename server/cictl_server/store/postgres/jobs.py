@@ -10,7 +10,7 @@ import msgspec
 
 from cictl.wire.jobs import JobStatus
 from cictl.wire.requirements import required_tools
-from cictl_server.store.contract import Jobs
+from cictl_server.store.contract import Jobs, Kind
 from cictl_server.store.postgres.job_changes import CLAIMABLE, JobChanges, StoredJob, status_counter
 from cictl_server.store.postgres.job_documents import JobDocuments
 from cictl_server.store.postgres.keys import capped, is_number, text_key
@@ -85,7 +85,7 @@ _KINDS = (
     "  ORDER BY u.needs_key LIMIT 1) AS following"
     ") SELECT u.needs, number FROM heads JOIN unfinished_jobs u USING (number) ORDER BY number"
 )
-# The same by requirements and queue, with the first of each in the order of leasing. A server of an earlier version tells no place.
+# The same by requirements with locks and queue, with the first of each in the order of leasing. A server of an earlier version tells no place.
 _CLAIMABLE_KINDS = compose(
     "WITH RECURSIVE heads AS ("
     " (SELECT needs_key, queue_scope, number FROM unfinished_jobs u WHERE {condition} ORDER BY {order} LIMIT 1)"
@@ -93,7 +93,7 @@ _CLAIMABLE_KINDS = compose(
     "  SELECT u.needs_key, u.queue_scope, u.number FROM unfinished_jobs u"
     "  WHERE {condition} AND (u.needs_key, u.queue_scope) > (heads.needs_key, heads.queue_scope) ORDER BY {order} LIMIT 1"
     " ) AS following"
-    ") SELECT u.needs, u.queue_scope, number FROM heads JOIN unfinished_jobs u USING (number)"
+    ") SELECT u.needs, u.queue_scope, u.locks, number FROM heads JOIN unfinished_jobs u USING (number)"
     " ORDER BY -u.priority, coalesce(u.place, number), number",
     condition="NOT u.is_active AND NOT u.is_blocked AND u.not_before IS NULL",
     order="u.needs_key, u.queue_scope, (-u.priority), coalesce(u.place, u.number), u.number",
@@ -101,6 +101,7 @@ _CLAIMABLE_KINDS = compose(
 _QUEUED_KINDS = compose(_KINDS, condition="NOT u.is_active")
 
 _ACTIVE_BY_QUEUE = "SELECT queue_scope, count(*) FROM unfinished_jobs WHERE is_active GROUP BY queue_scope"
+_WITH_LOCKS = compose(_ASCENDING, select=_UNFINISHED, condition="u.is_active AND u.lock_host = %s", number="number")
 _WITH_PLACE = _UNFINISHED + " WHERE u.held_group = %s ORDER BY number"
 _RUNS_WITH_PLACE = (
     "SELECT s.document, j.document FROM ("
@@ -124,6 +125,11 @@ _COUNT_RUNS = (
 )
 
 _needs_decoder = msgspec.json.Decoder(dict[str, str])
+_locks_decoder = msgspec.json.Decoder(list[str])
+
+
+def _locks(document: bytes | None) -> list[str]:
+    return _locks_decoder.decode(document) if document else []
 
 
 class PostgresJobs(Jobs):
@@ -229,14 +235,17 @@ class PostgresJobs(Jobs):
     def of_pipeline(self, project_id: str, pipeline_id: str) -> Iterator[JobRecord]:
         return self._newest_first(_OF_PIPELINE, text_key(project_id), text_key(pipeline_id), before=maxsize)
 
-    def claimable(self, accepts: Callable[[Mapping[str, str], str], bool]) -> JobRecord | None:
-        for needs, queue_scope, number in self._session.rows(_CLAIMABLE_KINDS):
-            if accepts(_needs_decoder.decode(needs), queue_scope):
+    def claimable(self, accepts: Callable[[Kind], bool]) -> JobRecord | None:
+        for needs, queue_scope, locks, number in self._session.rows(_CLAIMABLE_KINDS):
+            if accepts(Kind(_needs_decoder.decode(needs), queue_scope, _locks(locks))):
                 return self.find(number)
         return None
 
     def count_active_by_queue(self) -> Mapping[str, int]:
         return dict(self._session.rows(_ACTIVE_BY_QUEUE))
+
+    def with_locks(self, host: str) -> list[JobRecord]:
+        return list(self._oldest_first(_WITH_LOCKS, text_key(host)))
 
     def with_place(self, group: str) -> list[JobRecord]:
         statement = _RUNS_WITH_PLACE if is_group_of_runs(group) else _WITH_PLACE

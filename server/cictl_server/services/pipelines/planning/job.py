@@ -16,8 +16,8 @@ from cictl_server.errors import InvalidRequest
 from cictl_server.services.history.groups.levels import waits_for_groups
 from cictl_server.services.history.past_runs import matrix_variables
 from cictl_server.services.pipelines.planning.context import RunIdentity, SourceContext
-from cictl_server.services.pipelines.planning.groups import pinned_group
 from cictl_server.services.pipelines.planning.names import condition_values, is_open, run_values, template_values
+from cictl_server.services.pipelines.planning.policies import pinned_group, pinned_locks
 from cictl_server.services.pipelines.planning.requirements import requirements
 from cictl_server.services.pipelines.planning.steps import plan_steps
 from cictl_server.services.policies.priorities import checked_priority
@@ -48,7 +48,7 @@ def plan_job(
 
     Raises:
         InvalidRequest: The requested agent contradicts the job, the job has no step left to execute, or the name of its
-            concurrency group is too long.
+            concurrency group or of a lock is too long.
     """
     values = template_values(job, row, inputs=inputs, source=source, identity=identity)
     conditions = condition_values(pipeline, values)
@@ -88,6 +88,7 @@ def plan_job(
             run_values(inputs=inputs, source=source, identity=identity),
             whose=f'pipeline "{pipeline.id}"',
         ),
+        locks=pinned_locks(job.locks, values, whose=f'job "{job.id}"'),
     )
     spec = replace(spec, metadata=spec.metadata | waits_for_groups(spec))
     return replace(spec, required_capabilities=requirements(job, spec, agent_id=request.agent_id.strip()))
