@@ -3,7 +3,7 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands="serve run-agent demo healthcheck info lint init run agents projects pipelines chains jobs queue runs tests retention secrets login logout whoami tokens audit vault update server api store context completion version"
+        commands="serve run-agent demo healthcheck info lint init run agents projects pipelines chains jobs queue runs schedules tests retention secrets login logout whoami tokens audit vault update server api store context completion version"
         options="--version -y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -457,6 +457,42 @@ _cictl_node() {
         options="-o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="runs" repeated=""
+        ;;
+    "cictl schedules")
+        commands="list next pause resume run"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl schedules list")
+        commands=""
+        options="--project -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--project -o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl schedules next")
+        commands=""
+        options="--count -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--count -o --output --query --server --context --ca-file"
+        arguments="targets" repeated=""
+        ;;
+    "cictl schedules pause")
+        commands=""
+        options="--reason -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--reason -o --output --query --server --context --ca-file"
+        arguments="schedules" repeated=""
+        ;;
+    "cictl schedules resume")
+        commands=""
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="schedules" repeated=""
+        ;;
+    "cictl schedules run")
+        commands=""
+        options="--wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--timeout -o --output --query --server --context --ca-file"
+        arguments="schedules" repeated=""
         ;;
     "cictl tests")
         commands="list flaky slow show"

@@ -20,6 +20,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('jobs', 'Jobs: list show logs cancel prioritize rerun delete clear-queue flush-history artifacts download tests explain watch.');
                 , @('queue', 'Whether jobs are given out: show pause resume.');
                 , @('runs', 'Runs: list show summary watch approve reject cancel rerun pin unpin.');
+                , @('schedules', 'Runs that start by the clock: list next pause resume run.');
                 , @('tests', 'Tests over time: list flaky slow show.');
                 , @('retention', 'How long runs, logs and artifacts are kept: show set preview run.');
                 , @('secrets', 'Secrets that the server keeps for jobs: list set remove rotate-key.');
@@ -1531,6 +1532,117 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--help', 'Show this message and exit.');)
             valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('runs')
+            repeated = ''
+        }
+        'cictl schedules' = @{
+            commands = @(
+                , @('list', 'List the schedules: when each started its last run and starts the next, and which ones are paused.');
+                , @('next', 'Show when runs start next, the soonest first.');
+                , @('pause', 'Let a schedule start no runs for now.');
+                , @('resume', 'End the pause of a schedule.');
+                , @('run', 'Start at once what a schedule starts at its times, also while it is paused.');)
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl schedules list' = @{
+            commands = @()
+            options = @(
+                , @('--project', 'Only this project''s.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--project', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl schedules next' = @{
+            commands = @()
+            options = @(
+                , @('--count', 'How many times of each schedule. [default: 5; 1<=x<=100]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--count', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('targets')
+            repeated = ''
+        }
+        'cictl schedules pause' = @{
+            commands = @()
+            options = @(
+                , @('--reason', 'Why; lists show it. [required]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--reason', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('schedules')
+            repeated = ''
+        }
+        'cictl schedules resume' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('schedules')
+            repeated = ''
+        }
+        'cictl schedules run' = @{
+            commands = @()
+            options = @(
+                , @('--wait', 'Wait for the end; the exit code is the result.');
+                , @('-f', 'Wait, and show the logs as they grow.');
+                , @('--follow', 'Wait, and show the logs as they grow.');
+                , @('--timeout', 'Stop waiting; exit code 8. [x>=0]');
+                , @('--cancel-on-interrupt', 'Let Ctrl-C cancel the jobs instead of leaving them.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--timeout', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('schedules')
             repeated = ''
         }
         'cictl tests' = @{

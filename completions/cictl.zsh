@@ -4,7 +4,7 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'init:Write the project file of a repository.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll.' 'projects:Projects: list show import reload set delete icon.' 'pipelines:Pipelines: list show run preview source-refs eligible-agents version.' 'chains:Chains: list show run preview source-refs eligible-agents.' 'jobs:Jobs: list show logs cancel prioritize rerun delete clear-queue flush-history artifacts download tests explain watch.' 'queue:Whether jobs are given out: show pause resume.' 'runs:Runs: list show summary watch approve reject cancel rerun pin unpin.' 'tests:Tests over time: list flaky slow show.' 'retention:How long runs, logs and artifacts are kept: show set preview run.' 'secrets:Secrets that the server keeps for jobs: list set remove rotate-key.' 'login:Log in to a server, and use it from now on.' 'logout:Forget a server'\''s token.' 'whoami:Show whom the server takes you for.' 'tokens:Who may do what: list create revoke rotate.' 'audit:Who did what on the server: list verify.' 'vault:Vaults that jobs take secrets from: list add delete test.' 'update:Versions of the server: check tags status apply rollback.' 'server:The server itself: restart.' 'api:Call the API itself, as it is.' 'store:The server'\''s data: check backup restore compact export copy.' 'context:Named servers: list use set delete show.' 'completion:Completion in a shell: show install.' 'version:Show the version of cictl.')
+        commands=('serve:Run the server.' 'run-agent:Run an agent that executes jobs.' 'demo:Try everything: a server, an agent, a project.' 'healthcheck:Check that the server is up and well.' 'info:Show the server and its state.' 'lint:Check a project file; needs no server.' 'init:Write the project file of a repository.' 'run:Run a pipeline, one of its jobs, or a chain.' 'agents:Agents: list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll.' 'projects:Projects: list show import reload set delete icon.' 'pipelines:Pipelines: list show run preview source-refs eligible-agents version.' 'chains:Chains: list show run preview source-refs eligible-agents.' 'jobs:Jobs: list show logs cancel prioritize rerun delete clear-queue flush-history artifacts download tests explain watch.' 'queue:Whether jobs are given out: show pause resume.' 'runs:Runs: list show summary watch approve reject cancel rerun pin unpin.' 'schedules:Runs that start by the clock: list next pause resume run.' 'tests:Tests over time: list flaky slow show.' 'retention:How long runs, logs and artifacts are kept: show set preview run.' 'secrets:Secrets that the server keeps for jobs: list set remove rotate-key.' 'login:Log in to a server, and use it from now on.' 'logout:Forget a server'\''s token.' 'whoami:Show whom the server takes you for.' 'tokens:Who may do what: list create revoke rotate.' 'audit:Who did what on the server: list verify.' 'vault:Vaults that jobs take secrets from: list add delete test.' 'update:Versions of the server: check tags status apply rollback.' 'server:The server itself: restart.' 'api:Call the API itself, as it is.' 'store:The server'\''s data: check backup restore compact export copy.' 'context:Named servers: list use set delete show.' 'completion:Completion in a shell: show install.' 'version:Show the version of cictl.')
         options=('--version:Show the version and exit.' '-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context --ca-file"
         arguments=() repeated=""
@@ -458,6 +458,42 @@ _cictl_node() {
         options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
         valued="-o --output --query --server --context --ca-file"
         arguments=(runs) repeated=""
+        ;;
+    "cictl schedules")
+        commands=('list:List the schedules: when each started its last run and starts the next, and which ones are paused.' 'next:Show when runs start next, the soonest first.' 'pause:Let a schedule start no runs for now.' 'resume:End the pause of a schedule.' 'run:Start at once what a schedule starts at its times, also while it is paused.')
+        options=('-y:Do not ask; go on.' '--yes:Do not ask; go on.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context --ca-file"
+        arguments=() repeated=""
+        ;;
+    "cictl schedules list")
+        commands=()
+        options=('--project:Only this project'\''s.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--project -o --output --query --server --context --ca-file"
+        arguments=() repeated=""
+        ;;
+    "cictl schedules next")
+        commands=()
+        options=('--count:How many times of each schedule. [default: 5; 1<=x<=100]' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--count -o --output --query --server --context --ca-file"
+        arguments=(targets) repeated=""
+        ;;
+    "cictl schedules pause")
+        commands=()
+        options=('--reason:Why; lists show it. [required]' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--reason -o --output --query --server --context --ca-file"
+        arguments=(schedules) repeated=""
+        ;;
+    "cictl schedules resume")
+        commands=()
+        options=('-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="-o --output --query --server --context --ca-file"
+        arguments=(schedules) repeated=""
+        ;;
+    "cictl schedules run")
+        commands=()
+        options=('--wait:Wait for the end; the exit code is the result.' '-f:Wait, and show the logs as they grow.' '--follow:Wait, and show the logs as they grow.' '--timeout:Stop waiting; exit code 8. [x>=0]' '--cancel-on-interrupt:Let Ctrl-C cancel the jobs instead of leaving them.' '-o:One of table, wide, json, yaml, name.' '--output:One of table, wide, json, yaml, name.' '--query:Show what this expression finds in the JSON.' '--server:The server; else CICTL_SERVER_URL, else the context.' '--context:A named server of the context file.' '--ca-file:Trust these certificates (PEM) alone; else CICTL_CA_FILE.' '--debug:Show requests, and tracebacks of errors.' '-h:Show this message and exit.' '--help:Show this message and exit.')
+        valued="--timeout -o --output --query --server --context --ca-file"
+        arguments=(schedules) repeated=""
         ;;
     "cictl tests")
         commands=('list:List tests with how they went so far, by project, pipeline and name.' 'flaky:List tests that passed and failed on one commit within 14 days.' 'slow:List the tests that take longest on average.' 'show:Show how one test went so far, in each job that tries it.')

@@ -260,7 +260,7 @@ class Schedule(Definition, frozen=True, kw_only=True):
 
 
 class Triggers(Definition, frozen=True, kw_only=True):
-    """What starts runs of a pipeline besides people. They are read and kept; nothing starts by them yet.
+    """What starts runs of a pipeline besides people. So far schedules start runs; the others are read and kept.
 
     Attributes:
         push: A push.

@@ -26,6 +26,7 @@ from cictl_client.calls.projects import ProjectCalls
 from cictl_client.calls.queue import QueueCalls
 from cictl_client.calls.retention import RetentionCalls
 from cictl_client.calls.runs import RunCalls
+from cictl_client.calls.schedules import ScheduleCalls
 from cictl_client.calls.tests import TestCalls
 from cictl_client.retry import Mutations
 from cictl_client.transport import Transport
@@ -43,6 +44,7 @@ class Client(
     ProjectCalls,
     QueueCalls,
     RetentionCalls,
+    ScheduleCalls,
     SecretCalls,
     ServerCalls,
     TestCalls,

@@ -29,6 +29,7 @@ from cictl_server.resources import (
     reports,
     retention,
     runs,
+    schedules,
 )
 from cictl_server.resources.about import events, metrics, openapi, server, updates
 from cictl_server.resources.access import audit, login, secrets, tokens, vault
@@ -98,6 +99,10 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/pipelines/{pipeline_id}/eligible-agents", pipelines.EligibleAgentsResource, "pipeline"),
     Route("/api/v1/pipelines/{pipeline_id}/source-refs", pipelines.SourceRefsResource, "pipeline"),
     Route("/api/v1/pipelines/{pipeline_id}/version-resolve", pipelines.VersionResolveResource),
+    Route("/api/v1/pipelines/{pipeline_id}/schedules/{number}/pause", schedules.SchedulePauseResource),
+    Route("/api/v1/pipelines/{pipeline_id}/schedules/{number}/resume", schedules.ScheduleResumeResource),
+    Route("/api/v1/pipelines/{pipeline_id}/schedules/{number}/run", schedules.ScheduleRunResource),
+    Route("/api/v1/schedules", schedules.SchedulesResource),
     Route("/api/v1/pipeline-chains/{chain_id}/run", pipelines.ChainRunResource),
     Route("/api/v1/pipeline-chains/{chain_id}/dry-run-preview", pipelines.PreviewResource, "chain"),
     Route("/api/v1/pipeline-chains/{chain_id}/eligible-agents", pipelines.EligibleAgentsResource, "chain"),

@@ -60,6 +60,10 @@ _LEAST_ARCHIVE_LIMIT = 16 << 30
 _NO_LIMIT = 1 << 62
 """waitress's own limit of bodies: `Admission` knows that of each route."""
 
+_SCHEDULE_SECONDS = 2
+_SCHEDULE_WORKERS = 3
+"""How many runs of schedules are prepared at once: each may wait for a remote."""
+
 _HEADER_LIMIT = 64 << 10
 _BODY_IN_MEMORY = 64 << 10
 """How much of a body that is coming is in memory; the rest is in a temporary file."""
@@ -272,7 +276,15 @@ class Server:
         background.repeat("maintenance", self._maintain, first=MAINTENANCE_SECONDS, pause=MAINTENANCE_SECONDS)
         background.repeat("retention", self._keep_in_bounds, first=FIRST_SECONDS, pause=INTERVAL_SECONDS)
         background.repeat("logs", self._finish_logs, first=FINISH_SECONDS, pause=FINISH_SECONDS)
-        # These two may wait long for other machines.
+        # These may wait long for other machines.
+        for worker in range(1, _SCHEDULE_WORKERS + 1):
+            background.repeat(
+                f"schedules {worker}",
+                self._start_scheduled_runs,
+                first=_SCHEDULE_SECONDS,
+                pause=_SCHEDULE_SECONDS,
+                is_awaited=False,
+            )
         background.repeat("reload", self._reload_projects, first=0, pause=MAINTENANCE_SECONDS, is_awaited=False)
         look = self.services.core.file_watch.look
         background.repeat("files", look, first=FILE_WATCH_SECONDS, pause=FILE_WATCH_SECONDS, is_awaited=False)
@@ -291,6 +303,10 @@ class Server:
             self.services.retention.usage.measure(self._stopping)
             self.services.audit.trail.prune()
             self.services.core.idempotency.sweep()
+
+    def _start_scheduled_runs(self) -> None:
+        if self._leads():
+            self.services.schedules.starting.run_once()
 
     def _finish_logs(self) -> None:
         if self._leads():

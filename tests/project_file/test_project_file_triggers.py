@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from cictl import project_file
-from cictl.project_file.cron import cron_problem
+from cictl.project_file.cron.syntax import cron_problem
 from cictl.project_file.definition import PullRequest, Push, Schedule, Triggers
 
 Wrap = Callable[[str, str], str]

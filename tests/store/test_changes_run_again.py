@@ -41,6 +41,8 @@ runs/test_approvals.py
 runs/test_run_changes.py
 runs/test_run_lists.py
 runs/test_test_stories.py
+schedules/test_schedules.py
+schedules/test_starting.py
 secrets/test_own_secrets.py
 secrets/test_recall.py
 secrets/test_vault_answers.py

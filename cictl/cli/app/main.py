@@ -70,6 +70,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "runs": CommandEntry(
         "cictl.cli.commands.runs", "app", "Runs: list show summary watch approve reject cancel rerun pin unpin."
     ),
+    "schedules": CommandEntry(
+        "cictl.cli.commands.schedules", "app", "Runs that start by the clock: list next pause resume run."
+    ),
     "tests": CommandEntry("cictl.cli.commands.tests", "app", "Tests over time: list flaky slow show."),
     "retention": CommandEntry(
         "cictl.cli.commands.retention", "app", "How long runs, logs and artifacts are kept: show set preview run."

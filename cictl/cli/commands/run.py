@@ -36,7 +36,7 @@ from cictl.cli.commands.options import (
     needs,
 )
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
-from cictl.cli.names import MAX_JOBS, Target, find_agent, find_project, find_target
+from cictl.cli.names import MAX_JOBS, find_agent, find_project, find_target
 from cictl.cli.output.slow import reading_text, told_when_slow
 from cictl.cli.output.table import Result
 from cictl.cli.short_ids import short_id
@@ -153,7 +153,12 @@ def _start(
     asked = "" if request.execution_mode == OFFLINE_CACHED else f"the repository of {target.full_name}"
     with told_when_slow(session, reading_text(asked, limit="a minute or two")):
         answer = enqueue(target.definition.id, request)
-    session.note(_enqueued_text(target, answer))
+    show_started(session, target.full_name, answer, waiting=waiting)
+
+
+def show_started(session: Session, name: str, answer: RunResponse, *, waiting: Waiting) -> None:
+    """Tell of the new run of what is called *name*; with a wait, end the command with the result's exit code."""
+    session.note(_enqueued_text(name, answer))
     for warning in answer.warnings:
         session.note(f"note: {warning}")
     for skipped in answer.skipped:
@@ -191,13 +196,13 @@ def _reload_project_of(session: Session, text: str, *, chains: bool, pipelines: 
         session.client.reload_project(project.id)
 
 
-def _enqueued_text(target: Target, answer: RunResponse) -> str:
+def _enqueued_text(name: str, answer: RunResponse) -> str:
     """Return `run 41 of shop/build: 3 jobs`; a server without numbers gives the id of the run."""
     jobs = f"{answer.enqueued} {'job' if answer.enqueued == 1 else 'jobs'}"
     if answer.run_number:
-        return f"run {answer.run_number} of {target.full_name}: {jobs}"
+        return f"run {answer.run_number} of {name}: {jobs}"
     run = f" as {answer.pipeline_run_id}" if answer.pipeline_run_id else ""
-    return f"enqueued {jobs} of {target.full_name}{run}"
+    return f"enqueued {jobs} of {name}{run}"
 
 
 def _skipped_name(skipped: SkippedJob) -> str:

@@ -132,6 +132,12 @@ def _chains(source: Source, _begin: str) -> Iterator[Name]:
     return _definitions(source, {"pipeline_chains": "chain_id"})
 
 
+def _schedules(source: Source, _begin: str) -> Iterator[Name]:
+    for schedule in source.items("schedules", "schedules"):
+        paused = ", paused" if schedule.get("paused") else ""
+        yield _text(schedule, "name"), f"{_text(schedule, 'cron')}{paused}"
+
+
 def _targets(source: Source, begin: str) -> Iterator[Name]:
     yield from _pipeline_targets(source, begin)
     if begin.count("/") < 2:
@@ -221,6 +227,7 @@ _KINDS: dict[str, Ask] = {
     "targets": _targets,
     "jobs": _jobs,
     "runs": _runs,
+    "schedules": _schedules,
     "vault-connections": _vault_connections,
 }
 

@@ -28,6 +28,7 @@ _ARGUMENTS = {
     "TARGET": "targets",
     "JOB": "jobs",
     "RUN": "runs",
+    "SCHEDULE": "schedules",
     "CONNECTION": "vault-connections",
     "CONTEXT": "contexts",
     "SHELL": "shells",

@@ -2,16 +2,20 @@
 
 import zoneinfo
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from cictl.base.names.git_names import ref_fault
 from cictl.project_file.build import input_of
-from cictl.project_file.cron import cron_problem
+from cictl.project_file.cron.syntax import cron_problem
+from cictl.project_file.cron.times import cron_times
 from cictl.project_file.definition import InputType, Schedule, Triggers
 from cictl.project_file.findings import quote
 from cictl.project_file.inputs import value_problem
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.schema import InputShape, PipelineShape
 from cictl.project_file.source.structure import join_key
+
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def check_triggers(on: Triggers, path: str, pipeline: PipelineShape, collector: Collector) -> None:
@@ -23,7 +27,7 @@ def check_triggers(on: Triggers, path: str, pipeline: PipelineShape, collector: 
         for name in ("branches", "paths"):
             _check_patterns(getattr(on.pull_request, name), f"{path}.pull_request.{name}", collector)
     for index, schedule in enumerate(on.schedule):
-        _check_schedule(schedule, f"{path}.schedule[{index}]", pipeline.inputs, collector)
+        _check_schedule(schedule, f"{path}.schedule[{index}]", pipeline, collector)
     if pipeline.vcs_source is None and (on.push is not None or on.pull_request is not None):
         collector.add(path, "needs vcs_source, the repository whose pushes count; vcs_source: {repo: self} is this one")
 
@@ -36,15 +40,25 @@ def _check_patterns(patterns: list[str], path: str, collector: Collector) -> Non
         collector.add(path, 'only excludes, so nothing is left; begin with "**"')
 
 
-def _check_schedule(schedule: Schedule, path: str, inputs: Mapping[str, InputShape], collector: Collector) -> None:
+def _check_schedule(schedule: Schedule, path: str, pipeline: PipelineShape, collector: Collector) -> None:
     if is_blank(schedule.cron):
         collector.add(f"{path}.cron", "is required")
     elif problem := cron_problem(schedule.cron):
         collector.add(f"{path}.cron", problem)
+    elif next(cron_times(schedule.cron, "", after=_ANY_TIME), None) is None:
+        collector.add(f"{path}.cron", "never comes: none of its months has such a day")
     if not is_blank(schedule.timezone) and not _is_zone(schedule.timezone.strip()):
         collector.add(f"{path}.timezone", f"{quote(schedule.timezone)} is no zone such as Europe/Berlin")
     if not is_blank(schedule.ref) and (fault := ref_fault(schedule.ref.strip())):
         collector.add(f"{path}.ref", fault)
+    elif not is_blank(schedule.ref) and pipeline.vcs_source is None:
+        collector.add(
+            f"{path}.ref", "needs vcs_source, the repository that has it; vcs_source: {repo: self} is this one"
+        )
+    _check_inputs(schedule, path, pipeline.inputs, collector)
+
+
+def _check_inputs(schedule: Schedule, path: str, inputs: Mapping[str, InputShape], collector: Collector) -> None:
     for name, value in schedule.inputs.items():
         where = join_key(f"{path}.inputs", name)
         if name not in inputs:

@@ -52,6 +52,8 @@ class AuditAction(StrEnum):
     RUN_PINNED = "run.pinned"
     RUN_UNPINNED = "run.unpinned"
     RUN_STARTED = "run.started"
+    SCHEDULE_PAUSED = "schedule.paused"
+    SCHEDULE_RESUMED = "schedule.resumed"
     SECRET_KEY_ROTATED = "secret.key_rotated"  # noqa: S105 - the name of an action
     SECRET_REMOVED = "secret.removed"  # noqa: S105 - the name of an action
     SECRET_SET = "secret.set"  # noqa: S105 - the name of an action

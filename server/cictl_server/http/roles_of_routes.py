@@ -94,6 +94,10 @@ ROLES: Mapping[str, Access] = {
     "POST /api/v1/pipelines/{pipeline_id}/eligible-agents": VIEWER,
     "GET /api/v1/pipelines/{pipeline_id}/source-refs": VIEWER,
     "GET /api/v1/pipelines/{pipeline_id}/version-resolve": VIEWER,
+    "POST /api/v1/pipelines/{pipeline_id}/schedules/{number}/pause": OPERATOR,
+    "POST /api/v1/pipelines/{pipeline_id}/schedules/{number}/resume": OPERATOR,
+    "POST /api/v1/pipelines/{pipeline_id}/schedules/{number}/run": OPERATOR,
+    "GET /api/v1/schedules": VIEWER,
     "POST /api/v1/pipeline-chains/{chain_id}/run": OPERATOR,
     "POST /api/v1/pipeline-chains/{chain_id}/dry-run-preview": VIEWER,
     "POST /api/v1/pipeline-chains/{chain_id}/eligible-agents": VIEWER,
@@ -177,6 +181,7 @@ ACROSS_PROJECTS = frozenset(
         "GET /api/v1/jobs",
         "GET /api/v1/projects",
         "GET /api/v1/runs",
+        "GET /api/v1/schedules",
         "GET /api/v1/tests",
     }
 )

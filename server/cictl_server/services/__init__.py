@@ -38,6 +38,7 @@ from cictl_server.services.policies import Policies
 from cictl_server.services.projects import Projects
 from cictl_server.services.retention import Retention
 from cictl_server.services.runs import Runs
+from cictl_server.services.schedules import Schedules
 from cictl_server.services.secrets import Secrets
 from cictl_server.services.updates import Updates
 from cictl_server.services.updates.process import ServerProcess
@@ -74,6 +75,7 @@ class Services:
     agents: Agents
     retention: Retention
     runs: Runs
+    schedules: Schedules
 
     @classmethod
     def build(
@@ -168,6 +170,8 @@ class Services:
         agents = Agents.build(core, history, fleet, jobs, releases=tools.releases)
         retention = Retention.build(core, audit, logs, artifacts, jobs)
         runs = Runs.build(core, history, policies, logs, artifacts, jobs, projects)
+        # level 6
+        schedules = Schedules.build(core, pipelines, steady=steady)
         return cls(
             core=core,
             access=access,
@@ -186,4 +190,5 @@ class Services:
             agents=agents,
             retention=retention,
             runs=runs,
+            schedules=schedules,
         )

@@ -36,6 +36,7 @@ from cictl_server.store.records import (
     JobRecord,
     PipelineRecord,
     ProjectRecord,
+    ScheduleRecord,
     SecretRecord,
     SettingRecord,
     TokenRecord,
@@ -401,6 +402,7 @@ class View(ABC):
     answers: Table[str, AnswerRecord]
     vault_connections: NumberedTable[VaultConnectionRecord]
     secrets: NumberedTable[SecretRecord]
+    schedules: NumberedTable[ScheduleRecord]
     tokens: Tokens
     audit: Audit
 

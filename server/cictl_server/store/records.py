@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from cictl.base.job_parts import ApprovalSpec, Decision
-from cictl.project_file.definition import Job, Pipeline
+from cictl.project_file.definition import Job, Pipeline, Schedule
 from cictl.wire.access import Role
 from cictl.wire.agents import AgentProcess
 from cictl.wire.jobs import CANCELLATIONS, CacheStat, Cause, JobSpec, JobStatus, TestSummary
@@ -449,6 +449,41 @@ class SecretRecord(Record, frozen=True, kw_only=True):
     branches: list[str] = msgspec.field(default_factory=list)
     created: datetime
     updated: datetime
+
+
+class ScheduleRecord(Record, frozen=True, kw_only=True):
+    """Times at which runs of a pipeline start. It stays while the project file has its times.
+
+    Attributes:
+        pipeline_id: The record of the pipeline; `pipeline` is its id in the file. Both stay while the file has it.
+        position: Which of the pipeline's schedules it is, from 1, in the order of the file.
+        next: The instant for which the next run starts, unless it is paused until then; None if there is none any more.
+        last: When its last run started; `last_run` is the number of that, 0 for none.
+        problem: Why no run started when one was due last; empty if one did.
+        pause_reason: Why it is paused; empty while it is not.
+    """
+
+    id: int
+    project_id: int
+    pipeline_id: int
+    pipeline: str
+    position: int
+    definition: Schedule
+    next: datetime | None
+    last: datetime | None = None
+    last_run: int = 0
+    problem: str = ""
+    pause_reason: str = ""
+    paused: datetime | None = None
+    paused_by: str = ""
+
+    @property
+    def is_paused(self) -> bool:
+        return bool(self.pause_reason)
+
+    def is_due(self, now: datetime) -> bool:
+        """Tell whether a run should start. At the very instant it is due."""
+        return self.next is not None and self.next <= now and not self.is_paused
 
 
 class AnswerRecord(Record, frozen=True, kw_only=True):

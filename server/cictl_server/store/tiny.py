@@ -46,6 +46,7 @@ from cictl_server.store.records import (
     JobRecord,
     PipelineRecord,
     ProjectRecord,
+    ScheduleRecord,
     SecretRecord,
     SettingRecord,
     TokenRecord,
@@ -431,6 +432,7 @@ class _Transaction(Transaction):
         self.answers = _Named(engine, "answers", AnswerRecord, key=lambda answer: answer.key)
         self.vault_connections = _Numbered(engine, "vault_connections", VaultConnectionRecord, key=lambda c: c.id)
         self.secrets = _Numbered(engine, "secrets", SecretRecord, key=lambda secret: secret.id)
+        self.schedules = _Numbered(engine, "schedules", ScheduleRecord, key=lambda schedule: schedule.id)
         self.tokens = _Tokens(engine)
         self.audit = _Audit(engine)
         self.actions: list[Callable[[], None]] = []

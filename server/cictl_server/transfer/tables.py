@@ -73,6 +73,7 @@ KINDS = (
     Kind("chains", attrgetter("id")),
     Kind("vault_connections", attrgetter("id")),
     Kind("secrets", attrgetter("id")),
+    Kind("schedules", attrgetter("id")),
     Kind("tokens", attrgetter("id")),
     Kind("answers", attrgetter("key"), hands_out_ids=False),
     Kind("audit", attrgetter("id")),

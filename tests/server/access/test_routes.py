@@ -100,6 +100,9 @@ POST   /api/v1/pipelines/{pipeline_id}/dry-run-preview       viewer    -    name
 POST   /api/v1/pipelines/{pipeline_id}/eligible-agents       viewer    -    named  -
 GET    /api/v1/pipelines/{pipeline_id}/source-refs           viewer    -    named  -
 GET    /api/v1/pipelines/{pipeline_id}/version-resolve       viewer    -    named  -
+POST   /api/v1/pipelines/{pipeline_id}/schedules/{number}/pause operator  -    named  -
+POST   /api/v1/pipelines/{pipeline_id}/schedules/{number}/resume operator  -    named  -
+POST   /api/v1/pipelines/{pipeline_id}/schedules/{number}/run operator  -    named  -
 POST   /api/v1/pipeline-chains/{chain_id}/run                operator  -    named  any
 POST   /api/v1/pipeline-chains/{chain_id}/dry-run-preview    viewer    -    named  -
 POST   /api/v1/pipeline-chains/{chain_id}/eligible-agents    viewer    -    named  -
@@ -120,6 +123,7 @@ POST   /api/v1/runs/{run}/cancel                             operator  -    name
 POST   /api/v1/runs/{run}/rerun                              operator  -    named  -
 POST   /api/v1/runs/{run}/pin                                operator  -    named  -
 POST   /api/v1/runs/{run}/unpin                              operator  -    named  -
+GET    /api/v1/schedules                                     viewer    -    any    -
 GET    /api/v1/tests                                         viewer    -    any    -
 GET    /api/v1/secrets                                       viewer    -    -      -
 POST   /api/v1/secrets                                       admin     -    -      -
@@ -190,7 +194,8 @@ class Stage:
     def __init__(self, directory: Path) -> None:
         self.server = server = RunningServer(directory)
         jobs = "jobs: [{id: j, steps: [{run: ls}]}, {id: k, steps: [{run: ls}]}]"
-        project = f"pipelines: [{{id: p, {jobs}}}]\npipeline_chains: [{{id: c, pipelines: [p]}}]"
+        daily = "on: {schedule: [{cron: '@daily'}]}"
+        project = f"pipelines: [{{id: p, {daily}, {jobs}}}]\npipeline_chains: [{{id: c, pipelines: [p]}}]"
         self.ids = server.define_project(project, repo_url=str(directory / "nothing"))
         server.define_project(project, name="other", repo_url=str(directory / "nothing"))
         server.services.projects.projects.change_settings(1, ProjectSettings(job_tokens=JobTokens.START))
@@ -262,6 +267,7 @@ class Stage:
             pipeline_id=self.ids["p"],
             chain_id=self.ids["c"],
             connection_id=1,
+            number=1,
         )
         headers = {"X-CIWI-Agent-ID": "a", "Accept": "application/json"}
         if kind == "agent":

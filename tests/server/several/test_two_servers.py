@@ -238,3 +238,17 @@ def test_both_list_both_and_the_first_leads(both: Both) -> None:
     for server in both:
         listed = server.read(ServerList, "/api/v1/servers").servers
         assert [one.leads for one in listed] == [["background"], []]
+
+
+def test_a_schedule_starts_one_run_though_both_think_that_they_lead(both: Both) -> None:
+    here, there = both
+    for hour in range(1, 6):
+        if hour == 1:
+            here.define_project(
+                "pipelines: [{id: build, on: {schedule: [{cron: '@hourly'}]}, jobs: [{id: j, steps: [{run: x}]}]}]"
+            )
+        here.clock.step(3600)
+        with ThreadPoolExecutor() as pool:
+            for started in [pool.submit(server.services.schedules.starting.run_once) for server in (*both, *both)]:
+                started.result()
+        assert [run["number"] for run in there.get("/api/v1/runs").json["runs"]] == list(range(hour, 0, -1))

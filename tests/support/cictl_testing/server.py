@@ -23,6 +23,7 @@ from cictl_server.app import create_app
 from cictl_server.log_writer.contract import LogWriter
 from cictl_server.services import Services
 from cictl_server.services.access.authentication import Policy
+from cictl_server.services.projects.timetable import follow_file
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.store.contract import Store, Transaction, View
@@ -255,6 +256,7 @@ class RunningServer:
                 tx.chains.put(
                     ChainRecord(id=ids[chain.id], project_id=project_id, chain_id=chain.id, pipelines=chain.pipelines)
                 )
+            follow_file(tx, project_id, now=self.clock())
             return ids
 
         return self.store.write(store)

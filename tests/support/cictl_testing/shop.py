@@ -17,6 +17,7 @@ from cictl.wire.reports import TestReport, TestReportUpload
 from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateStatus, UpdateTags
 from cictl.wire.vault import VaultConnection
 from cictl_server.services.core.ids import job_number
+from cictl_server.services.projects.timetable import follow_file
 from cictl_server.signals.topics import job_topic
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import (
@@ -43,6 +44,7 @@ project: {name: shop}
 pipelines:
   - id: build
     trigger: manual
+    on: {schedule: [{cron: "30 2 * * *", timezone: Europe/Berlin}]}
     vcs_source: {repo: REPOSITORY, ref: main}
     jobs:
       - {id: compile, timeout_seconds: 60, steps: [{run: make}]}
@@ -139,6 +141,7 @@ def make_template(directory: Path) -> None:
         tx.projects.put(project)
         for number, pipeline in zip((BUILD, DEPLOY), definition.pipelines, strict=True):
             tx.pipelines.put(PipelineRecord(id=number, project_id=PROJECT, definition=pipeline))
+        follow_file(tx, PROJECT, now=LONG_AGO)
         for chain in definition.pipeline_chains:
             tx.chains.put(ChainRecord(id=RELEASE, project_id=PROJECT, chain_id=chain.id, pipelines=chain.pipelines))
         vault = VaultConnectionRecord(

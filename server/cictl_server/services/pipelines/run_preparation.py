@@ -127,8 +127,8 @@ class Preparer:
     commits: CommitNotes
     numbers: NumberSource
 
-    def pipeline(self, pipeline_db_id: int, request: RunRequest, mode: Mode) -> Prepared:
-        """Prepare a run of one pipeline.
+    def pipeline(self, pipeline_db_id: int, request: RunRequest, mode: Mode, *, event: str = MANUAL) -> Prepared:
+        """Prepare a run of one pipeline, which *event* starts.
 
         Raises:
             NotFound: No such pipeline.
@@ -148,7 +148,7 @@ class Preparer:
         if cached and mode.is_run:
             check_offline_source(pipeline, cached, in_chain=False)
         prefix = "offline" if mode is Mode.RUN_OFFLINE else "run"
-        identity = self._identity(project, f"{prefix}-{self.numbers.next()}")
+        identity = self._identity(project, f"{prefix}-{self.numbers.next()}", event=event)
         planned = plan(
             pipeline,
             request,
@@ -160,7 +160,7 @@ class Preparer:
         )
         planned = _finished(pipeline, planned, source, request, mode)
         return self._prepared(
-            project, pipeline.id, identity.pipeline_run_id, planned, cached, source, source.warnings, mode
+            project, pipeline.id, identity.pipeline_run_id, planned, cached, source, source.warnings, mode, event=event
         )
 
     def chain(self, chain_db_id: int, request: RunRequest, mode: Mode) -> Prepared:
@@ -234,10 +234,19 @@ class Preparer:
         return identities
 
     def _identity(
-        self, project: ProjectRecord, pipeline_run_id: str, *, chain: dict[str, str] | None = None
+        self,
+        project: ProjectRecord,
+        pipeline_run_id: str,
+        *,
+        event: str = MANUAL,
+        chain: dict[str, str] | None = None,
     ) -> RunIdentity:
         return RunIdentity(
-            project=project.name, project_id=project.id, pipeline_run_id=pipeline_run_id, chain=chain or {}
+            project=project.name,
+            project_id=project.id,
+            pipeline_run_id=pipeline_run_id,
+            event=event,
+            chain=chain or {},
         )
 
     def _prepared(
@@ -250,6 +259,8 @@ class Preparer:
         source: SourceContext,
         warnings: tuple[str, ...],
         mode: Mode,
+        *,
+        event: str = MANUAL,
     ) -> Prepared:
         if mode.is_run and not planned:
             raise InvalidRequest(NO_MATCH)
@@ -258,7 +269,7 @@ class Preparer:
             name=name,
             run_id=run_id,
             planned=noted_approvals(planned),
-            event=MANUAL,
+            event=event,
             cache_source=cached.origin if cached else "",
             commit=self.commits.find(source.repo, source.commit) if mode is Mode.RUN else CommitNote(),
             warnings=[*(cached.warnings if cached else ()), *warnings],

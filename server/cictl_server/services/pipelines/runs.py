@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cictl.base.clock import Clock
@@ -17,9 +18,30 @@ from cictl_server.services.history.lifecycle import left_out
 from cictl_server.services.history.run_book import next_run_number, numbered
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.settling import Settler
+from cictl_server.services.pipelines.planning import MANUAL
 from cictl_server.services.pipelines.run_preparation import Prepared, Preparer, run_mode
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
+
+
+def _nothing_else(_tx: Transaction, _run_number: int) -> None:
+    """Keep nothing but the run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occasion:
+    """Why a run starts.
+
+    Attributes:
+        event: What templates and conditions know it by, such as `MANUAL`.
+        keep: What is stored together with the run of this number. If it raises, the run does not start.
+    """
+
+    event: str = MANUAL
+    keep: Callable[[Transaction, int], None] = _nothing_else
+
+
+BY_HAND = Occasion()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,22 +61,24 @@ class RunService:
         *,
         starter: JobRecord | None = None,
         approval: ApprovalSpec | None = None,
+        occasion: Occasion = BY_HAND,
     ) -> RunResponse:
         """Enqueue a run of a pipeline, or of the selected part.
 
         Args:
             starter: The execution whose token asks for it, if one does.
             approval: Whose approval the whole run waits for; None for nobody's.
+            occasion: Why it starts; what its `keep` raises is raised.
 
         Raises:
             NotFound, InvalidRequest, GitFailed, DiskLow: As `Preparer.pipeline`; nothing is enqueued then.
             TooLarge, LimitReached: As `RunLimits`; nothing is enqueued then either.
         """
         self.disk.check_room("run")
-        prepared = self.preparer.pipeline(pipeline_db_id, request, run_mode(request))
+        prepared = self.preparer.pipeline(pipeline_db_id, request, run_mode(request), event=occasion.event)
         if approval is not None:
             prepared = dataclasses.replace(prepared, planned=held_for_approval(prepared.planned, approval))
-        return self._enqueue(prepared, request, starter)
+        return self._enqueue(prepared, request, starter, occasion)
 
     def run_chain(self, chain_db_id: int, request: RunRequest, *, starter: JobRecord | None = None) -> RunResponse:
         """Enqueue a run of every pipeline of a chain.
@@ -67,9 +91,11 @@ class RunService:
             TooLarge, LimitReached: As `RunLimits`; nothing is enqueued then either.
         """
         self.disk.check_room("run")
-        return self._enqueue(self.preparer.chain(chain_db_id, request, run_mode(request)), request, starter)
+        return self._enqueue(self.preparer.chain(chain_db_id, request, run_mode(request)), request, starter, BY_HAND)
 
-    def _enqueue(self, prepared: Prepared, request: RunRequest, starter: JobRecord | None) -> RunResponse:
+    def _enqueue(
+        self, prepared: Prepared, request: RunRequest, starter: JobRecord | None, occasion: Occasion
+    ) -> RunResponse:
         self.limits.check_size(len(prepared.planned))
         jobs = [
             JobRecord.queued(
@@ -82,6 +108,7 @@ class RunService:
             if jobs:
                 self.limits.check_room(tx, jobs[0])
             run_number = next_run_number(tx)
+            occasion.keep(tx, run_number)
             new = [_as_it_begins(numbered(job, run_number)) for job in jobs]
             for job in new:
                 self.settler.put(tx, job)

@@ -30,6 +30,7 @@ from cictl_server.services.projects.icons import Icon, IconFiles, find_icon
 from cictl_server.services.projects.identity import find_namesake, find_project, identity
 from cictl_server.services.projects.lookup import get_chain, get_pipeline, get_project
 from cictl_server.services.projects.remotes import FetchedCommit, Remotes
+from cictl_server.services.projects.timetable import follow_file
 from cictl_server.services.projects.views import project_detail, project_summary
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
@@ -133,6 +134,7 @@ class ProjectService:
             get_project(tx, project_id)
             for pipeline in tx.pipelines.of_project(project_id):
                 tx.pipelines.delete(pipeline.id)
+            follow_file(tx, project_id, now=self.clock())
             for chain in tx.chains.of_project(project_id):
                 tx.chains.delete(chain.id)
             for secret in [secret for secret in tx.secrets.iter_all() if secret.project_id == project_id]:
@@ -228,6 +230,7 @@ class ProjectService:
         tx.projects.put(project)
         _store_pipelines(tx, project, loaded.definition)
         _store_chains(tx, project, loaded.definition)
+        follow_file(tx, project.id, now=self.clock())
         tx.after_commit(lambda: self.icons.put(project.id, loaded.icon))
         note_made(
             TargetKind.PROJECT,

@@ -23,6 +23,7 @@ from cictl_server.store.records import (
     AgentRecord,
     AnswerRecord,
     ProjectRecord,
+    ScheduleRecord,
     SecretRecord,
     SettingRecord,
     VaultConnectionRecord,
@@ -60,6 +61,7 @@ class PostgresTransaction(Transaction):
             session, "vault_connections", VaultConnectionRecord, key=lambda connection: connection.id
         )
         self.secrets = NumberedDocuments(session, "secrets", SecretRecord, key=lambda secret: secret.id)
+        self.schedules = NumberedDocuments(session, "schedules", ScheduleRecord, key=lambda schedule: schedule.id)
         self.tokens = PostgresTokens(session)
         self.audit = PostgresAudit(session)
         self.actions: list[Callable[[], None]] = []

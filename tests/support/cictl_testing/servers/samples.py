@@ -45,6 +45,7 @@ from cictl.wire.queue import QueuePause, QueueState
 from cictl.wire.reports import TestReport
 from cictl.wire.retention import RetentionCounts, RetentionPolicies, RetentionPolicy, RunPin
 from cictl.wire.runs import Run, RunCounts, RunList, RunRerunResponse, RunStatus, RunSummary
+from cictl.wire.schedules import Schedule, ScheduleList
 from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret
 from cictl.wire.server import Health, RuntimeState, ServerInfo, ServerInstance, ServerList
 from cictl.wire.tests import TestList
@@ -127,6 +128,18 @@ KEPT = RetentionPolicies(default=RetentionPolicy(keep_runs=9, keep_days=0, artif
 GOING = RetentionCounts(runs=1, jobs=2, logs=2, artifacts=0, bytes=20)
 PIN = RunPin(run="41", pinned=False, jobs=2)
 RUN = Run(id="run-1", number=41, status=RunStatus.FAILED, created_utc=NOW, counts=RunCounts(failed=1), project="shop")
+SCHEDULE = Schedule(
+    name="shop/build#2",
+    project="shop",
+    project_id=3,
+    pipeline="build",
+    pipeline_db_id=7,
+    number=2,
+    cron="@daily",
+    next_utc=[datetime(2026, 3, 2, tzinfo=UTC)],
+    paused=False,
+)
+SCHEDULES = ScheduleList(schedules=[SCHEDULE])
 RUNS = RunList(runs=[RUN], next_cursor="41")
 SUMMARY = RunSummary(
     id="run-1",

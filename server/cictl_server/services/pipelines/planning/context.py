@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 MANUAL = "manual"
 """The event of a run that somebody started."""
 
+SCHEDULE = "schedule"
+"""The event of a run that a schedule started."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SourceContext:

@@ -1,4 +1,4 @@
-"""The syntax of the five fields of cron. When the next time comes is for whoever starts runs."""
+"""The syntax of the five fields of cron. When they come is told by `times.py`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The language of cron: what may be written, and when it comes."""
