@@ -3,7 +3,7 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands="serve run-agent demo healthcheck info lint init run agents projects pipelines chains jobs queue runs schedules tests retention secrets login logout whoami tokens audit vault update server api store context completion version"
+        commands="serve run-agent demo healthcheck info lint init convert run agents projects pipelines chains jobs queue runs schedules tests retention secrets login logout whoami tokens audit vault update server api store context completion version"
         options="--version -y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -47,6 +47,12 @@ _cictl_node() {
     "cictl init")
         commands=""
         options="--name --print --force -o --output --query --debug -h --help"
+        valued="--name -o --output --query"
+        arguments="-" repeated=""
+        ;;
+    "cictl convert")
+        commands=""
+        options="--write --force --name -o --output --query --debug -h --help"
         valued="--name -o --output --query"
         arguments="-" repeated=""
         ;;

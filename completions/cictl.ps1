@@ -12,6 +12,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('info', 'Show the server and its state.');
                 , @('lint', 'Check a project file; needs no server.');
                 , @('init', 'Write the project file of a repository.');
+                , @('convert', 'Tell a file of another CI as a project file.');
                 , @('run', 'Run a pipeline, one of its jobs, or a chain.');
                 , @('agents', 'Agents: list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll.');
                 , @('projects', 'Projects: list show import reload set delete icon.');
@@ -176,6 +177,22 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--name', 'The project''s name; default: that of the repository.');
                 , @('--print', 'Print the file, and write nothing.');
                 , @('--force', 'Replace the file that is there.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--name', '-o', '--output', '--query')
+            arguments = @('')
+            repeated = ''
+        }
+        'cictl convert' = @{
+            commands = @()
+            options = @(
+                , @('--write', 'Write it as cictl.yaml of the repository, instead of to stdout.');
+                , @('--force', 'Replace the file that is there.');
+                , @('--name', 'The project''s name; default: that of the repository.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');

@@ -44,6 +44,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "init": CommandEntry(
         "cictl.cli.commands.here.init", "init", "Write the project file of a repository.", LocalCommand
     ),
+    "convert": CommandEntry(
+        "cictl.cli.commands.here.convert", "convert", "Tell a file of another CI as a project file.", LocalCommand
+    ),
     "run": CommandEntry("cictl.cli.commands.run", "run", "Run a pipeline, one of its jobs, or a chain."),
     "agents": CommandEntry(
         "cictl.cli.commands.agents",

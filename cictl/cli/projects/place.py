@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from cictl.base.urls import without_user_info
+
 
 def as_sent(text: str) -> str:
     """Return a path on this machine as an absolute one, that of the whole repository if it leads into one; a URL as it is.
@@ -33,6 +35,12 @@ def origin_of(repository: Path) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip()
+
+
+def name_of(repository: Path) -> str:
+    """Return the last part of the URL that *repository* came from; else the name of its directory."""
+    url = without_user_info(origin_of(repository)).rstrip("/")
+    return url.replace(":", "/").rpartition("/")[2].removesuffix(".git") or repository.name
 
 
 def _absolute(path: Path) -> Path:

@@ -232,7 +232,7 @@ def test_a_file_that_is_there_stays(run: Run, home: Path) -> None:
 def test_files_of_other_cis_are_named(run: Run, home: Path) -> None:
     repository = make_repository(home / "shop", {".github/workflows/ci.yml": "", ".gitlab-ci.yml": ""})
     assert (
-        "there is .github/workflows/ci.yml, .gitlab-ci.yml too, which stays as it is"
+        "there is .github/workflows/ci.yml, .gitlab-ci.yml too, which stays as it is; `cictl convert FILE`"
         in run("init", str(repository)).err
     )
 

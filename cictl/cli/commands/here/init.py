@@ -10,16 +10,14 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cictl.base.urls import without_user_info
 from cictl.cli.app.commands import with_examples
 from cictl.cli.app.confirmation import may
-from cictl.cli.app.exit_codes import ExitCode
-from cictl.cli.app.failures import Failure, usage
+from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
 from cictl.cli.output.table import Result
-from cictl.cli.projects.place import find_repository, origin_of
+from cictl.cli.projects.place import find_repository, name_of
+from cictl.cli.projects.project_file import write_project_file
 from cictl.cli.starter.file import Starter, starter_for
-from cictl.project_file import CONFIG_FILES
 
 
 class Initialised(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,38 +55,15 @@ def init(
     if not directory.is_dir():
         raise usage(f"{directory} is no directory", hint="cictl init DIR")
     root = find_repository(directory) or directory.absolute()
-    starter = starter_for(root, name=name or _name_of(root))
+    starter = starter_for(root, name=name or name_of(root))
     if prints:
         session.stdout.write(starter.text)
         return
-    file = _write(root, starter.text, force=force)
+    file = write_project_file(root, starter.text, force=force)
     shown = Initialised(file=str(file), found=starter.kinds, other_ci=starter.other_ci)
     session.show_done(Result(message=shown, rows=[shown], columns=(), name=lambda s: s.file), _wrote(file, starter))
     if not session.wants_data:
         _go_on(session, root)
-
-
-def _name_of(root: Path) -> str:
-    """Return the last part of the URL that the repository came from; else the name of its directory."""
-    url = without_user_info(origin_of(root)).rstrip("/")
-    return url.replace(":", "/").rpartition("/")[2].removesuffix(".git") or root.name
-
-
-def _write(root: Path, text: str, *, force: bool) -> Path:
-    there = next((root / name for name in CONFIG_FILES if (root / name).exists()), None)
-    if there is not None and not force:
-        raise Failure(
-            f"{there} is there already",
-            exit_code=ExitCode.CONFLICT,
-            code="exists",
-            hint="`cictl lint` checks it; --force replaces it, --print shows what would be written",
-        )
-    file = there or root / CONFIG_FILES[0]
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Failure(f"cannot write {file}: {error.strerror}", exit_code=ExitCode.ERROR, code="unwritable") from error
-    return file
 
 
 def _wrote(file: Path, starter: Starter) -> str:
@@ -96,7 +71,9 @@ def _wrote(file: Path, starter: Starter) -> str:
         f"wrote {file}: {', '.join(starter.kinds) or 'nothing that I know was found, so its only step is yours to write'}"
     ]
     if starter.other_ci:
-        lines.append(f"there is {', '.join(starter.other_ci)} too, which stays as it is")
+        lines.append(
+            f"there is {', '.join(starter.other_ci)} too, which stays as it is; `cictl convert FILE` tells it as a project file"
+        )
     return "\n".join(lines)
 
 

@@ -1,0 +1,1 @@
+"""Workflows of GitHub Actions, and of Forgejo and Gitea, which speak the same language."""
