@@ -44,6 +44,18 @@ def test_go_is_the_default_of_tests(tmp_path: Path) -> None:
     assert suite.format == "go-test-json"
 
 
+@pytest.mark.parametrize("report", ["r.xml", "r.*", "kettle/r.xml"])
+@pytest.mark.parametrize("directory", ["kettle", "./kettle/"])
+def test_a_report_lies_in_the_directory_of_its_step_too(tmp_path: Path, report: str, directory: str) -> None:
+    step = Step(kind="test", test_format="junit-xml", test_report=report)
+    reports = StepReports(tmp_path, step, working_directory=directory)
+    (tmp_path / "kettle").mkdir()
+    (tmp_path / "kettle" / "r.xml").write_text('<testsuite><testcase name="t"/></testsuite>')
+    suite = reports.read_tests()
+    assert suite is not None
+    assert suite.passed == 1
+
+
 @pytest.mark.parametrize(
     "report", ["out/TEST-*.xml", "out", "out/", "out/TEST-a.xml\nout/TEST-b.xml", "out/TEST-{a,b}.xml", "**/TEST-?.xml"]
 )

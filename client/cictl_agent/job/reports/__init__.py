@@ -39,17 +39,20 @@ _COVERAGE_FORMATS: dict[str, Callable[[bytes], Hits]] = {
 class StepReports:
     """The reports of one test step. Made before the step runs, so that reports of an earlier step are not taken for its own."""
 
-    def __init__(self, directory: Path, step: Step, *, check: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, directory: Path, step: Step, *, working_directory: str = "", check: Callable[[], None] = lambda: None
+    ) -> None:
         """Note what is there before the step.
 
         Args:
+            working_directory: The directory below *directory* in which the step runs.
             check: Called before each file is read; it raises to break the reading off.
         """
         self._check = check
         self._directory = directory
         self._step = step
-        self._tests = ReportFiles(directory, step.test_report)
-        self._coverage = ReportFiles(directory, step.coverage_report)
+        self._tests = ReportFiles(directory, step.test_report, working_directory=working_directory)
+        self._coverage = ReportFiles(directory, step.coverage_report, working_directory=working_directory)
         self.remarks: list[str] = []
         """What is odd about the reports; one line for each remark."""
 

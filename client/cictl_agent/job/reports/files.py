@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -32,10 +33,17 @@ class ReportFiles:
             for every `*.xml` below it.
     """
 
-    def __init__(self, directory: Path, paths: str) -> None:
-        """Note the files that are there already, left by an earlier step."""
+    def __init__(self, directory: Path, paths: str, *, working_directory: str = "") -> None:
+        """Note the files that are there already, left by an earlier step.
+
+        Args:
+            directory: What the paths are relative to.
+            working_directory: The directory below it in which the step runs, to which they may be relative too.
+        """
         self._directory = directory
         self.paths = [line.strip() for line in paths.splitlines() if line.strip()]
+        below = posixpath.normpath(working_directory)
+        self._places = self.paths + ([f"{below}/{path}" for path in self.paths] if below != "." else [])
         try:
             self._before = {path: _stamp(directory / path) for path in self._found()}
             self._let_clock_pass()
@@ -75,7 +83,7 @@ class ReportFiles:
         return f'read report "{named}": No such file or directory'
 
     def _has_patterns(self) -> bool:
-        return any(_SPECIAL & set(path) or self._is_directory(path) for path in self.paths)
+        return any(_SPECIAL & set(path) or self._is_directory(path) for path in self._places)
 
     def _is_directory(self, path: str) -> bool:
         return os.path.isdir(self._directory / path)  # noqa: PTH112 pathlib raises for names that are too long
@@ -86,10 +94,10 @@ class ReportFiles:
         Raises:
             ReportError: A pattern is malformed, or they are too many.
         """
-        plain = {path for path in self.paths if not _SPECIAL & set(path) or os.path.lexists(self._directory / path)}
+        plain = {path for path in self._places if not _SPECIAL & set(path) or os.path.lexists(self._directory / path)}
         directories = {path for path in plain if self._is_directory(path)}
         files = {path for path in plain - directories if os.path.lexists(self._directory / path)}
-        patterns = [path for path in self.paths if path not in plain]
+        patterns = [path for path in self._places if path not in plain]
         patterns += [f"{path.rstrip('/')}/**/*.xml" for path in directories]
         if patterns:
             try:

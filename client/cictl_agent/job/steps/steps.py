@@ -135,7 +135,7 @@ class Steps:
             return
         log.line(f"[run] {text}")
         self._show(step)
-        reports = StepReports(self.directory, step, check=self.interruption.check) if step.is_test else None
+        reports = self._reports(step) if step.is_test else None
         ending = self._run_script(step.script, step)
         before = len(self.suites)
         problem = self._read_reports(reports) if reports else ""
@@ -143,6 +143,14 @@ class Steps:
         if reason := "; ".join(filter(None, reasons)):
             log.line(f"[run] step failed: {text}: {reason}")
             raise JobFailed(f"{text}: {reason}", exit_code=ending.code or None, cause=ending.cause)
+
+    def _reports(self, step: Step) -> StepReports:
+        return StepReports(
+            self.directory, step, working_directory=self._directory_of(step), check=self.interruption.check
+        )
+
+    def _directory_of(self, step: Step) -> str:
+        return step.working_directory or self.job.working_directory
 
     def _show(self, step: Step) -> None:
         """Show in the log what is about to run, unless the title says it. A shell that traces its commands does so itself."""
@@ -158,14 +166,13 @@ class Steps:
 
     def _run_script(self, text: str, step: Step = _NO_STEP) -> _Ending:
         kills = memory_kills()
-        directory = step.working_directory or self.job.working_directory
         variables = {**self.files.environment, **step.env, **self.files.variables(step.index)}
         try:
             script = Script(
                 text=text,
                 variables=variables,
                 paths=self.files.paths,
-                directory=check_directory(self.directory, directory),
+                directory=check_directory(self.directory, self._directory_of(step)),
                 shell=step.shell,
                 limit_seconds=step.timeout_seconds or None,
             )
