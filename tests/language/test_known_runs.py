@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from cictl.wire.runs import Run
 from cictl.wire.secrets import SecretRequest
 from cictl_client import Client
 
-pytestmark = pytest.mark.xdist_group("known")
+pytestmark = pytest.mark.xdist_group("language")
 
 PROJECTS = Path(__file__).parent / "projects"
 TAG = "refs/tags/8.2.0"
@@ -39,23 +39,18 @@ class Ended(NamedTuple):
 Verb = Callable[..., Ended]
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A server that knows the projects and their secrets, and an agent on this machine."""
-    place = Workplace(tmp_path_factory.mktemp("known"))
-    place.start_agent("a", "--slots", "2")
-    with Client(place.url) as known:
-        for name in ("forge", "index"):
-            known.set_secret(SecretRequest(name=name, value=f"a token for the {name}"))
-        for project in ("click", "sqlite-utils", "cjson", "commander", "requests", "apscheduler", "ripgrep"):
-            repository = place.directory / project
-            shutil.copytree(PROJECTS / project, repository)
-            make_repository(repository, {})
-            for ref in (TAG, WITH_V):
-                git(repository, "update-ref", ref, "main")
-            known.import_project(ImportRequest(repo_url=str(repository)))
-        yield known
-    place.close()
+@pytest.fixture(scope="module", autouse=True)
+def _projects(client: Client, place: Workplace) -> None:
+    """Let the server know the projects and their secrets."""
+    for name in ("forge", "index"):
+        client.set_secret(SecretRequest(name=name, value=f"a token for the {name}"))
+    for project in ("click", "sqlite-utils", "cjson", "commander", "requests", "apscheduler", "ripgrep"):
+        repository = place.directory / project
+        shutil.copytree(PROJECTS / project, repository)
+        make_repository(repository, {})
+        for ref in (TAG, WITH_V):
+            git(repository, "update-ref", ref, "main")
+        client.import_project(ImportRequest(repo_url=str(repository)))
 
 
 @pytest.fixture
