@@ -7,8 +7,8 @@ import os
 import re
 from pathlib import Path
 
+from cictl.base.globs import BadPattern
 from cictl_agent.job.artifacts.collection import matching_files
-from cictl_agent.job.globs import BadPattern
 from cictl_agent.system.beneath import open_beneath
 
 _CALL = re.compile(r"\{\{\s*hash_files\(([^{}]*)\)\s*\}\}")

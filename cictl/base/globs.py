@@ -1,4 +1,4 @@
-"""Patterns of artifact paths: `*`, `?`, `[a-z]`, `{a,b}` within a name, `**` for any number of directories, `!` before it all.
+"""Patterns of paths: `*`, `?`, `[a-z]`, `{a,b}` within a name, `**` for any number of directories, `!` before it all.
 
 Nothing here is a regular expression: those come from a project file, and one such as `a*a*a*a*b` could hold the interpreter
 for years. What matching one name costs is bounded by the name's length times the pattern's.
