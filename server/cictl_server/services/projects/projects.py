@@ -11,10 +11,8 @@ from cictl.base.clock import Clock
 from cictl.base.names.git_names import SELF
 from cictl.base.names.plain_names import RULE, is_plain_name
 from cictl.base.urls import without_login
-from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, parse
-from cictl.project_file.findings import MAX_SHOWN
+from cictl.project_file import Pipeline, ProjectFile
 from cictl.wire.audit.records import TargetKind
-from cictl.wire.problems import FileFinding
 from cictl.wire.projects import (
     ImportRequest,
     ImportResponse,
@@ -23,13 +21,14 @@ from cictl.wire.projects import (
     ProjectSettings,
     ProjectSummary,
 )
-from cictl_server.errors import Conflict, GitFailed, InvalidProject, InvalidRequest
+from cictl_server.errors import Conflict, GitFailed, InvalidRequest
 from cictl_server.services.core.deeds import note_details, note_made
+from cictl_server.services.projects.definitions import CommitDefinition, read_definition
 from cictl_server.services.projects.git import RemoteFailed, check_ref, check_repository
 from cictl_server.services.projects.icons import Icon, IconFiles, find_icon
 from cictl_server.services.projects.identity import find_namesake, find_project, identity
 from cictl_server.services.projects.lookup import get_chain, get_pipeline, get_project
-from cictl_server.services.projects.remotes import FetchedCommit, Remotes
+from cictl_server.services.projects.remotes import Remotes
 from cictl_server.services.projects.timetable import follow_file
 from cictl_server.services.projects.views import project_detail, project_summary
 from cictl_server.store.contract import Store, Transaction, View
@@ -44,17 +43,14 @@ class _Loaded:
 
     repo_url: str
     repo_ref: str
-    config_file: str
-    commit: str
-    blob: str
-    included: list[str]
-    definition: ProjectFile
+    definition: CommitDefinition
     icon: bytes | None
     follows_default: bool
 
     def known(self, view: View) -> ProjectRecord | None:
         """Return the project that was imported from the same place."""
-        return find_project(view, self.repo_url, self.repo_ref, self.config_file, follows_default=self.follows_default)
+        config_file = self.definition.config_file
+        return find_project(view, self.repo_url, self.repo_ref, config_file, follows_default=self.follows_default)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +96,7 @@ class ProjectService:
     def _store_import(self, tx: Transaction, loaded: _Loaded, request: ImportRequest) -> ImportResponse:
         known = _replaced(tx, loaded, request.replace_id) if request.replace_id else loaded.known(tx)
         given = _given_name(request.name) or (known.given_name if known else "")
-        name = given or loaded.definition.name
+        name = given or loaded.definition.file.name
         is_renamed = known is None or known.name != name
         if request.refuses_taken_name and is_renamed and not request.replace_id:
             _check_name(tx, name, loaded.repo_url)
@@ -191,19 +187,13 @@ class ProjectService:
         """Fetch and parse a project file."""
         try:
             with self.remotes.fetched(repo_url, repo_ref) as tree:
-                name, blob, text = _file_of(tree, config_file)
-                included = _IncludedFiles(tree)
-                definition = _parsed(text, name, included)
-                commit, branch, icon = tree.commit, tree.branch, find_icon(tree)
+                definition = read_definition(tree, config_file)
+                branch, icon = tree.branch, find_icon(tree)
         except RemoteFailed as error:
             raise GitFailed(f"git fetch failed: {error}", hint=error.hint) from error
         return _Loaded(
             repo_url=repo_url,
             repo_ref=repo_ref or branch,
-            config_file=name,
-            commit=commit,
-            blob="+".join([blob, *included.blobs.values()]),
-            included=list(included.blobs),
             definition=definition,
             icon=icon,
             follows_default=not repo_ref,
@@ -212,24 +202,25 @@ class ProjectService:
     def _store_loaded(
         self, tx: Transaction, loaded: _Loaded, known: ProjectRecord | None, *, given_name: str
     ) -> ImportResponse:
+        found = loaded.definition
         project = ProjectRecord(
             id=known.id if known else tx.projects.next_id(),
-            name=given_name or loaded.definition.name,
-            identity=identity(loaded.repo_url, loaded.repo_ref, loaded.config_file),
+            name=given_name or found.file.name,
+            identity=identity(loaded.repo_url, loaded.repo_ref, found.config_file),
             repo_url=loaded.repo_url,
             repo_ref=loaded.repo_ref,
-            config_file=loaded.config_file,
-            loaded_commit=loaded.commit,
-            loaded_blob=loaded.blob,
-            included_files=loaded.included,
+            config_file=found.config_file,
+            loaded_commit=found.commit,
+            loaded_blob=found.blob,
+            included_files=found.included,
             updated=self.clock(),
             follows_default=loaded.follows_default,
             given_name=given_name,
             job_tokens=known.job_tokens if known else JobTokens.NONE,
         )
         tx.projects.put(project)
-        _store_pipelines(tx, project, loaded.definition)
-        _store_chains(tx, project, loaded.definition)
+        _store_pipelines(tx, project, found.file)
+        _store_chains(tx, project, found.file)
         follow_file(tx, project.id, now=self.clock())
         tx.after_commit(lambda: self.icons.put(project.id, loaded.icon))
         note_made(
@@ -238,14 +229,14 @@ class ProjectService:
             project.name,
             repo_url=project.repo_url,
             ref=project.repo_ref,
-            commit=loaded.commit,
+            commit=found.commit,
         )
         return ImportResponse(
             project_name=project.name,
             repo_url=without_login(project.repo_url),
             repo_ref=project.repo_ref,
             config_file=project.config_file,
-            pipelines=len(loaded.definition.pipelines),
+            pipelines=len(found.file.pipelines),
             project_id=project.id,
         )
 
@@ -312,62 +303,6 @@ def _root_file(config_file: str) -> str:
     ):
         raise InvalidRequest("config_file must point to a root-level file")
     return cleaned
-
-
-def _file_of(tree: FetchedCommit, config_file: str) -> tuple[str, str, bytes]:
-    """Return the name, git's id and the text of the project file; without a name, the first of `CONFIG_FILES` that exists.
-
-    Raises:
-        InvalidProject: There is none, or it is too large.
-    """
-    names = (config_file,) if config_file else CONFIG_FILES
-    found = next(filter(None, map(tree.find, names)), None)
-    if found is None:
-        raise InvalidProject(f'repo is not a valid cictl project: missing root file "{names[0]}"')
-    try:
-        return found.path, found.blob, tree.read(found)
-    except GitFailed as error:
-        raise InvalidProject(f"repo is not a valid cictl project: {error}", hint=error.hint) from error
-
-
-class _IncludedFiles:
-    """Reads the files of a commit that its project file includes, and notes git's ids of them."""
-
-    def __init__(self, tree: FetchedCommit) -> None:
-        self.blobs: dict[str, str] = {}
-        self._tree = tree
-
-    def read(self, path: str) -> bytes | None:
-        """Return the content of the file at *path*; None if there is none.
-
-        Raises:
-            InvalidProject: It is too large.
-        """
-        found = self._tree.find(path)
-        if found is None:
-            return None
-        self.blobs[path] = found.blob
-        try:
-            return self._tree.read(found)
-        except GitFailed as error:
-            raise InvalidProject(f"an included file can't be read: {error}", hint=error.hint) from error
-
-
-def _parsed(text: bytes, name: str, included: _IncludedFiles) -> ProjectFile:
-    """Return the definition in the project file of this *name*.
-
-    Raises:
-        InvalidProject: It breaks rules, or a file that it includes does.
-    """
-    try:
-        return parse(text, config_file=name, read_file=included.read)
-    except ProjectFileError as error:
-        findings = [
-            FileFinding(file=found.file or name, line=found.line, column=found.column, message=found.message)
-            for found in error.findings[:MAX_SHOWN]
-        ]
-        hint = "`cictl lint FILE` checks a file without a server"
-        raise InvalidProject(str(error), hint=hint, findings=findings) from error
 
 
 def _store_pipelines(tx: Transaction, project: ProjectRecord, definition: ProjectFile) -> None:
