@@ -10,8 +10,8 @@ _cictl_node() {
         ;;
     "cictl serve")
         commands=""
-        options="--host --port --data-dir --store --files --no-auth --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-running-per-project --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level --debug -h --help"
-        valued="--host --port --data-dir --store --files --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-running-per-project --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level"
+        options="--host --port --data-dir --store --files --no-auth --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --poll --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-running-per-project --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level --debug -h --help"
+        valued="--host --port --data-dir --store --files --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --poll --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-running-per-project --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level"
         arguments="" repeated=""
         ;;
     "cictl run-agent")
@@ -147,7 +147,7 @@ _cictl_node() {
         arguments="" repeated=""
         ;;
     "cictl projects")
-        commands="list show import reload set delete icon"
+        commands="list show import reload check set delete icon"
         options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -174,6 +174,12 @@ _cictl_node() {
         commands=""
         options="-o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
+        arguments="projects" repeated=""
+        ;;
+    "cictl projects check")
+        commands=""
+        options="--every -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--every -o --output --query --server --context --ca-file"
         arguments="projects" repeated=""
         ;;
     "cictl projects set")

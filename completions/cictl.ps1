@@ -15,7 +15,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('convert', 'Tell a file of another CI as a project file.');
                 , @('run', 'Run a pipeline, one of its jobs, or a chain.');
                 , @('agents', 'Agents: list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll.');
-                , @('projects', 'Projects: list show import reload set delete icon.');
+                , @('projects', 'Projects: list show import reload check set delete icon.');
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
                 , @('jobs', 'Jobs: list show logs cancel prioritize rerun delete clear-queue flush-history artifacts download tests explain watch.');
@@ -69,6 +69,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--trusted-proxy', 'Believe this proxy, an address or a network, whose requests it passes on (X-Forwarded-For) and whether by https (X-Forwarded-Proto). May be repeated. The variable holds several, separated by blanks. [env var: CICTL_TRUSTED_PROXIES]');
                 , @('--agent-timeout', 'Give up on the jobs of an agent silent for this long. [default: 60; x>=10]');
                 , @('--default-timeout', 'Time limit of jobs that state none; 0 for none. [env var: CICTL_DEFAULT_TIMEOUT; default: 86400; x>=0]');
+                , @('--poll', 'How often the repositories of projects are looked at for new commits; 0 leaves it to webhooks and `projects check`. [env var: CICTL_POLL; default: 60; 0<=x<=86400]');
                 , @('--vault-url', 'Take secrets only from this Vault; may be repeated. The variable holds several, separated by blanks. [env var: CICTL_VAULT_URLS]');
                 , @('--max-artifacts', 'How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size. [env var: CICTL_MAX_ARTIFACTS; default: 8GiB]');
                 , @('--max-artifact-files', 'How many artifacts one job may keep; 0 for any number. [env var: CICTL_MAX_ARTIFACT_FILES; default: 50000; x>=0]');
@@ -88,7 +89,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--host', '--port', '--data-dir', '--store', '--files', '--allowed-host', '--public-url', '--trusted-proxy', '--agent-timeout', '--default-timeout', '--vault-url', '--max-artifacts', '--max-artifact-files', '--max-project-artifacts', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-running-per-project', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--keep-audit', '--log-level')
+            valued = @('--host', '--port', '--data-dir', '--store', '--files', '--allowed-host', '--public-url', '--trusted-proxy', '--agent-timeout', '--default-timeout', '--poll', '--vault-url', '--max-artifacts', '--max-artifact-files', '--max-project-artifacts', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-running-per-project', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--keep-audit', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -506,6 +507,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('show', 'Show one project with its pipelines and chains.');
                 , @('import', 'Import a project from a git repository.');
                 , @('reload', 'Read a project''s file again from its repository.');
+                , @('check', 'Look at a project''s repository now, and start the runs that new commits ask for.');
                 , @('set', 'Change what the server decides about a project; `projects show` tells it.');
                 , @('delete', 'Delete a project, its pipelines and its chains.');
                 , @('icon', 'Get the image that a project''s repository has as its icon or logo.');)
@@ -590,6 +592,23 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
             valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('projects')
+            repeated = ''
+        }
+        'cictl projects check' = @{
+            commands = @()
+            options = @(
+                , @('--every', 'From now on, look by itself so often; 0 for never, -1 for what `serve --poll` says. [-1<=x<=86400]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--every', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('projects')
             repeated = ''
         }

@@ -260,7 +260,7 @@ class Schedule(Definition, frozen=True, kw_only=True):
 
 
 class Triggers(Definition, frozen=True, kw_only=True):
-    """What starts runs of a pipeline besides people. So far schedules start runs; the others are read and kept.
+    """What starts runs of a pipeline besides people.
 
     Attributes:
         push: A push.
@@ -279,7 +279,7 @@ class Pipeline(Definition, frozen=True, kw_only=True):
     """One pipeline. Its jobs are in the order of the file.
 
     Attributes:
-        trigger: manual, vcs or empty. It is only shown: no run starts by itself.
+        trigger: manual, vcs or empty. Without `on`, vcs means pushes to the branch that the project follows.
         depends_on: Ids of pipelines of the same file, without cycles.
         on: None means that only people start runs.
         inputs: By name, in the order of the file.

@@ -38,6 +38,10 @@ class JobTokens(StrEnum):
     """Start pipelines and chains of the same project."""
 
 
+AS_SERVER = -1
+"""As a project's `poll_seconds`: those of the server."""
+
+
 class ProjectSummary(Message):
     """One project in the list. `config_path`, `<url>@<ref>:<file>`, identifies it.
 
@@ -158,6 +162,10 @@ class ProjectDetail(Message):
     Attributes:
         follows_default: `repo_ref` is the remote's default branch, whatever it is called (ours).
         job_tokens: What the tokens of its jobs may do; absent while that is nothing (ours).
+        poll_seconds: How often its repository is looked at, 0 for never; absent for what the server says (ours).
+        last_look_utc: When the repository was last looked at for new commits; absent before that (ours).
+        next_look_utc: When it will be by itself; absent where it is not (ours).
+        look_error: Why the last look failed; absent if it did not (ours).
     """
 
     id: int
@@ -171,6 +179,10 @@ class ProjectDetail(Message):
     pipeline_chains: list[ChainSummary] = msgspec.field(default_factory=list)
     follows_default: bool = False
     job_tokens: JobTokens = JobTokens.NONE
+    poll_seconds: int = AS_SERVER
+    last_look_utc: datetime | None = None
+    next_look_utc: datetime | None = None
+    look_error: str = ""
 
 
 class ProjectResponse(Message):
@@ -182,9 +194,11 @@ class ProjectSettings(Message):
 
     Attributes:
         job_tokens: One of `JobTokens`; absent in a request to leave it as it is.
+        poll_seconds: How often its repository is looked at: 0 for never, -1 for what the server says, which an answer leaves out.
     """
 
     job_tokens: str | None = None
+    poll_seconds: int | None = None
 
 
 class ImportRequest(Message):

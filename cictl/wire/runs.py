@@ -78,6 +78,7 @@ class Run(Message):
         inputs: Values of the pipeline's inputs, by name.
         pinned: It is kept whatever its age.
         decision: What was decided about the whole run, if somebody was asked.
+        error: Why it could not be planned, such as a project file that breaks rules; it has no jobs then.
         warnings: What was to be known when it began, and each job that failed although it may.
         jobs: In the answers about one run; lists leave them out.
     """
@@ -103,6 +104,7 @@ class Run(Message):
     inputs: dict[str, str] = msgspec.field(default_factory=dict)
     pinned: bool = False
     decision: Decision | None = None
+    error: str = ""
     warnings: list[str] = msgspec.field(default_factory=list)
     jobs: list[RunJob] = msgspec.field(default_factory=list)
 

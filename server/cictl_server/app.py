@@ -94,6 +94,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/projects/{project_id}/inspect", projects.ProjectInspectResource),
     Route("/api/v1/projects/{project_id}/settings", projects.ProjectSettingsResource),
     Route("/api/v1/projects/{project_id}/reload", projects.ProjectReloadResource),
+    Route("/api/v1/projects/{project_id}/check", projects.ProjectCheckResource),
     Route("/api/v1/pipelines/{pipeline_id}/run-selection", pipelines.PipelineRunResource),
     Route("/api/v1/pipelines/{pipeline_id}/dry-run-preview", pipelines.PreviewResource, "pipeline"),
     Route("/api/v1/pipelines/{pipeline_id}/eligible-agents", pipelines.EligibleAgentsResource, "pipeline"),

@@ -46,12 +46,16 @@ from cictl_server.services.logs.book import DEFAULT_LOG_LIMIT
 from cictl_server.services.logs.finishing import INTERVAL_SECONDS as FINISH_SECONDS
 from cictl_server.services.retention.retention import FIRST_SECONDS, INTERVAL_SECONDS
 from cictl_server.services.secrets.vault.connections import check_url
+from cictl_server.services.triggers.rounds import DEFAULT_POLL_SECONDS
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.storage import open_logs, open_signals, open_storage
 
 _SWITCH_SECONDS = 0.002
 """How long a thread that computes keeps others waiting: longer than a small request takes, and shorter than Python's 5 ms."""
+
+_WATCH_PAUSE = 0.2
+"""Seconds between two passes over what is due; a pass itself waits until something is."""
 
 SPARE_THREADS = 48
 """Threads in addition to the places for waiting and for downloads. With fewer threads than busy connections waitress collapses."""
@@ -94,6 +98,7 @@ class ServerConfig:
         fleet_limits: How many agents may be known, and for how long.
         max_log_bytes: How much of the log of one job is kept; 0 for any size.
         audit_kept: How long the records of the audit are kept; 0 for ever.
+        poll_seconds: How often repositories are looked at for new commits; 0 for never.
         arguments: The command line without the program that starts this server again; a port chosen at 0 is added.
     """
 
@@ -121,6 +126,7 @@ class ServerConfig:
     fleet_limits: FleetLimits = field(default_factory=FleetLimits)
     max_log_bytes: int = DEFAULT_LOG_LIMIT
     audit_kept: timedelta = DEFAULT_KEPT
+    poll_seconds: int = DEFAULT_POLL_SECONDS
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     @property
@@ -228,6 +234,7 @@ class Server:
             max_log_bytes=config.max_log_bytes,
             policy=_policy(config),
             audit_kept=config.audit_kept,
+            poll_seconds=config.poll_seconds,
             shared_settings=_shared_settings(config),
             process=self._process(config, port),
         )
@@ -258,6 +265,7 @@ class Server:
             if self._advertiser is not None:
                 self._advertiser.stop()
             background.join()
+            self.services.triggers.rounds.close()
             self._opened.close()
 
     def stop(self) -> None:
@@ -267,6 +275,7 @@ class Server:
         self.services.updates.update.stop()
         self.services.core.hub.close()
         self.services.projects.remotes.places.close()
+        self.services.triggers.own_places.close()
 
     def _leads(self) -> bool:
         """Tell whether this server does what one of all servers has to do."""
@@ -286,6 +295,7 @@ class Server:
                 is_awaited=False,
             )
         background.repeat("reload", self._reload_projects, first=0, pause=MAINTENANCE_SECONDS, is_awaited=False)
+        background.repeat("watcher", self._watch_projects, first=0, pause=_WATCH_PAUSE)
         look = self.services.core.file_watch.look
         background.repeat("files", look, first=FILE_WATCH_SECONDS, pause=FILE_WATCH_SECONDS, is_awaited=False)
 
@@ -315,6 +325,10 @@ class Server:
     def _reload_projects(self) -> None:
         if self._leads():
             self.services.updates.reload.run_if_pending()
+
+    def _watch_projects(self) -> None:
+        if self._leads():
+            self.services.triggers.rounds.run_once()
 
     def _process(self, config: ServerConfig, port: int) -> ServerProcess:
         """Return this process as the services may see and end it."""
@@ -361,6 +375,7 @@ def _shared_settings(config: ServerConfig) -> dict[str, str]:
         "--forget-agents-after": _seconds(config.fleet_limits.forget_after),
         "--max-log": config.max_log_bytes,
         "--keep-audit": _seconds(config.audit_kept),
+        "--poll": f"{config.poll_seconds} s",
     }
     return {option: str(value) for option, value in values.items()}
 

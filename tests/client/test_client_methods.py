@@ -26,6 +26,7 @@ from cictl_testing.servers.samples import (
     JOB,
     KEPT,
     LEASED,
+    LOOKED,
     ME,
     NEW_TOKEN,
     OF_JOB,
@@ -195,6 +196,7 @@ CASES = [
         ImportRequest(repo_url="u"),
     ),
     case("reload_project", "POST /api/v1/projects/3/reload", IMPORTED, lambda c: c.reload_project(3), IMPORTED, b"{}"),
+    case("check_project", "POST /api/v1/projects/3/check", LOOKED, lambda c: c.check_project(3), LOOKED, b"{}"),
     case(
         "change_project_settings",
         "POST /api/v1/projects/3/settings",

@@ -74,6 +74,9 @@ def test_bad_times(cron: str, problem: str) -> None:
     [
         pytest.param("{push: {branches: [a, §'!']}}", f"{ON}.push.branches[1] must not be empty", id="empty"),
         pytest.param(
+            "{push: {paths: [a, §'src/[a']}}", f"{ON}.push.paths[1] is no pattern: a [ is not closed", id="malformed"
+        ),
+        pytest.param(
             "{push: {tags: §['!a']}}",
             f'{ON}.push.tags only excludes, so nothing is left; begin with "**"',
             id="excludes",

@@ -47,6 +47,8 @@ secrets/test_own_secrets.py
 secrets/test_recall.py
 secrets/test_vault_answers.py
 secrets/test_vault_connections.py
+triggers/test_watcher.py::test_a_branch_that_comes_back_starts_again
+triggers/test_watcher.py::test_a_renamed_default_branch_is_followed
 secrets/test_vault_troubles.py::TestOutages::test_a_job_waits_while_the_vault_is_gone_and_runs_when_it_is_back
 """
 """Tests that are quick and together reach every change; `CICTL_TEST_STORE=repeating` does it with any others."""

@@ -18,7 +18,7 @@ from cictl.cli.output.slow import reading_text, told_when_slow
 from cictl.cli.output.table import Result
 from cictl.cli.projects.icon import show_icon
 from cictl.cli.projects.place import as_sent
-from cictl.cli.tables.projects import project_result, projects_result
+from cictl.cli.tables.projects import check_result, project_result, projects_result
 from cictl.wire.codec import Message
 from cictl.wire.projects import ImportRequest, ImportResponse, JobTokens, ProjectSettings, ProjectSummary
 from cictl.wire.words import Feature
@@ -111,6 +111,35 @@ def reload_project(context: typer.Context, project: ProjectName) -> None:
     with told_when_slow(session, reading_text(found.repo_url, limit="two minutes")):
         answer = session.client.reload_project(found.id)
     session.show_done(_import_result(answer), _import_text("reloaded", answer))
+
+
+@app.command("check", cls=Command, epilog="cictl projects check shop\ncictl projects check shop --every 300")
+def check_project(
+    context: typer.Context,
+    project: ProjectName,
+    every: Annotated[
+        int | None,
+        typer.Option(
+            "--every",
+            metavar="SECONDS",
+            min=-1,
+            max=86400,
+            help="From now on, look by itself so often; 0 for never, -1 for what `serve --poll` says.",
+        ),
+    ] = None,
+) -> None:
+    """Look at a project's repository now, and start the runs that new commits ask for.
+
+    Tells what was started, and why nothing else was. The server looks by itself, too; `projects show` tells when.
+    """
+    session = Session.of(context)
+    session.refuse_if_readonly(f"check project {project}")
+    found = find_project(session.client, project)
+    if every is not None:
+        session.client.change_project_settings(found.id, ProjectSettings(poll_seconds=every))
+    with told_when_slow(session, reading_text(found.repo_url, limit="two minutes")):
+        answer = session.client.check_project(found.id)
+    session.show(check_result(answer))
 
 
 @app.command("set", cls=Command, epilog="cictl projects set shop --job-tokens start")

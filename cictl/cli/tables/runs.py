@@ -69,6 +69,7 @@ RUN_DETAILS: tuple[Column[Run], ...] = (
     Column("Time", _time),
     Column("Pinned", lambda r: "yes, retention leaves it alone" if r.pinned else ""),
     Column("Decision", lambda r: decision_text(r.decision)),
+    Column("Error", lambda r: r.error),
     Column("Warnings", lambda r: r.warnings),
     Column("Counts", _counts),
     Column("Jobs", lambda r: [_job_line(job) for job in r.jobs]),

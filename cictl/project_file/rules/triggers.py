@@ -4,6 +4,7 @@ import zoneinfo
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from cictl.base.globs import BadPattern, GlobSet
 from cictl.base.names.git_names import ref_fault
 from cictl.project_file.build import input_of
 from cictl.project_file.cron.syntax import cron_problem
@@ -36,8 +37,18 @@ def _check_patterns(patterns: list[str], path: str, collector: Collector) -> Non
     for index, pattern in enumerate(patterns):
         if is_blank(pattern.removeprefix("!")):
             collector.add(f"{path}[{index}]", "must not be empty")
+        elif problem := _pattern_problem(pattern.removeprefix("!")):
+            collector.add(f"{path}[{index}]", f"is no pattern: {problem}")
     if patterns and all(pattern.startswith("!") for pattern in patterns):
         collector.add(path, 'only excludes, so nothing is left; begin with "**"')
+
+
+def _pattern_problem(pattern: str) -> str:
+    try:
+        GlobSet([pattern])
+    except BadPattern as error:
+        return str(error)
+    return ""
 
 
 def _check_schedule(schedule: Schedule, path: str, pipeline: PipelineShape, collector: Collector) -> None:

@@ -12,6 +12,7 @@ from cictl.wire.projects import (
     ProjectSettings,
     ProjectSummary,
 )
+from cictl.wire.triggers import ProjectCheck
 from cictl_client.answers import RawResponse
 from cictl_client.calls.calls import GIT_SECONDS, Calls
 
@@ -40,6 +41,10 @@ class ProjectCalls(Calls):
     def change_project_settings(self, project_id: int, change: ProjectSettings) -> ProjectSettings:
         """Change what the server decides about a project, and return all of it; fields of *change* that are None stay as they are."""
         return self._mutations.post(ProjectSettings, f"/api/v1/projects/{project_id}/settings", encode(change))
+
+    def check_project(self, project_id: int) -> ProjectCheck:
+        """Look at the repository of a project now, and return the runs that new commits started; `GitFailed` if it can't be read."""
+        return self._transport.post(ProjectCheck, f"/api/v1/projects/{project_id}/check", b"{}", timeout=GIT_SECONDS)
 
     def delete_project(self, project_id: int) -> None:
         """Delete a project with its definitions."""

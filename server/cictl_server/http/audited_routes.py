@@ -77,7 +77,8 @@ ROUTINE = frozenset(
         "POST /api/v1/jobs/{job_id}/tests",
         "POST /api/v1/jobs/{job_id}/artifacts",
         "POST /api/v1/jobs/{job_id}/artifacts/upload-zip",
-        # What changes nothing.
+        # What changes nothing. The runs that a check starts are told as the server's own.
+        "POST /api/v1/projects/{project_id}/check",
         "POST /api/v1/update/check",
         "POST /api/v1/projects/{project_id}/inspect",
         "POST /api/v1/pipelines/{pipeline_id}/dry-run-preview",

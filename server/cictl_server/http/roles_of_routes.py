@@ -89,6 +89,7 @@ ROLES: Mapping[str, Access] = {
     "POST /api/v1/projects/{project_id}/inspect": VIEWER,
     "POST /api/v1/projects/{project_id}/settings": OPERATOR,
     "POST /api/v1/projects/{project_id}/reload": OPERATOR,
+    "POST /api/v1/projects/{project_id}/check": OPERATOR,
     "POST /api/v1/pipelines/{pipeline_id}/run-selection": OPERATOR,
     "POST /api/v1/pipelines/{pipeline_id}/dry-run-preview": VIEWER,
     "POST /api/v1/pipelines/{pipeline_id}/eligible-agents": VIEWER,

@@ -13,6 +13,7 @@ from cictl.wire.projects import (
     ProjectResponse,
     ProjectSettings,
 )
+from cictl.wire.triggers import ProjectCheck
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.http import media
 from cictl_server.http.authentication import principal_of
@@ -99,6 +100,27 @@ class ProjectReloadResource:
     def on_post(self, _req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
         """Read the project file again. A body is ignored."""
         media.write(resp, self._projects.reload_project(media.path_id(project_id, noun="project")))
+
+
+class ProjectCheckResource:
+    """`/api/v1/projects/{project_id}/check`"""
+
+    def __init__(self, services: Services) -> None:
+        self._checks = services.triggers.checks
+
+    @api(
+        answers={
+            200: ProjectCheck,
+            400: "a repository that can't be read",
+            404: "unknown",
+            429: "as many runs of the project are not over as may be",
+            503: _GIT_IS_BUSY,
+        },
+        takes_key=False,
+    )
+    def on_post(self, _req: falcon.Request, resp: falcon.Response, project_id: str) -> None:
+        """Look at the project's repository now, and start the runs that new commits ask for. A body is ignored."""
+        media.write(resp, self._checks.check(media.path_id(project_id, noun="project")))
 
 
 class ProjectIconResource:

@@ -40,6 +40,8 @@ from cictl_server.services.retention import Retention
 from cictl_server.services.runs import Runs
 from cictl_server.services.schedules import Schedules
 from cictl_server.services.secrets import Secrets
+from cictl_server.services.triggers import Triggers
+from cictl_server.services.triggers.rounds import DEFAULT_POLL_SECONDS
 from cictl_server.services.updates import Updates
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
@@ -71,6 +73,7 @@ class Services:
     jobs: Jobs
     about: About
     pipelines: Pipelines
+    triggers: Triggers
     updates: Updates
     agents: Agents
     retention: Retention
@@ -104,6 +107,7 @@ class Services:
         run_limits: RunLimits | None = None,
         policy: Policy = Policy.OPEN_AT_FIRST,
         audit_kept: timedelta = DEFAULT_KEPT,
+        poll_seconds: int = DEFAULT_POLL_SECONDS,
         shared_settings: Mapping[str, str] | None = None,
     ) -> Services:
         """Wire the services to *store*, to *blobs*, and to the files below *directory*: logs, and temporary ones.
@@ -123,6 +127,7 @@ class Services:
             process: By default one that can be neither ended nor restarted.
             policy: When callers must have a token.
             audit_kept: How long the records of the audit are kept; 0 for ever.
+            poll_seconds: How often repositories are looked at for new commits; 0 for never.
             shared_settings: What all servers on the same data should have alike, by option.
         """
         tools = update_tools or UpdateTools.from_environment({}, version=version, data_dir=directory)
@@ -172,6 +177,7 @@ class Services:
         runs = Runs.build(core, history, policies, logs, artifacts, jobs, projects)
         # level 6
         schedules = Schedules.build(core, pipelines, steady=steady)
+        triggers = Triggers.build(core, projects, pipelines, poll_seconds=poll_seconds)
         return cls(
             core=core,
             access=access,
@@ -186,6 +192,7 @@ class Services:
             jobs=jobs,
             about=about,
             pipelines=pipelines,
+            triggers=triggers,
             updates=updates,
             agents=agents,
             retention=retention,

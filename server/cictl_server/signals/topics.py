@@ -15,6 +15,10 @@ TOKENS = "tokens"
 """There is another token."""
 
 
+PROJECTS = "projects"
+"""A project is to be looked at: it is new, or a webhook came."""
+
+
 def job_topic(number: int) -> str:
     """The state or the log of one execution changed."""
     return f"job:{number}"

@@ -11,7 +11,7 @@ from cictl.project_file.definition import Job, Pipeline, Schedule
 from cictl.wire.access import Role
 from cictl.wire.agents import AgentProcess
 from cictl.wire.jobs import CANCELLATIONS, CacheStat, Cause, JobSpec, JobStatus, TestSummary
-from cictl.wire.projects import JobTokens
+from cictl.wire.projects import AS_SERVER, JobTokens
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -332,6 +332,7 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
         follows_default: No ref was asked for, so `repo_ref` changes with the remote's default branch.
         given_name: The name that the importer chose instead of the file's; empty for the file's.
         job_tokens: What the tokens of its jobs may do.
+        poll_seconds: How often its repository is looked at; 0 for never, `AS_SERVER` for what the server says.
     """
 
     id: int
@@ -347,6 +348,7 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
     follows_default: bool = False
     given_name: str = ""
     job_tokens: JobTokens = JobTokens.NONE
+    poll_seconds: int = AS_SERVER
 
 
 class PipelineRecord(Record, frozen=True, kw_only=True):

@@ -73,6 +73,7 @@ class RunRecord(Record, frozen=True, kw_only=True):
         started_by_job: As in `JobRecord`.
         pinned: All of its executions are.
         decision: What was decided about the whole run by whoever was asked.
+        error: Why it could not be planned, so that it has no executions.
     """
 
     number: int
@@ -98,11 +99,14 @@ class RunRecord(Record, frozen=True, kw_only=True):
     tag: str = ""
     pinned: bool = False
     decision: Decision | None = None
+    error: str = ""
 
     @property
     def status(self) -> RunStatus:
         """A failure outweighs a cancel; what was dragged along counts only where nothing else explains it."""
         parts = self.parts
+        if self.error:
+            return RunStatus.FAILED
         if parts.get(RunPart.WAITING_APPROVAL) and not (parts.get(RunPart.QUEUED) or parts.get(RunPart.RUNNING)):
             return RunStatus.WAITING_APPROVAL
         if parts.get(RunPart.RUNNING) or (self.waiting and parts.keys() - _NEVER_BEGAN):

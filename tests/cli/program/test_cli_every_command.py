@@ -66,6 +66,7 @@ ROWS = [
     Row("projects show shop", "projects show nothing"),
     Row("projects import REPOSITORY", writes=True),
     Row("projects reload shop", "projects reload nothing", writes=True),
+    Row("projects check shop", "projects check nothing", writes=True),
     Row("projects set shop --job-tokens start", "projects set nothing --job-tokens start", writes=True),
     Row("projects delete shop --yes", "projects delete nothing --yes", writes=True),
     Row("pipelines list", "pipelines list --project nothing"),

@@ -95,6 +95,7 @@ GET    /api/v1/projects/{project_id}/icon                    viewer    -    name
 POST   /api/v1/projects/{project_id}/inspect                 viewer    -    named  -
 POST   /api/v1/projects/{project_id}/settings                operator  -    named  -
 POST   /api/v1/projects/{project_id}/reload                  operator  -    named  -
+POST   /api/v1/projects/{project_id}/check                   operator  -    named  -
 POST   /api/v1/pipelines/{pipeline_id}/run-selection         operator  -    named  any
 POST   /api/v1/pipelines/{pipeline_id}/dry-run-preview       viewer    -    named  -
 POST   /api/v1/pipelines/{pipeline_id}/eligible-agents       viewer    -    named  -

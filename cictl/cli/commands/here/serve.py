@@ -100,6 +100,16 @@ def serve(
             help="Time limit of jobs that state none; 0 for none.",
         ),
     ] = 86400,
+    poll: Annotated[
+        int,
+        typer.Option(
+            envvar="CICTL_POLL",
+            min=0,
+            max=86400,
+            metavar="SECONDS",
+            help="How often the repositories of projects are looked at for new commits; 0 leaves it to webhooks and `projects check`.",
+        ),
+    ] = 60,
     vault_url: Annotated[
         list[str] | None,
         typer.Option(
@@ -295,6 +305,7 @@ def serve(
         max_log_bytes=_size(max_log, "--max-log"),
         audit_kept=_duration(keep_audit, "--keep-audit"),
         default_timeout_seconds=default_timeout,
+        poll_seconds=poll,
         environ=os.environ,
         arguments=sys.argv[1:],
     )

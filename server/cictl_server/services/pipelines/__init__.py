@@ -22,6 +22,7 @@ from cictl_server.services.secrets import Secrets
 
 @dataclass(frozen=True, kw_only=True)
 class Pipelines:
+    preparer: Preparer
     runs: RunService
     previews: PreviewService
     definition_views: InspectService
@@ -41,6 +42,7 @@ class Pipelines:
             numbers=numbers,
         )
         return cls(
+            preparer=preparer,
             runs=RunService(
                 store=store,
                 settler=history.settling,

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from cictl.base.characters import without_steering
 from cictl_server.errors import GitFailed, NoCapacity
-from cictl_server.services.projects.remotes import Remotes
+from cictl_server.services.projects.remotes import CommitText, Remotes
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +44,12 @@ class CommitNotes:
             return CommitNote()
 
     def _note(self, repo: str, commit: str) -> CommitNote:
-        author, message = self._remotes.describe(repo, commit, seconds=_SECONDS)
-        return CommitNote(message=_line(message, _LONGEST_MESSAGE), author=_line(author, _LONGEST_AUTHOR))
+        return note_of(self._remotes.describe(repo, commit, seconds=_SECONDS))
+
+
+def note_of(text: CommitText) -> CommitNote:
+    """Return what is kept of what a commit says."""
+    return CommitNote(message=_line(text.subject, _LONGEST_MESSAGE), author=_line(text.author, _LONGEST_AUTHOR))
 
 
 def _line(text: str, longest: int) -> str:

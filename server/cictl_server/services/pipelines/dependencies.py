@@ -16,6 +16,10 @@ from cictl_server.services.history.past_runs import PastRun, Unsatisfied, satisf
 from cictl_server.store.contract import View
 
 
+class DependencyUnsatisfied(InvalidRequest):
+    """What a pipeline depends on has no run that it could build on."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Inherited:
     """What the dependencies of a pipeline give it; empty where they give nothing.
@@ -36,7 +40,8 @@ def inherit(view: View, project_id: int, pipeline: Pipeline, *, for_dry_run: boo
     """Return what the dependencies of *pipeline* give it.
 
     Raises:
-        InvalidRequest: A dependency is not satisfied, or two contradict each other.
+        DependencyUnsatisfied: A dependency is not satisfied.
+        InvalidRequest: Two contradict each other.
     """
     known = {record.definition.id: record.definition for record in view.pipelines.of_project(project_id)}
     runs: dict[str, PastRun] = {}
@@ -44,7 +49,7 @@ def inherit(view: View, project_id: int, pipeline: Pipeline, *, for_dry_run: boo
         try:
             runs[name] = satisfying_run(view, project_id, known.get(name), for_dry_run=for_dry_run)
         except Unsatisfied as reason:
-            raise InvalidRequest(
+            raise DependencyUnsatisfied(
                 f'pipeline "{pipeline.id}" dependency "{name}" not satisfied: {reason}',
                 hint=f"run {name} first, or wait for it",
             ) from reason

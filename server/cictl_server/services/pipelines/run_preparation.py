@@ -30,12 +30,12 @@ from cictl_server.services.pipelines.offline import (
     check_offline_source,
 )
 from cictl_server.services.pipelines.planning import MANUAL, RunIdentity, SourceContext, check_inputs, plan, selects
-from cictl_server.services.pipelines.sources import resolve_source, with_own_version
+from cictl_server.services.pipelines.sources import resolve_source, source_at, with_own_version
 from cictl_server.services.pipelines.staleness import StaleDefinitions
 from cictl_server.services.projects.git import check_ref
 from cictl_server.services.projects.identity import follow
 from cictl_server.services.projects.lookup import get_chain, get_pipeline, get_project
-from cictl_server.services.projects.remotes import Remotes
+from cictl_server.services.projects.remotes import FetchedCommit, Remotes
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import JobRecord, ProjectRecord
 from cictl_server.store.run_records import RunRecord
@@ -101,6 +101,23 @@ class Prepared:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class CommitStart:
+    """A start of runs by what happened in a repository.
+
+    Attributes:
+        tree: The commit that is built.
+        ref: By which it was found.
+        event: What happened, such as `push`.
+        commit: What the commit says of itself.
+    """
+
+    tree: FetchedCommit
+    ref: str
+    event: str
+    commit: CommitNote
+
+
 def run_mode(request: RunRequest) -> Mode:
     """Return the mode of a run.
 
@@ -161,6 +178,29 @@ class Preparer:
         planned = _finished(pipeline, planned, source, request, mode)
         return self._prepared(
             project, pipeline.id, identity.pipeline_run_id, planned, cached, source, source.warnings, mode, event=event
+        )
+
+    def at_commit(self, project: ProjectRecord, pipeline: Pipeline, start: CommitStart) -> Prepared:
+        """Prepare a run of a pipeline of *project* as the project file of a commit defines it.
+
+        Raises:
+            DependencyUnsatisfied: What it depends on has no run to build on.
+            InvalidRequest: An input is required, or something else about the run is impossible.
+        """
+        request = RunRequest()
+        with self.store.read() as view:
+            inherited = inherit(view, project.id, pipeline, for_dry_run=False)
+        source = source_at(start.tree, pipeline, ref=start.ref, inherited=inherited)
+        identity = self._identity(project, f"run-{self.numbers.next()}", event=start.event)
+        planned = plan(pipeline, request, source=source, identity=identity, dependencies=inherited.runs)
+        return Prepared(
+            project=project,
+            name=pipeline.id,
+            run_id=identity.pipeline_run_id,
+            planned=noted_approvals(_finished(pipeline, planned, source, request, Mode.RUN)),
+            event=start.event,
+            commit=start.commit,
+            warnings=list(source.warnings),
         )
 
     def chain(self, chain_db_id: int, request: RunRequest, mode: Mode) -> Prepared:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from cictl.base.clock import Clock
 from cictl.base.job_parts import ApprovalSpec
+from cictl.base.names.git_names import branch_of, tag_of
 from cictl.wire.audit.records import TargetKind
 from cictl.wire.projects import RunRequest, RunResponse, SkippedJob
-from cictl_server.services.core.deeds import actor_name, note_made
+from cictl_server.services.core.deeds import actor_name, note_details, note_made
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.history.approvals import held_for_approval
@@ -19,9 +20,29 @@ from cictl_server.services.history.run_book import next_run_number, numbered
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.pipelines.planning import MANUAL
-from cictl_server.services.pipelines.run_preparation import Prepared, Preparer, run_mode
+from cictl_server.services.pipelines.run_preparation import CommitStart, Prepared, Preparer, run_mode
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records import JobRecord, ProjectRecord
+from cictl_server.store.run_records import RunRecord
+
+_LONGEST_ERROR = 4000
+"""Characters of the reason why a run could not be planned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedRun:
+    """A run that could not be planned.
+
+    Attributes:
+        pipeline: Id of the pipeline; empty where the project file could not be read.
+        error: Why, for people.
+    """
+
+    run_id: str
+    project: ProjectRecord
+    start: CommitStart
+    error: str
+    pipeline: str = ""
 
 
 def _nothing_else(_tx: Transaction, _run_number: int) -> None:
@@ -93,37 +114,80 @@ class RunService:
         self.disk.check_room("run")
         return self._enqueue(self.preparer.chain(chain_db_id, request, run_mode(request)), request, starter, BY_HAND)
 
-    def _enqueue(
-        self, prepared: Prepared, request: RunRequest, starter: JobRecord | None, occasion: Occasion
-    ) -> RunResponse:
+    def new_jobs(self, prepared: Prepared, *, starter: JobRecord | None = None) -> list[JobRecord]:
+        """Return the executions of a run that is about to be stored.
+
+        Raises:
+            TooLarge: As `RunLimits`.
+        """
         self.limits.check_size(len(prepared.planned))
-        jobs = [
+        return [
             JobRecord.queued(
                 planned, number=self.numbers.next(), created=self.clock(), started_by=actor_name(), starter=starter
             )
             for planned in prepared.planned
         ]
 
-        def enqueue(tx: Transaction) -> int:
-            if jobs:
-                self.limits.check_room(tx, jobs[0])
-            run_number = next_run_number(tx)
-            occasion.keep(tx, run_number)
-            new = [_as_it_begins(numbered(job, run_number)) for job in jobs]
-            for job in new:
-                self.settler.put(tx, job)
-            tx.runs.put(prepared.run_of(new))
-            self.settler.settle(tx, [job for job in new if job.skipped or job.awaited_group], now=self.clock())
-            note_made(
-                TargetKind.RUN,
-                prepared.run_id,
-                f"{prepared.project.name}/{prepared.name}",
-                run_number=run_number,
-                jobs=len(jobs),
-                ref=request.source_ref,
-                dry_run="true" if request.dry_run else "",
+    def put(self, tx: Transaction, prepared: Prepared, jobs: list[JobRecord]) -> int:
+        """Store a run with its executions *jobs*, and return its number.
+
+        Raises:
+            LimitReached: As `RunLimits`.
+        """
+        if jobs:
+            self.limits.check_room(tx, jobs[0])
+        run_number = next_run_number(tx)
+        new = [_as_it_begins(numbered(job, run_number)) for job in jobs]
+        for job in new:
+            self.settler.put(tx, job)
+        tx.runs.put(prepared.run_of(new))
+        self.settler.settle(tx, [job for job in new if job.skipped or job.awaited_group], now=self.clock())
+        note_made(
+            TargetKind.RUN,
+            prepared.run_id,
+            f"{prepared.project.name}/{prepared.name}",
+            run_number=run_number,
+            jobs=len(jobs),
+        )
+        return run_number
+
+    def put_failed(self, tx: Transaction, run: FailedRun) -> int:
+        """Store a run that could not be planned, and so has no executions; return its number."""
+        run_number, now = next_run_number(tx), self.clock()
+        project, start = run.project, run.start
+        tx.runs.put(
+            RunRecord(
+                number=run_number,
+                run_id=run.run_id,
+                created=now,
+                finished=now,
+                parts={},
+                project=project.name,
+                project_id=str(project.id),
+                pipeline=run.pipeline,
+                ref=start.ref,
+                branch=branch_of(start.ref),
+                tag=tag_of(start.ref),
+                sha=start.tree.commit,
+                message=start.commit.message,
+                author=start.commit.author,
+                event=start.event,
+                error=run.error[:_LONGEST_ERROR],
             )
-            return run_number
+        )
+        note_made(TargetKind.RUN, run.run_id, f"{project.name}/{run.pipeline}", run_number=run_number)
+        return run_number
+
+    def _enqueue(
+        self, prepared: Prepared, request: RunRequest, starter: JobRecord | None, occasion: Occasion
+    ) -> RunResponse:
+        jobs = self.new_jobs(prepared, starter=starter)
+
+        def enqueue(tx: Transaction) -> int:
+            number = self.put(tx, prepared, jobs)
+            occasion.keep(tx, number)
+            note_details(ref=request.source_ref, dry_run="true" if request.dry_run else "")
+            return number
 
         run_number = self.store.write(enqueue)
         queued = [job for job in jobs if not job.skipped]

@@ -80,6 +80,25 @@ def resolve_source(remotes: Remotes, pipeline: Pipeline, *, source_ref: str, inh
     return dataclasses.replace(source, warnings=tuple(_warnings(pipeline, found, inherited, repo)))
 
 
+def source_at(tree: FetchedCommit, pipeline: Pipeline, *, ref: str, inherited: Inherited) -> SourceContext:
+    """Return the source of a run of *pipeline* that builds a commit which is at hand, with the version in its file.
+
+    Args:
+        ref: By which the commit was found.
+        inherited: The version of dependencies, which is taken over.
+
+    Raises:
+        InvalidRequest: An automatic bump finds no version to raise.
+    """
+    assert pipeline.vcs_source is not None
+    repo, versioning, version = pipeline.vcs_source.repo, pipeline.versioning, inherited
+    if versioning is not None and not inherited.version and (raw := _tolerant_version(tree, versioning)):
+        version = Inherited(version_raw=raw, version=versioning.tag_prefix + raw)
+    source = _context(repo, ref, tree.commit, versioning, version)
+    found = _Found(commit=tree.commit)
+    return dataclasses.replace(source, warnings=tuple(_warnings(pipeline, found, inherited, repo)))
+
+
 def _unknown(ref: str, error: GitFailed) -> _Found:
     where = ref or "the default branch"
     warning = f"{where} stands for no commit yet, so each job finds its own: {_one_line(error)}"

@@ -8,6 +8,7 @@ from cictl_server.services.core import Core
 from cictl_server.services.projects.git_places import GitPlaces
 from cictl_server.services.projects.histories import CommitHistories
 from cictl_server.services.projects.icons import IconFiles
+from cictl_server.services.projects.looks import LookBook
 from cictl_server.services.projects.projects import ProjectService
 from cictl_server.services.projects.remotes import Remotes
 
@@ -17,13 +18,18 @@ class Projects:
     projects: ProjectService
     remotes: Remotes
     histories: CommitHistories
+    looks: LookBook
 
     @classmethod
     def build(cls, core: Core) -> Projects:
         remotes = Remotes(places=GitPlaces())
-        icons = IconFiles(core.blobs)
-        return cls(
-            projects=ProjectService(store=core.store, icons=icons, remotes=remotes, clock=core.clock),
+        looks = LookBook(core.signals)
+        projects = ProjectService(
+            store=core.store,
+            icons=IconFiles(core.blobs),
             remotes=remotes,
-            histories=CommitHistories(remotes),
+            looks=looks,
+            hub=core.hub,
+            clock=core.clock,
         )
+        return cls(projects=projects, remotes=remotes, histories=CommitHistories(remotes), looks=looks)

@@ -215,7 +215,9 @@ class Git:
         if not (listed or self._has_answered) and self._is_web and not self._has_refs(seconds):
             raise self._explained("it lists no refs")
         self._has_answered = True
-        return listed.decode(errors="replace").splitlines()
+        return listed.decode(errors="replace").split("\n")[
+            :-1
+        ]  # a name may have what Python takes for an end of a line
 
     def _has_refs(self, seconds: float) -> bool:
         return bool(self.ask("ls-remote", REMOTE, seconds=seconds, limit=_LARGEST_LIST))

@@ -14,6 +14,7 @@ from cictl.base.urls import without_login
 from cictl.project_file import Pipeline, ProjectFile
 from cictl.wire.audit.records import TargetKind
 from cictl.wire.projects import (
+    AS_SERVER,
     ImportRequest,
     ImportResponse,
     JobTokens,
@@ -23,18 +24,24 @@ from cictl.wire.projects import (
 )
 from cictl_server.errors import Conflict, GitFailed, InvalidRequest
 from cictl_server.services.core.deeds import note_details, note_made
+from cictl_server.services.core.hub import Hub
 from cictl_server.services.projects.definitions import CommitDefinition, read_definition
 from cictl_server.services.projects.git import RemoteFailed, check_ref, check_repository
 from cictl_server.services.projects.icons import Icon, IconFiles, find_icon
 from cictl_server.services.projects.identity import find_namesake, find_project, identity
+from cictl_server.services.projects.looks import LookBook
 from cictl_server.services.projects.lookup import get_chain, get_pipeline, get_project
+from cictl_server.services.projects.ref_lists import BRANCHES
 from cictl_server.services.projects.remotes import Remotes
+from cictl_server.services.projects.seen_refs import SeenRefsChange
 from cictl_server.services.projects.timetable import follow_file
 from cictl_server.services.projects.views import project_detail, project_summary
+from cictl_server.signals.topics import PROJECTS
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
 
 _LONGEST_NAME = 255
+_LONGEST_POLL = 86400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,8 @@ class _Loaded:
     definition: CommitDefinition
     icon: bytes | None
     follows_default: bool
+    branch: str = ""
+    """Of which it was read; empty if that was none, or a look at the repository knows it anyway."""
 
     def known(self, view: View) -> ProjectRecord | None:
         """Return the project that was imported from the same place."""
@@ -58,6 +67,8 @@ class ProjectService:
     store: Store
     icons: IconFiles
     remotes: Remotes
+    looks: LookBook
+    hub: Hub
     clock: Clock
 
     def list_projects(self) -> list[ProjectSummary]:
@@ -74,7 +85,12 @@ class ProjectService:
         """
         with self.store.read() as view:
             project = get_project(view, project_id)
-            return project_detail(project, view.pipelines.of_project(project_id), view.chains.of_project(project_id))
+            return project_detail(
+                project,
+                view.pipelines.of_project(project_id),
+                view.chains.of_project(project_id),
+                look=self.looks.find(project_id),
+            )
 
     def import_project(self, request: ImportRequest) -> ImportResponse:
         """Fetch a project file and store what it defines. The same URL, ref and file update the same project.
@@ -100,7 +116,15 @@ class ProjectService:
         is_renamed = known is None or known.name != name
         if request.refuses_taken_name and is_renamed and not request.replace_id:
             _check_name(tx, name, loaded.repo_url)
-        return self._store_loaded(tx, loaded, known, given_name=given)
+        answer = self._store_loaded(tx, loaded, known, given_name=given)
+        _begin_refs(tx, get_project(tx, answer.project_id), loaded)
+        self._wake_watcher(tx, answer.project_id)
+        return answer
+
+    def _wake_watcher(self, tx: Transaction, project_id: int) -> None:
+        """Have the project's repository looked at soon."""
+        tx.after_commit(lambda: self.looks.forget(project_id))
+        tx.after_commit(lambda: self.hub.publish(PROJECTS))
 
     def reload_project(self, project_id: int) -> ImportResponse:
         """Fetch the project's file again. An error changes nothing.
@@ -119,6 +143,19 @@ class ProjectService:
 
         return self.store.write(reload)
 
+    def store_definition(
+        self, tx: Transaction, project: ProjectRecord, definition: CommitDefinition, icon: bytes | None
+    ) -> None:
+        """Store what a newer commit of the tracked ref of *project* defines."""
+        loaded = _Loaded(
+            repo_url=project.repo_url,
+            repo_ref=project.repo_ref,
+            definition=definition,
+            icon=icon,
+            follows_default=project.follows_default,
+        )
+        self._store_loaded(tx, loaded, project, given_name=project.given_name)
+
     def delete_project(self, project_id: int) -> None:
         """Remove a project, its definitions and its secrets; executions stay.
 
@@ -127,7 +164,7 @@ class ProjectService:
         """
 
         def delete(tx: Transaction) -> None:
-            get_project(tx, project_id)
+            SeenRefsChange(tx, get_project(tx, project_id)).forget()
             for pipeline in tx.pipelines.of_project(project_id):
                 tx.pipelines.delete(pipeline.id)
             follow_file(tx, project_id, now=self.clock())
@@ -148,13 +185,18 @@ class ProjectService:
             InvalidRequest: A setting has an unknown value.
         """
         job_tokens = None if change.job_tokens is None else _job_tokens(change.job_tokens)
+        poll_seconds = None if change.poll_seconds is None else _poll_seconds(change.poll_seconds)
 
         def store(tx: Transaction) -> ProjectSettings:
             project = get_project(tx, project_id)
             project = replace(project, job_tokens=job_tokens or project.job_tokens)
+            if poll_seconds is not None:
+                project = replace(project, poll_seconds=poll_seconds)
+                self._wake_watcher(tx, project_id)
             tx.projects.put(project)
-            note_details(job_tokens=job_tokens)
-            return ProjectSettings(job_tokens=project.job_tokens)
+            note_details(job_tokens=job_tokens, poll_seconds=poll_seconds)
+            own = None if project.poll_seconds == AS_SERVER else project.poll_seconds
+            return ProjectSettings(job_tokens=project.job_tokens, poll_seconds=own)
 
         return self.store.write(store)
 
@@ -197,6 +239,7 @@ class ProjectService:
             definition=definition,
             icon=icon,
             follows_default=not repo_ref,
+            branch=branch,
         )
 
     def _store_loaded(
@@ -217,6 +260,7 @@ class ProjectService:
             follows_default=loaded.follows_default,
             given_name=given_name,
             job_tokens=known.job_tokens if known else JobTokens.NONE,
+            poll_seconds=known.poll_seconds if known else AS_SERVER,
         )
         tx.projects.put(project)
         _store_pipelines(tx, project, found.file)
@@ -246,6 +290,22 @@ def _job_tokens(text: str) -> JobTokens:
         return JobTokens(text)
     except ValueError:
         raise InvalidRequest(f'job_tokens "{text}" is unknown', hint="one of: " + ", ".join(JobTokens)) from None
+
+
+def _poll_seconds(seconds: int) -> int:
+    if not AS_SERVER <= seconds <= _LONGEST_POLL:
+        raise InvalidRequest(
+            f"poll_seconds must be {AS_SERVER} to {_LONGEST_POLL}",
+            hint=f"0 never looks by itself, {AS_SERVER} does as `serve --poll` says",
+        )
+    return seconds
+
+
+def _begin_refs(tx: Transaction, project: ProjectRecord, loaded: _Loaded) -> None:
+    """Note where the branch of a new project stands, so that what is pushed from now on starts runs."""
+    seen = SeenRefsChange(tx, project)
+    if loaded.branch and not seen.is_complete:
+        seen.note({BRANCHES + loaded.branch: loaded.definition.commit})
 
 
 def _replaced(tx: Transaction, loaded: _Loaded, project_id: int) -> ProjectRecord:
@@ -310,7 +370,7 @@ def _store_pipelines(tx: Transaction, project: ProjectRecord, definition: Projec
     known = {p.definition.id: p.id for p in tx.pipelines.of_project(project.id)}
     for pipeline in definition.pipelines:
         record_id = known.pop(pipeline.id, None) or tx.pipelines.next_id()
-        tx.pipelines.put(PipelineRecord(id=record_id, project_id=project.id, definition=_placed(pipeline, project)))
+        tx.pipelines.put(PipelineRecord(id=record_id, project_id=project.id, definition=placed(pipeline, project)))
     for record_id in known.values():
         tx.pipelines.delete(record_id)
 
@@ -324,7 +384,7 @@ def _store_chains(tx: Transaction, project: ProjectRecord, definition: ProjectFi
         tx.chains.delete(record_id)
 
 
-def _placed(pipeline: Pipeline, project: ProjectRecord) -> Pipeline:
+def placed(pipeline: Pipeline, project: ProjectRecord) -> Pipeline:
     """Put the project's repository for `self`, and its ref where a pipeline that builds it names none."""
     source = pipeline.vcs_source
     if source is None or source.repo not in (SELF, project.repo_url):

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cictl.base.children import Stop
 from cictl.base.names.git_names import is_commit, is_short_commit, ref_fault
 from cictl_server.errors import GitFailed
 from cictl_server.services.projects.git import REMOTE, Git, RemoteFailed, check_ref, check_repository
 from cictl_server.services.projects.git_places import GitPlaces
+from cictl_server.services.projects.ref_lists import BRANCHES, TAGS, RefList
 
 QUESTION_SECONDS = 20.0
 """How long a remote may take to list its refs."""
@@ -26,8 +28,13 @@ FETCH_SECONDS = 60.0
 FILE_LIMIT = 1 << 20
 """How many bytes of a file are read: what a project file may have."""
 
+PULL_REQUESTS = ("refs/pull/*/head", "refs/merge-requests/*/head")
+"""Where GitHub, Gitea and Forgejo, and GitLab, have the heads of pull requests."""
+
 _LOCAL_SECONDS = 30.0
-_HEADS, _TAGS = "refs/heads/", "refs/tags/"
+_BASE_DEPTH = 1000
+"""How far back the commit is looked for from which two branches come."""
+_TEXT = "%an%x00%s%x00%B"
 _LINKS_AND_FILES = ("100644", "100755", "120000")
 
 
@@ -43,6 +50,14 @@ class Resolved:
     name: str
     commit: str
     branch: str = ""
+
+
+class CommitText(NamedTuple):
+    """What a commit says of itself, as git has it."""
+
+    author: str
+    subject: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +123,17 @@ class FetchedCommit:
             raise GitFailed(f'the commit has no file "{path}"')
         return self.read(file, limit=limit)
 
+    def tell(self) -> CommitText:
+        """Return what the commit says of itself."""
+        told = self.git.run("log", "-1", f"--format={_TEXT}", self.commit, "--", seconds=_LOCAL_SECONDS)
+        return _commit_text(told)
+
+    def changed_since(self, before: str) -> list[str]:
+        """Return the paths of all files in which the commit differs from *before*."""
+        _fetch(self.git, before, leaves_out="blob:none", seconds=FETCH_SECONDS)
+        diff = ("diff-tree", "-r", "-z", "--no-renames", "--name-only", before, self.commit)
+        return [path.decode(errors="replace") for path in self.git.each(*diff, seconds=_LOCAL_SECONDS)]
+
     def _entries(self, *command: str) -> Iterator[tuple[str, TreeFile]]:
         for entry in self.git.each(*command, seconds=_LOCAL_SECONDS):
             head, _, path = entry.partition(b"\t")
@@ -141,13 +167,12 @@ class Remotes:
                 _fetch(git, resolved.commit, leaves_out="tree:0", seconds=FETCH_SECONDS)  # only to see that it is there
             return resolved
 
-    def describe(self, repo: str, commit: str, *, seconds: float) -> tuple[str, str]:
-        """Return the name of the author and the first line of the message of a commit, as git has them."""
+    def describe(self, repo: str, commit: str, *, seconds: float) -> CommitText:
+        """Return what a commit says of itself."""
         with self._repository(repo, None) as git:
             _fetch(git, commit, leaves_out="tree:0", seconds=seconds)
-            told = git.run("log", "-1", "--format=%an%x00%s", commit, "--", seconds=_LOCAL_SECONDS)
-        author, _, subject = told.decode(errors="replace").partition("\0")
-        return author, subject
+            told = git.run("log", "-1", f"--format={_TEXT}", commit, "--", seconds=_LOCAL_SECONDS)
+        return _commit_text(told)
 
     def history(
         self, repo: str, old: str, new: str, *, most: int, seconds: float
@@ -187,8 +212,23 @@ class Remotes:
         """Return the names of the branches, without those that git itself would not make."""
         with self._repository(repo, None) as git:
             lines = git.list_refs("--heads", REMOTE, seconds=seconds)
-        names = (line.partition(f"\t{_HEADS}")[2] for line in lines if f"\t{_HEADS}" in line)
+        names = (line.partition(f"\t{BRANCHES}")[2] for line in lines if f"\t{BRANCHES}" in line)
         return [name for name in names if not ref_fault(name)]
+
+    def list_refs(self, repo: str, *, pull_requests: bool = False, seconds: float = QUESTION_SECONDS) -> RefList:
+        """Return all branches and tags, and the heads of pull requests if they are wanted too."""
+        wanted = ["HEAD", f"{BRANCHES}*", f"{TAGS}*", *(PULL_REQUESTS if pull_requests else ())]
+        with self._repository(repo, None) as git:
+            return RefList(git.list_refs("--symref", REMOTE, *wanted, seconds=seconds))
+
+    def find_merge_base(self, repo: str, one: str, other: str) -> str:
+        """Return the newest commit from which both come; empty if none of the last thousand is one."""
+        with self._repository(repo, None) as git:
+            _fetch(git, one, other, leaves_out="tree:0", depth=_BASE_DEPTH, seconds=FETCH_SECONDS)
+            try:
+                return git.run("merge-base", one, other, seconds=_LOCAL_SECONDS).decode().strip()
+            except GitFailed:  # exit status 1 and no word: there is none
+                return ""
 
     @contextmanager
     def _repository(self, repo: str, stop: Stop | None) -> Iterator[Git]:
@@ -203,13 +243,15 @@ def _resolve(git: Git, ref: str, *, seconds: float) -> Resolved:
     if is_commit(ref):
         return Resolved(name=ref.lower(), commit=ref.lower())
     # In git's own order: a tag wins over a branch of the same name.
-    names = [ref, f"refs/{ref}", _TAGS + ref, _HEADS + ref] if not ref.startswith("refs/") else [ref]
+    names = [ref, f"refs/{ref}", TAGS + ref, BRANCHES + ref] if not ref.startswith("refs/") else [ref]
     patterns = [pattern for name in names for pattern in (name, f"{name}^{{}}")]
     found = _refs(git, *patterns, seconds=seconds)
     name = next((name for name in names if name in found and name.startswith("refs/")), "")
     if name:
         commit = found.get(f"{name}^{{}}", found[name])
-        return Resolved(name=name, commit=commit, branch=name.removeprefix(_HEADS) if name.startswith(_HEADS) else "")
+        return Resolved(
+            name=name, commit=commit, branch=name.removeprefix(BRANCHES) if name.startswith(BRANCHES) else ""
+        )
     if is_short_commit(ref):
         commit = _expanded(git, ref.lower(), seconds=seconds)
         return Resolved(name=commit, commit=commit)
@@ -223,7 +265,7 @@ def _default(git: Git, *, seconds: float) -> Resolved:
         if name != "HEAD":
             continue
         if value.startswith("ref: "):
-            branch = value.removeprefix(f"ref: {_HEADS}") if value.startswith(f"ref: {_HEADS}") else ""
+            branch = value.removeprefix(f"ref: {BRANCHES}") if value.startswith(f"ref: {BRANCHES}") else ""
         else:
             commit = value
     if branch and ref_fault(branch):
@@ -232,12 +274,14 @@ def _default(git: Git, *, seconds: float) -> Resolved:
         raise RemoteFailed(
             "the remote has no default branch with a commit", hint="push a first commit, or name a branch with --ref"
         )
-    return Resolved(name=_HEADS + branch if branch else "HEAD", commit=commit, branch=branch)
+    return Resolved(name=BRANCHES + branch if branch else "HEAD", commit=commit, branch=branch)
 
 
 def _expanded(git: Git, short: str, *, seconds: float) -> str:
     """Return the only commit that begins with *short*: all commits are fetched, without trees and files."""
-    _fetch(git, f"+{_HEADS}*:{_HEADS}*", f"+{_TAGS}*:{_TAGS}*", leaves_out="tree:0", depth=None, seconds=FETCH_SECONDS)
+    _fetch(
+        git, f"+{BRANCHES}*:{BRANCHES}*", f"+{TAGS}*:{TAGS}*", leaves_out="tree:0", depth=None, seconds=FETCH_SECONDS
+    )
     try:
         commit = git.run("rev-parse", "--verify", f"{short}^{{commit}}", seconds=_LOCAL_SECONDS)
     except GitFailed as error:
@@ -263,6 +307,11 @@ def _fetch(git: Git, *names: str, leaves_out: str, seconds: float, depth: int | 
     limits = [] if depth is None else [f"--depth={depth}"]
     options = ["-q", "--no-tags", f"--filter={leaves_out}", *limits, "--end-of-options"]
     git.ask("fetch", *options, REMOTE, *names, seconds=seconds)
+
+
+def _commit_text(told: bytes) -> CommitText:
+    author, subject, message = (part.decode(errors="replace") for part in told.split(b"\0", 2))
+    return CommitText(author=author, subject=subject, message=message)
 
 
 def _no_ref(ref: str) -> RemoteFailed:

@@ -17,6 +17,7 @@ from cictl.wire.projects import (
     VersioningDetail,
 )
 from cictl_server.services.projects.identity import identity
+from cictl_server.services.projects.looks import Look
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
 
 
@@ -38,7 +39,9 @@ def project_summary(
     )
 
 
-def project_detail(project: ProjectRecord, pipelines: list[PipelineRecord], chains: list[ChainRecord]) -> ProjectDetail:
+def project_detail(
+    project: ProjectRecord, pipelines: list[PipelineRecord], chains: list[ChainRecord], *, look: Look | None
+) -> ProjectDetail:
     return ProjectDetail(
         id=project.id,
         name=project.name,
@@ -51,6 +54,10 @@ def project_detail(project: ProjectRecord, pipelines: list[PipelineRecord], chai
         pipeline_chains=[_chain_summary(c, pipelines) for c in chains],
         follows_default=project.follows_default,
         job_tokens=project.job_tokens,
+        poll_seconds=project.poll_seconds,
+        last_look_utc=look.looked if look else None,
+        next_look_utc=look.due if look else None,
+        look_error=look.error if look else "",
     )
 
 

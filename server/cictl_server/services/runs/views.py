@@ -16,7 +16,7 @@ from cictl_server.store.contract import View
 from cictl_server.store.records import JobRecord
 from cictl_server.store.run_records import RunPart, RunRecord
 
-_SHOWN = Bounds(text=500, items=100, fields={"jobs": Bounds(text=500, items=20_000)})
+_SHOWN = Bounds(text=500, items=100, fields={"error": Bounds(text=4000), "jobs": Bounds(text=500, items=20_000)})
 _BAD = (RunPart.FAILED, RunPart.CANCELLED, RunPart.DRAGGED, RunPart.FORGIVEN)
 
 
@@ -53,6 +53,7 @@ def run_view(run: RunRecord, jobs: Iterable[JobRecord] = (), *, rules: JobRules 
         inputs=run.inputs,
         pinned=run.pinned,
         decision=run.decision,
+        error=run.error,
         warnings=[*run.warnings, *_forgiven(parts.get(RunPart.FORGIVEN, 0))],
         jobs=[_job(job, waiting_reason=holds.get(job.id, "")) for job in newest],
     )

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 MANUAL = "manual"
 """The event of a run that somebody started."""
 
+PUSH = "push"
+"""The event of a run that a new commit of a branch or a tag started."""
+
 SCHEDULE = "schedule"
 """The event of a run that a schedule started."""
 

@@ -1,0 +1,58 @@
+"""What starts runs by itself: pushes that a look at a project's repository finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cictl_server.services.core import Core
+from cictl_server.services.pipelines import Pipelines
+from cictl_server.services.projects import Projects
+from cictl_server.services.projects.git_places import GitPlaces
+from cictl_server.services.projects.remotes import Remotes
+from cictl_server.services.triggers.checks import CheckService
+from cictl_server.services.triggers.lanes import GIT_PLACES
+from cictl_server.services.triggers.plan import Planner
+from cictl_server.services.triggers.rounds import Rounds
+from cictl_server.services.triggers.starter import Starter
+from cictl_server.services.triggers.watcher import Watcher
+
+
+@dataclass(frozen=True, kw_only=True)
+class Triggers:
+    rounds: Rounds
+    checks: CheckService
+    own_places: GitPlaces
+
+    @classmethod
+    def build(cls, core: Core, projects: Projects, pipelines: Pipelines, *, poll_seconds: int) -> Triggers:
+        """Put the room together. What requests look at, and what the server looks at by itself, take no place from each other."""
+        own_places = GitPlaces(places=GIT_PLACES)
+
+        def checks(remotes: Remotes) -> CheckService:
+            planner = Planner(
+                store=core.store,
+                remotes=remotes,
+                preparer=pipelines.preparer,
+                runs=pipelines.runs,
+                numbers=core.ids,
+            )
+            starter = Starter(
+                store=core.store,
+                remotes=remotes,
+                planner=planner,
+                projects=projects.projects,
+                runs=pipelines.runs,
+            )
+            watcher = Watcher(store=core.store, remotes=remotes, starter=starter, clock=core.clock)
+            return CheckService(
+                store=core.store, watcher=watcher, looks=projects.looks, clock=core.clock, poll_seconds=poll_seconds
+            )
+
+        rounds = Rounds(
+            store=core.store,
+            checks=checks(Remotes(places=own_places)),
+            looks=projects.looks,
+            hub=core.hub,
+            clock=core.clock,
+        )
+        return cls(rounds=rounds, checks=checks(projects.remotes), own_places=own_places)

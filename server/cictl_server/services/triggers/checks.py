@@ -1,0 +1,67 @@
+"""Looks whose result is noted: when they were, when the next one is due, and why they failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cictl.base.backoff import Backoff
+from cictl.base.clock import Clock
+from cictl.wire.projects import AS_SERVER
+from cictl.wire.triggers import ProjectCheck
+from cictl_server.errors import CictlError, NotFound
+from cictl_server.services.projects.looks import Look, LookBook
+from cictl_server.services.projects.lookup import get_project
+from cictl_server.services.triggers.watcher import Watcher
+from cictl_server.store.contract import Store
+
+_FIRST_WAIT, _LONGEST_WAIT = 5.0, 300.0
+"""Seconds until a repository is looked at again that failed: once where it has no usual time, and again and again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckService:
+    """Attributes:
+    poll_seconds: How often repositories are looked at whose project does not say it; 0 for never.
+    """
+
+    store: Store
+    watcher: Watcher
+    looks: LookBook
+    clock: Clock
+    poll_seconds: int
+
+    def check(self, project_id: int) -> ProjectCheck:
+        """Look at the repository of a project now, and return what that started.
+
+        Raises:
+            NotFound, GitFailed, NoCapacity, DiskLow, LimitReached: As `Watcher.look`.
+        """
+        try:
+            found = self.watcher.look(project_id)
+        except NotFound:
+            raise
+        except CictlError as error:
+            self._note(project_id, error=str(error))
+            raise
+        except Exception:
+            self._note(project_id, error="the server failed; its log says why")
+            raise
+        self._note(project_id, error=f"{found.left} changed refs are left for the next look" if found.left else "")
+        return found
+
+    def _note(self, project_id: int, *, error: str) -> None:
+        before, now = self.looks.find(project_id), self.clock()
+        failures = (before.failures if before else 0) + 1 if error else 0
+        due = self._next(project_id, now, failures)
+        self.looks.note(project_id, Look(looked=now, due=due, error=error, failures=failures))
+
+    def _next(self, project_id: int, now: datetime, failures: int) -> datetime | None:
+        """Return when to look again: at the usual time, and after failures later and later; these are made up for also without one."""
+        with self.store.read() as view:
+            own = get_project(view, project_id).poll_seconds
+        every = self.poll_seconds if own == AS_SERVER else own
+        if failures:
+            first = every or _FIRST_WAIT
+            return now + timedelta(seconds=Backoff(first=first, most=max(first, _LONGEST_WAIT)).after(failures))
+        return now + timedelta(seconds=every) if every else None
