@@ -1,7 +1,7 @@
 """Admins, agents, a network, time, restarts and kills do what they like; the server's promises hold after every step.
 
 The suite tries six runs of the machine, the same ones each time. CICTL_TEST_STATE_MACHINES=200 is for a long run by hand, which also
-looks for the shortest way to a failure.
+looks for the shortest way to a failure; CICTL_TEST_STORE=postgresql does it on that store.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from itertools import count
@@ -26,7 +27,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from cictl.wire.agents import LeaseRequest
 from cictl.wire.jobs import JobStatus
+from cictl_server.errors import StoreAway
+from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
+from cictl_server.store.tiny import TinyStore
 
 T = TypeVar("T")
 
@@ -248,7 +252,7 @@ class ServerMachine(RuleBasedStateMachine):
                 self.expect(self.server.post("/api/v1/jobs/flush-history"), 200)
 
     def kill_the_server(self, data: st.DataObject) -> None:
-        """Within a request: of what it wrote to its journal for that, only a part is there, the last line perhaps torn."""
+        """Within a request: of its transactions only the first ones are there."""
         name, pick = data.draw(names, label="agent"), data.draw(picks, label="pick")
         requests: dict[str, Callable[[], object]] = {
             "cancel": lambda: self.server.cancel(picked(self.job_ids, pick)),
@@ -259,16 +263,43 @@ class ServerMachine(RuleBasedStateMachine):
             "old": lambda: self.network.sent and self.network.deliver(picked(self.network.sent, pick)),
             "run": lambda: self.server.run(picked(self.pipelines, pick)),
         }
+        request = requests[data.draw(st.sampled_from(sorted(requests)), label="request")]
+        if isinstance(self.server.store, TinyStore):
+            self.lose_the_end_of_the_journal(data, request)
+        else:
+            self.end_between_transactions(data, request)
+        self.job_ids += [job.id for job in self.jobs() if job.id not in self.job_ids]
+
+    def end_between_transactions(self, data: st.DataObject, request: Callable[[], object]) -> None:
+        """Let the server get no further than to some transaction of *request*, before it begins or after it was committed."""
+        write, kept = type(self.server.store).write, data.draw(st.integers(0, 3), label="transactions kept")
+        is_last_told, begun = data.draw(st.booleans(), label="last one told"), count()
+
+        def dying(store: Store, change: Callable[[Transaction], T]) -> T:
+            number = next(begun)
+            if number >= kept:
+                raise StoreAway
+            result = write(store, change)
+            if number == kept - 1 and not is_last_told:
+                raise StoreAway
+            return result
+
+        with pytest.MonkeyPatch.context() as patch, suppress(AssertionError, StoreAway):  # it answers nobody any more
+            patch.setattr(type(self.server.store), "write", dying)
+            request()
+        self.server.restart()
+
+    def lose_the_end_of_the_journal(self, data: st.DataObject, request: Callable[[], object]) -> None:
+        """Let a part of what *request* wrote to the journal be there, the last line perhaps torn."""
         journal = self.server.directory / "state.journal"
         before = len(journal.read_bytes().splitlines())
-        requests[data.draw(st.sampled_from(sorted(requests)), label="request")]()
+        request()
         lines = journal.read_bytes().splitlines(keepends=True)
         kept = data.draw(st.integers(before, len(lines)), label="lines kept")
         torn = lines[kept][:-9] if kept < len(lines) else b""
         directory = self.copy_of_the_data()
         (directory / "state.journal").write_bytes(b"".join(lines[:kept]) + torn)
         self.reopen(directory)
-        self.job_ids += [job.id for job in self.jobs() if job.id not in self.job_ids]
 
     def at_work(self, name: str) -> AgentModel | None:
         """Return the agent with something to do; None for one that gets nothing."""
