@@ -10,6 +10,7 @@ import pytest
 from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.sharing import SharingServer
+from msgspec.structs import replace
 
 from cictl.wire.agents import GREETING, AgentProcess, AgentResponse, LeaseRequest, LeaseResponse
 from cictl.wire.codec import decode, encode
@@ -17,6 +18,7 @@ from cictl.wire.server import ServerList
 from cictl_server.services.core.idempotency import LONGEST_BODY, KeyedRequest
 from cictl_server.services.core.kept_answers import OF_CALLER
 from cictl_server.signals.topics import QUEUE
+from cictl_server.store.contract import Transaction
 from cictl_server.store.records import AnswerRecord
 
 Both = tuple[SharingServer, SharingServer]
@@ -174,31 +176,49 @@ def test_old_answers_of_a_server_that_has_ended_are_swept(both: Both) -> None:
         assert view.answers.count() == 0
 
 
-def test_answers_of_both_together_are_bounded(both: Both) -> None:
-    body = "x" * LONGEST_BODY
-    for number in range(70):
+def answer(server: SharingServer, number: int) -> None:
+    """Let *server* answer one of a caller's requests with a body that takes much room; number 0 gets no answer yet."""
+    service, instance = server.services.core.idempotency, server.services.about.runtime.instance_id
+    answer_id = service.begin(KeyedRequest(caller="c", method="POST", path="/", key=f"{number} {instance}"))
+    assert isinstance(answer_id, str)
+    if number:
+        service.finish(answer_id, status=200, content_type="text/plain", body="x" * LONGEST_BODY)
+    server.clock.step(1)
+
+
+def kept_answers(server: SharingServer) -> list[AnswerRecord]:
+    with server.store.read() as view:
+        return list(view.answers.iter_all())
+
+
+def kept_bytes(server: SharingServer) -> int:
+    return sum(len(answer.body) for answer in kept_answers(server))
+
+
+def test_answers_of_both_together_are_bounded_at_any_time(both: Both) -> None:
+    here, _ = both
+    eventually(lambda: len(here.read(ServerList, "/api/v1/servers").servers) == 2, what="both to know both")
+    for number in range(100):
         for server in both:
-            key = KeyedRequest(
-                caller="c", method="POST", path="/", key=f"{number} {server.services.about.runtime.instance_id}"
-            )
-            answer_id = server.services.core.idempotency.begin(key)
-            assert isinstance(answer_id, str)
-            if number:
-                server.services.core.idempotency.finish(answer_id, status=200, content_type="text/plain", body=body)
-            server.clock.step(1)
-    here, there = both
+            answer(server, number)
+        assert kept_bytes(here) <= OF_CALLER.bytes
+    assert kept_bytes(here) > OF_CALLER.bytes / 2
+    underway = {answer.server for answer in kept_answers(here) if not answer.status}
+    assert len(underway) == 2, "what is being answered stays"
 
-    def kept() -> list[AnswerRecord]:
-        with here.store.read() as view:
-            return list(view.answers.iter_all())
 
-    assert sum(len(answer.body) for answer in kept()) > OF_CALLER.bytes
-    here.services.core.idempotency.sweep()
-    left = kept()
-    assert OF_CALLER.bytes / 2 < sum(len(answer.body) for answer in left) < OF_CALLER.bytes
-    assert {answer.server for answer in left if not answer.status} == {
-        server.services.about.runtime.instance_id for server in (here, there)
-    }, "what is being answered stays"
+def test_answers_of_servers_that_have_ended_are_bounded_by_the_sweep(both: Both) -> None:
+    server, _ = both
+    given = AnswerRecord(key="", caller="c", server="gone", content="", created=server.clock(), status=200)
+
+    def put(tx: Transaction) -> None:
+        for number in range(140):
+            tx.answers.put(replace(given, key=str(number), body="x" * LONGEST_BODY))
+
+    server.store.write(put)
+    assert kept_bytes(server) > OF_CALLER.bytes
+    server.services.core.idempotency.sweep()
+    assert OF_CALLER.bytes / 2 < kept_bytes(server) < OF_CALLER.bytes
 
 
 def test_events_of_both_have_one_order(both: Both) -> None:

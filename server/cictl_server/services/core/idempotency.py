@@ -62,7 +62,8 @@ class IdempotencyService:
     began it that lives; else it was interrupted. What is stored and what is in `_running` change under one lock, taken before
     the transaction: a repeat that came between the two changes would be told the wrong one.
 
-    Each server bounds the answers that it gave at once, and `sweep` those of all servers together.
+    Each server bounds the answers that it gave to its part of what all servers may keep together. `sweep` also finds those of servers that
+    have ended.
     """
 
     def __init__(self, *, store: Store, clock: Clock, members: Members) -> None:
@@ -140,10 +141,7 @@ class IdempotencyService:
             self._forget(self._kept.older_than(self._clock() - LIFETIME))
 
     def sweep(self) -> None:
-        """Forget the answers of all servers together that are too old or too many; one server does so now and then.
-
-        It reads all answers. With those that other servers gave since, there are as many bounds full as there are servers at the most.
-        """
+        """Forget the answers of all servers together that are too old or too many; one server does so now and then, as it reads all."""
         kept, running = self._count_all()
         old = kept.older_than(self._clock() - LIFETIME)
         kept.remove(old)
@@ -188,7 +186,9 @@ class IdempotencyService:
         return answer.key in self._running or (is_of_another and self._members.is_alive(answer.server))
 
     def _make_room(self, caller: str) -> None:
-        self._forget(self._kept.too_many(caller, needed=self._running))
+        members = self._members
+        alive = sum(members.is_alive(member.instance_id) for member in members.all())
+        self._forget(self._kept.too_many(caller, needed=self._running, servers=max(1, alive)))
 
     def _forget(self, answer_ids: list[str]) -> None:
         if not answer_ids:

@@ -63,14 +63,15 @@ class KeptAnswers:
             if not self._of[origin.caller]:
                 del self._of[origin.caller]
 
-    def too_many(self, caller: str, *, needed: Collection[str]) -> list[str]:
+    def too_many(self, caller: str, *, needed: Collection[str], servers: int = 1) -> list[str]:
         """Return the answers that must go before *caller* gets another one: the oldest of its own, then of all.
 
         Args:
             needed: Those of requests that are being answered; they stay.
+            servers: How many servers share the bounds; each has an equal part.
         """
-        own = self._of[caller].too_many(needed) if caller in self._of else []
-        return list(dict.fromkeys([*own, *self._all.too_many(needed)]))
+        own = self._of[caller].too_many(needed, servers=servers) if caller in self._of else []
+        return list(dict.fromkeys([*own, *self._all.too_many(needed, servers=servers)]))
 
     def excess(self, *, needed: Collection[str]) -> list[str]:
         """Return the answers that must go before anybody gets another one, as `too_many` does."""
@@ -96,13 +97,14 @@ class _Shelf:
     def remove(self, answer_id: str) -> None:
         self._bytes -= self._sizes.pop(answer_id)
 
-    def too_many(self, needed: Collection[str]) -> list[str]:
+    def too_many(self, needed: Collection[str], *, servers: int = 1) -> list[str]:
         count, size = len(self._sizes), self._bytes
-        if count < self._bound.answers and size < self._bound.bytes:
+        most_answers, most_bytes = self._bound.answers / servers, self._bound.bytes / servers
+        if count < most_answers and size < most_bytes:
             return []
         leaving = []
         for answer_id, each in self._sizes.items():
-            if count <= self._bound.answers * _ROOM and size <= self._bound.bytes * _ROOM:
+            if count <= most_answers * _ROOM and size <= most_bytes * _ROOM:
                 break
             if answer_id not in needed:
                 leaving.append(answer_id)
