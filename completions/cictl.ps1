@@ -74,7 +74,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--max-artifacts', 'How much one job may keep in artifacts, unpacked: 500MiB, 20GiB; 0 for any size. [env var: CICTL_MAX_ARTIFACTS; default: 8GiB]');
                 , @('--max-artifact-files', 'How many artifacts one job may keep; 0 for any number. [env var: CICTL_MAX_ARTIFACT_FILES; default: 50000; x>=0]');
                 , @('--max-project-artifacts', 'How much all jobs of one project may keep in artifacts: 100GiB; 0 for any size. [env var: CICTL_MAX_PROJECT_ARTIFACTS; default: 0]');
-                , @('--min-free', 'Take no new runs and artifacts while less than this is free on the disk; 0 for no limit. [env var: CICTL_MIN_FREE; default: (1GiB, or 5 % of a smaller disk)]');
+                , @('--min-free', 'Take no new runs and artifacts while less than this is free on the disk of the data directory, or of --files; 0 for no limit. [env var: CICTL_MIN_FREE; default: (1GiB, or 5 % of a smaller disk)]');
                 , @('--max-log', 'How much of one job''s log is kept: 500MiB, 2GiB; 0 for any size. [env var: CICTL_MAX_LOG; default: 1GiB]');
                 , @('--max-run-jobs', 'How many jobs one run may have; 0 for any number. [env var: CICTL_MAX_RUN_JOBS; default: 10000; x>=0]');
                 , @('--max-queued-runs', 'How many runs of one project may wait or run at once; 0 for any number. [env var: CICTL_MAX_QUEUED_RUNS; default: 1000; x>=0]');

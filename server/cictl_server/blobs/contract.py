@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol, Self
 
 from cictl.base.beneath import leads_out
@@ -161,12 +162,14 @@ class Blobs(ABC):
 
     Attributes:
         place: The directory or the URL, for those who run the server.
+        directory: Where it is on a disk of this machine; None for a bucket.
         name: The URL, or the word `directory`, for all who have a token.
         keeps_case: `README` and `readme` are two keys.
     """
 
     place: str
     name: str
+    directory: Path | None = None
 
     @property
     @abstractmethod

@@ -47,8 +47,8 @@ class DirectoryBlobs(Blobs):
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
         self.place, self.name = str(directory), "directory"
+        self._directory = self.directory = directory
 
     @cached_property
     def keeps_case(self) -> bool:

@@ -17,6 +17,7 @@ import falcon.testing
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.services.core.disk import Disk, Room
 from cictl_server.services.logs.book import LogBook
 
@@ -170,3 +171,20 @@ def test_by_default_a_gibibyte_or_a_twentieth(
     monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(total, total - wanted + 1, wanted - 1))
     assert Disk(tmp_path).room() == Room(free=wanted - 1, wanted=wanted)
     assert not Disk(tmp_path, min_free=0).room().is_low
+
+
+@pytest.mark.parametrize("full", ["data", "files"])
+def test_the_disk_with_the_least_room_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "files").mkdir()
+    room = {tmp_path / "data": 10 << 30, tmp_path / "files": 10 << 30, tmp_path / full: 1 << 20}
+    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(1 << 40, 0, room[path]))
+    blobs = DirectoryBlobs(tmp_path / "files")
+    server = RunningServer(tmp_path / "data", settings={"blobs": blobs})
+    pipeline = server.define('[{id: work, steps: [{run: "true"}]}]')
+    answer = server.post(f"/api/v1/pipelines/{pipeline}/run-selection", {})
+    assert (answer.status_code, answer.text.startswith("too little room for a new run: 1.0 MiB are free")) == (
+        507,
+        True,
+    )
+    server.close()

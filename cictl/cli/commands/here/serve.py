@@ -148,7 +148,7 @@ def serve(
         typer.Option(
             envvar="CICTL_MIN_FREE",
             metavar="SIZE",
-            help="Take no new runs and artifacts while less than this is free on the disk; 0 for no limit.",
+            help="Take no new runs and artifacts while less than this is free on the disk of the data directory, or of --files; 0 for no limit.",
             show_default="1GiB, or 5 % of a smaller disk",
         ),
     ] = "",

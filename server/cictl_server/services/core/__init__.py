@@ -65,7 +65,7 @@ class Core:
             signals=signals,
             clock=clock,
             version=version,
-            disk=Disk(directory, min_free=min_free),
+            disk=Disk(*{directory, blobs.directory or directory}, min_free=min_free),
             hub=hub,
             downloads=Places(places=download_places, use="downloads"),
             memory=SharedMemory(),

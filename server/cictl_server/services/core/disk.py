@@ -1,6 +1,6 @@
-"""Whether there is room on the disk of the data directory.
+"""Whether there is room on the disks that this server writes to: of the data directory, and of the files if these are in another one.
 
-It is full when a write failed for want of space, until one succeeds again. Before that it is low: then what can wait is refused,
+A disk is full when a write failed for want of space, until one succeeds again. Before that it is low: then what can wait is refused,
 so that what runs already can finish.
 """
 
@@ -28,19 +28,24 @@ class Room:
 
     @property
     def is_low(self) -> bool:
-        return self.free < self.wanted
+        return self.to_spare < 0
+
+    @property
+    def to_spare(self) -> int:
+        """Bytes that new work may take; below 0 if it may not begin."""
+        return self.free - self.wanted
 
 
 class Disk:
-    """The disk below one directory."""
+    """The disk below each of some directories. What is told of one is told of that with the least room to spare."""
 
-    def __init__(self, directory: Path, *, min_free: int | None = None) -> None:
-        """Look at the disk of *directory*.
+    def __init__(self, *directories: Path, min_free: int | None = None) -> None:
+        """Look at the disks of *directories*, which need not be there yet.
 
         Args:
             min_free: Bytes that must be free for new work, 0 for none; by default 1 GiB, or 5 % of a smaller disk.
         """
-        self._directory = directory
+        self._directories = directories
         self._min_free = min_free
         self._is_full = False
 
@@ -56,9 +61,7 @@ class Disk:
 
     def room(self) -> Room:
         """Return how much room there is, and how much there should be."""
-        usage = shutil.disk_usage(self._directory)
-        wanted = min(_MIN_FREE_BYTES, int(usage.total * _MIN_FREE_SHARE)) if self._min_free is None else self._min_free
-        return Room(free=usage.free, wanted=wanted)
+        return min((self._room_below(directory) for directory in self._directories), key=lambda room: room.to_spare)
 
     def check_room(self, what: str) -> None:
         """Return if there is room for new work.
@@ -73,9 +76,23 @@ class Disk:
         if room.is_low:
             raise DiskLow(what, free=size_text(room.free), wanted=size_text(room.wanted))
 
+    def _room_below(self, directory: Path) -> Room:
+        usage = shutil.disk_usage(_existing(directory))
+        wanted = min(_MIN_FREE_BYTES, int(usage.total * _MIN_FREE_SHARE)) if self._min_free is None else self._min_free
+        return Room(free=usage.free, wanted=wanted)
+
     def _takes_more(self) -> bool:
-        try:
-            with tempfile.TemporaryFile(dir=self._directory, buffering=0) as file:
-                return file.write(bytes(_NEEDED_BYTES)) == _NEEDED_BYTES
-        except OSError:
-            return False
+        return all(_takes_more_below(directory) for directory in self._directories)
+
+
+def _takes_more_below(directory: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=_existing(directory), buffering=0) as file:
+            return file.write(bytes(_NEEDED_BYTES)) == _NEEDED_BYTES
+    except OSError:
+        return False
+
+
+def _existing(directory: Path) -> Path:
+    """Return *directory*, or the nearest one above it that is there."""
+    return next(path for path in (directory, *directory.parents) if path.is_dir())
