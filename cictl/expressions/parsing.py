@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import cast, get_args
 
 from cictl.expressions.errors import ExpressionError
@@ -14,14 +15,18 @@ MAX_LENGTH = 1000
 MAX_DEPTH = 20
 """Of parentheses and `not` in each other."""
 
+_MOST_KNOWN = 256
+"""So many trees are remembered."""
+
 FUNCTIONS = ("success", "failure", "always")
 
 _COMPARISONS = frozenset(get_args(Operator))
 _VALUES = "write a name, a text in quotes, a number, true or false"
 
 
+@lru_cache(_MOST_KNOWN)
 def parse(text: str) -> Node:
-    """Return the tree of *text*.
+    """Return the tree of *text*. Trees never change, so the latest are remembered: all rows of a matrix have one condition.
 
     Raises:
         ExpressionError: It is no expression, is longer than `MAX_LENGTH` or deeper than `MAX_DEPTH`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -41,6 +42,33 @@ def test_a_run_of_five_thousand_is_one_entry_of_the_journal(server: RunningServe
     assert server.job(jobs[-1]).script == f"do r{ROWS - 1}"
     server.restart()
     assert server.leased().id == jobs[0], "the order of the file is the order of leasing"
+
+
+@pytest.mark.tinydb
+def test_conditions_cost_less_than_half_of_the_rest(server: RunningServer) -> None:
+    matrix = f"matrix: {{include: &rows [{', '.join(f'{{name: r{row}}}' for row in range(ROWS))}]}}"
+    job, step = (
+        "input.level == 'full' or branch == 'main' and not tag",
+        "name != 'r7' and (input.level == 'full' or tag)",
+    )
+    ids = server.define_project(
+        f"""pipelines:
+  - {{id: plain, jobs: [{{id: j, {matrix}, steps: [{{run: x}}]}}]}}
+  - id: conditional
+    inputs: {{level: {{default: full}}}}
+    jobs: [{{id: j, if: "{job}", matrix: {{include: *rows}}, steps: [{{run: x, if: "{step}"}}]}}]"""
+    )
+    before = entries(server)
+    first = _processor_seconds(server, ids["conditional"])
+    assert entries(server) == before + 1
+    plain = min(_processor_seconds(server, ids["plain"]) for _ in range(2))
+    assert min(first, _processor_seconds(server, ids["conditional"])) <= 1.5 * plain
+
+
+def _processor_seconds(server: RunningServer, pipeline: int) -> float:
+    begun = time.process_time()
+    assert len(server.run(pipeline)) == ROWS
+    return time.process_time() - begun
 
 
 @pytest.mark.tinydb
