@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 
@@ -35,3 +37,44 @@ class Backoff:
     def waits(self) -> Iterator[float]:
         """Yield the seconds to wait after the first failure, the second, and so on without end."""
         return (self.after(failures) for failures in count(1))
+
+
+class Attempts:
+    """Lets one thread at a time try each thing, and none before the pause after its last failure is over.
+
+    It is about this process alone.
+    """
+
+    def __init__(self, *, steady: Callable[[], float], backoff: Backoff) -> None:
+        """Begin without failures; *steady* tells seconds that never jump."""
+        self._steady = steady
+        self._backoff = backoff
+        self._lock = threading.Lock()
+        self._under_way: set[Hashable] = set()
+        self._failures: dict[Hashable, tuple[int, float]] = {}
+        """How often each thing failed in a row, and when it may be tried again by the steady clock."""
+
+    @contextmanager
+    def trying(self, thing: Hashable) -> Iterator[bool]:
+        """Tell the block whether it may try *thing*. Then no other thread does before its end."""
+        is_ours = self._begin(thing)
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                self._under_way.discard(thing)
+
+    def note_failure(self, thing: Hashable) -> None:
+        failures = self._failures.get(thing, (0, 0.0))[0] + 1
+        self._failures[thing] = (failures, self._steady() + self._backoff.after(failures))
+
+    def note_success(self, thing: Hashable) -> None:
+        self._failures.pop(thing, None)
+
+    def _begin(self, thing: Hashable) -> bool:
+        with self._lock:
+            _, again = self._failures.get(thing, (0, 0.0))
+            if thing in self._under_way or self._steady() < again:
+                return False
+            self._under_way.add(thing)
+            return True

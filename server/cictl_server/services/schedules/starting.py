@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
 from msgspec.structs import replace
 
-from cictl.base.backoff import Backoff
+from cictl.base.backoff import Attempts, Backoff
 from cictl.base.clock import Clock
 from cictl.wire.audit.records import AuditAction, TargetKind
 from cictl_server.errors import CictlError, Conflict, DiskLow, GitFailed, LimitReached, NoCapacity, StoreError
@@ -26,7 +25,6 @@ from cictl_server.store.records import ScheduleRecord
 logger = logging.getLogger(__name__)
 
 _PASSING = (GitFailed, LimitReached, DiskLow, NoCapacity)
-_BACKOFF = Backoff(first=10, most=300)
 
 
 class _NotDue(Conflict):
@@ -44,12 +42,8 @@ class ScheduleStarter:
         self._store = store
         self._runs = runs
         self._clock = clock
-        self._steady = steady
-        self._lock = threading.Lock()
+        self._attempts = Attempts(steady=steady, backoff=Backoff(first=10, most=300))
         self._has_caught_up = False
-        self._under_way: set[int] = set()
-        self._failures: dict[int, tuple[int, float]] = {}
-        """By schedule: how often its start failed in a row for a passing cause, and when it is tried again by the steady clock."""
 
     def run_once(self) -> None:
         """Start what is due and not under way in another thread."""
@@ -58,11 +52,9 @@ class ScheduleStarter:
             self._has_caught_up = True
         now = self._clock()
         for schedule in self._store.look(lambda view: [one for one in view.schedules.iter_all() if one.is_due(now)]):
-            if self._takes(schedule.id):
-                try:
+            with self._attempts.trying(schedule.id) as is_ours:
+                if is_ours:
                     self._start(schedule)
-                finally:
-                    self._under_way.discard(schedule.id)
 
     def _catch_up(self) -> None:
         """Take over the schedules of projects that an earlier version has loaded."""
@@ -72,15 +64,6 @@ class ScheduleStarter:
                 follow_file(tx, project.id, now=self._clock())
 
         self._store.write(follow)
-
-    def _takes(self, schedule_id: int) -> bool:
-        """Tell whether this thread is to start the run now; then no other is, until it is no more under way."""
-        with self._lock:
-            _, again = self._failures.get(schedule_id, (0, 0.0))
-            if schedule_id in self._under_way or self._steady() < again:
-                return False
-            self._under_way.add(schedule_id)
-            return True
 
     def _start(self, schedule: ScheduleRecord) -> None:
         project = self._store.look(lambda view: view.projects.find(schedule.project_id))
@@ -97,7 +80,7 @@ class ScheduleStarter:
             logger.warning("schedule starts no run schedule=%s: %s", name, error)
             self._note_problem(schedule, error)
         else:
-            self._failures.pop(schedule.id, None)
+            self._attempts.note_success(schedule.id)
 
     def _move_on(self, schedule: ScheduleRecord, tx: Transaction, run_number: int) -> None:
         stored, now = _still_due(schedule, tx), self._clock()
@@ -109,8 +92,7 @@ class ScheduleStarter:
         """Keep why no run started. After a failure that may pass it is tried again, else with the next instant."""
         is_passing = isinstance(error, _PASSING)
         if is_passing:
-            failures = self._failures.get(schedule.id, (0, 0.0))[0] + 1
-            self._failures[schedule.id] = (failures, self._steady() + _BACKOFF.after(failures))
+            self._attempts.note_failure(schedule.id)
 
         def note(tx: Transaction) -> None:
             stored = _still_due(schedule, tx)
