@@ -7,8 +7,9 @@ from enum import StrEnum
 
 import msgspec
 
-from cictl.base.job_parts import CacheSpec
+from cictl.base.job_parts import ApprovalSpec, CacheSpec, ConcurrencySpec, RetrySpec
 from cictl.wire.codec import Message
+from cictl.wire.explain import Reason
 from cictl.wire.jobs import Step
 
 
@@ -107,6 +108,9 @@ class JobDetail(Message):
     Attributes:
         if: The condition on which it runs; in Python `condition` (ours).
         allow_failure: What needs it runs also if it fails (ours).
+        priority: -100 to 100; absent for the pipeline's (ours).
+        retry, approval: Absent if it asks for none (ours).
+        concurrency: Its group, with templates as in its file; absent without one (ours).
     """
 
     id: str
@@ -120,6 +124,10 @@ class JobDetail(Message):
     matrix_includes: list[MatrixInclude] = msgspec.field(default_factory=list)
     condition: str = msgspec.field(default="", name="if")
     allow_failure: bool = False
+    priority: int | None = None
+    retry: RetrySpec | None = None
+    approval: ApprovalSpec | None = None
+    concurrency: ConcurrencySpec | None = None
 
 
 class InputDetail(Message):
@@ -143,6 +151,8 @@ class PipelineDetail(Message):
 
     Attributes:
         inputs: What a run of it may be given (ours).
+        priority: That of its jobs which state none (ours).
+        concurrency: The group of its runs, with templates as in its file; absent without one (ours).
     """
 
     id: int
@@ -154,6 +164,8 @@ class PipelineDetail(Message):
     source_repo: str = ""
     source_ref: str = ""
     inputs: list[InputDetail] = msgspec.field(default_factory=list)
+    priority: int = 0
+    concurrency: ConcurrencySpec | None = None
 
 
 class ProjectDetail(Message):
@@ -329,6 +341,20 @@ class PreviewStep(Step):
     skip_dry_run: bool = False
 
 
+class PlannedRule(Message):
+    """A rule that an execution would meet.
+
+    Attributes:
+        rule: What kind of rule it is, as in an explanation.
+        text: What it says, and who has now what the execution would wait for.
+        holds: Whether the execution would wait for it, if all that it needs were over.
+    """
+
+    rule: Reason
+    text: str
+    holds: bool
+
+
 class PendingJob(Message):
     """One execution that a run would enqueue.
 
@@ -339,6 +365,8 @@ class PendingJob(Message):
         unmet_requirements: Why no agent could take it, as in a queued `JobExecution` (ours).
         if: Its condition; in Python `condition` (ours).
         skipped: The run would leave it out, because the condition is false (ours).
+        priority: Of what waits, the highest is given out first (ours).
+        rules: The approval and the concurrency groups that it asks for, and what holds its queue back now (ours).
     """
 
     pipeline_job_id: str
@@ -356,6 +384,8 @@ class PendingJob(Message):
     unmet_requirements: list[str] = msgspec.field(default_factory=list)
     condition: str = msgspec.field(default="", name="if")
     skipped: bool = False
+    priority: int = 0
+    rules: list[PlannedRule] = msgspec.field(default_factory=list)
 
 
 class PreviewResponse(Message):

@@ -176,6 +176,10 @@ def _job_lines(job: PendingJob, answer: PreviewResponse, *, with_source: bool) -
     yield "  agents     ", ", ".join(agents) or f"none{why}"
     if job.dependency_blocked:
         yield "  waits      ", "for other jobs of the run"
+    if job.priority:
+        yield "  priority   ", str(job.priority)
+    for rule in job.rules:
+        yield "  rule       ", rule.text + ("; so it would wait" if rule.holds else "")
     for step in job.step_plan:
         yield from _step_lines(step)
     if job.artifact_globs:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from cictl.base.job_parts import ApprovalSpec, ConcurrencySpec, RetrySpec
 from cictl.cli.names import Target
 from cictl.cli.output.table import Column, Result
 from cictl.cli.tables.sources import source_text
@@ -81,6 +82,8 @@ def pipeline_result(project: str, pipeline: PipelineDetail) -> Result[PipelineDe
             Column("Trigger", lambda p: p.trigger),
             Column("Depends on", lambda p: ", ".join(p.depends_on)),
             Column("Source", lambda p: source_text(p.source_repo, p.source_ref)),
+            Column("Priority", lambda p: str(p.priority) if p.priority else ""),
+            Column("Concurrency", lambda p: _group_text(p.concurrency)),
             Column("Inputs", lambda p: [_input_text(declared) for declared in p.inputs]),
             Column("Jobs", lambda p: [line for job in p.jobs for line in _job_lines(job)]),
         ),
@@ -186,12 +189,30 @@ def _step_text(step: StepDetail) -> str:
     return f"{text}; if {step.condition}" if step.condition else text
 
 
+def _retry_text(retry: RetrySpec | None) -> str:
+    return f"retry up to {retry.limit} after {', '.join(retry.on)}" if retry else ""
+
+
+def _approval_text(approval: ApprovalSpec | None) -> str:
+    return f"approval by {' or '.join(approval.roles)} within {approval.timeout_seconds} s" if approval else ""
+
+
+def _group_text(concurrency: ConcurrencySpec | None, before: str = "") -> str:
+    if concurrency is None:
+        return ""
+    return f"{before}{concurrency.limit} at once in the group {concurrency.group}, on_new {concurrency.on_new}"
+
+
 def _job_lines(job: JobDetail) -> list[str]:
     facts = [
         f"needs {', '.join(job.needs)}" if job.needs else "",
         f"if {job.condition}" if job.condition else "",
         "may fail" if job.allow_failure else "",
         f"timeout {job.timeout_seconds} s" if job.timeout_seconds else "",
+        f"priority {job.priority}" if job.priority is not None else "",
+        _retry_text(job.retry),
+        _approval_text(job.approval),
+        _group_text(job.concurrency, "concurrency "),
         f"matrix {', '.join(m.name or str(m.index) for m in job.matrix_includes)}" if job.matrix_includes else "",
     ]
     head = job.id + "".join(f"; {fact}" for fact in facts if fact)

@@ -170,7 +170,7 @@ class Services:
         )
         about = About.build(core, fleet, logs, secrets, shared_settings=shared_settings or {})
         # level 5
-        pipelines = Pipelines.build(core, history, fleet, secrets, projects, about)
+        pipelines = Pipelines.build(core, history, fleet, policies, secrets, projects, about)
         updates = Updates.build(core, fleet, projects, jobs, directory, tools=tools, process=process or ServerProcess())
         agents = Agents.build(core, history, fleet, jobs, releases=tools.releases)
         retention = Retention.build(core, audit, logs, artifacts, jobs)

@@ -354,3 +354,24 @@ def test_a_pipeline_shows_its_conditions_and_the_names_of_its_steps(run: Run) ->
         "1. Try it; if event",
         "publish; if tag",
     ]
+
+
+POLICIES = """[{id: ship, priority: 5, retry: {limit: 2, on: [signal, exit: 75]}, approval: {}, concurrency: {group: site},
+  steps: [{run: x}]}]"""
+
+
+def test_a_pipeline_shows_the_policies_of_its_jobs(server: RunningServer, run: Run) -> None:
+    server.define_project(
+        f"pipelines: [{{id: build, priority: -3, concurrency: {{group: b, on_new: cancel_running}}, jobs: {POLICIES}}}]"
+    )
+    shown = run("pipelines", "show", "shop/build").out
+    assert "Priority:" in shown
+    assert "1 at once in the group b, on_new cancel_running" in shown
+    assert (
+        "ship; priority 5; retry up to 2 after signal, exit:75; approval by operator within 86400 s; "
+        "concurrency 1 at once in the group site, on_new queue"
+    ) in " ".join(shown.split())
+    heartbeat(server)
+    preview = run("pipelines", "preview", "shop/build").out
+    assert "  priority   5\n" in preview
+    assert "  rule       it needs an approval by an operator or an admin; so it would wait\n" in preview

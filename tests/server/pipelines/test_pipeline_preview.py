@@ -317,3 +317,39 @@ def test_then_comes_the_body(server: RunningServer, action: str, body: bytes) ->
 def test_paths_that_nothing_serves(server: RunningServer, path: str) -> None:
     answer = server.post(f"/api/v1/{path}", {})
     assert (answer.status_code, answer.text) == (404, "404 page not found\n")
+
+
+def rules(server: RunningServer, pipeline: int) -> list[tuple[str, str, bool]]:
+    """Return the rules that the first job of a preview would meet."""
+    [job] = ask(server, f"pipelines/{pipeline}/dry-run-preview", {})["pending_jobs"]
+    return [(one["rule"], one["text"], one["holds"]) for one in job.get("rules", [])]
+
+
+def test_a_preview_tells_which_rules_a_job_would_meet_and_who_holds_it(server: RunningServer) -> None:
+    ship = "{id: ship, approval: {}, concurrency: {group: site}, steps: [{run: x}]}"
+    pipeline = server.define_project(
+        f"pipelines: [{{id: deploy, concurrency: {{group: '{{{{event}}}}', limit: 2}}, jobs: [{ship}]}}]"
+    )["deploy"]
+    asks = ("approval", "it needs an approval by an operator or an admin", True)
+    turns = "its run takes turns in the group manual, 2 at once: "
+    site = "it takes turns in the group site, 1 at once: "
+    assert rules(server, pipeline) == [
+        asks,
+        ("group", turns + "it has room", False),
+        ("group", site + "it has room", False),
+    ]
+    server.run(pipeline)
+    server.post("/api/v1/runs/1/approve", {"job": "ship"})
+    server.post("/api/v1/queue/pause", {"reason": "new kernel"})
+    assert rules(server, pipeline) == [
+        asks,
+        ("group", turns + "it has room", False),
+        ("group", site + "job 1/ship of shop/deploy has a place", True),
+        ("queue_paused", "the queue is paused: new kernel", True),
+    ]
+    server.run(pipeline)
+    assert rules(server, pipeline)[1] == ("group", turns + "run 1 of shop/deploy has a place", True)
+
+
+def test_a_preview_tells_no_rules_of_a_job_that_its_condition_leaves_out(server: RunningServer) -> None:
+    assert rules(server, server.define("[{id: ship, if: tag, approval: {}, steps: [{run: x}]}]")) == []

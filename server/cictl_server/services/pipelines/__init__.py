@@ -16,6 +16,7 @@ from cictl_server.services.pipelines.runs import RunService
 from cictl_server.services.pipelines.source_refs import SourceRefService
 from cictl_server.services.pipelines.staleness import StaleDefinitions
 from cictl_server.services.pipelines.version_steps import VersionService
+from cictl_server.services.policies import Policies
 from cictl_server.services.projects import Projects
 from cictl_server.services.secrets import Secrets
 
@@ -31,7 +32,14 @@ class Pipelines:
 
     @classmethod
     def build(
-        cls, core: Core, history: History, fleet: Fleet, secrets: Secrets, projects: Projects, about: About
+        cls,
+        core: Core,
+        history: History,
+        fleet: Fleet,
+        policies: Policies,
+        secrets: Secrets,
+        projects: Projects,
+        about: About,
     ) -> Pipelines:
         store, numbers, remotes = core.store, core.ids, projects.remotes
         preparer = Preparer(
@@ -52,7 +60,9 @@ class Pipelines:
                 disk=core.disk,
                 limits=history.limits,
             ),
-            previews=PreviewService(preparer=preparer, matching=fleet.matching, runtime=about.runtime),
+            previews=PreviewService(
+                store=store, preparer=preparer, matching=fleet.matching, runtime=about.runtime, policies=policies
+            ),
             definition_views=InspectService(store=store, preparer=preparer, vault_tests=secrets.testing),
             source_refs=SourceRefService(store=store, remotes=remotes),
             version_steps=VersionService(store=store, hub=core.hub, remotes=remotes),

@@ -21,13 +21,18 @@ from cictl_server.errors import InvalidRequest
 from cictl_server.services.about.runtime import RuntimeService
 from cictl_server.services.fleet.matching import Candidate, Matching, unmet_by_all
 from cictl_server.services.pipelines.run_preparation import NO_MATCH, Mode, Prepared, Preparer, as_dry_run
+from cictl_server.services.policies import Policies
+from cictl_server.services.policies.planned_rules import PlannedRules
+from cictl_server.store.contract import Store
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewService:
+    store: Store
     preparer: Preparer
     matching: Matching
     runtime: RuntimeService
+    policies: Policies
 
     def preview_pipeline(self, pipeline_db_id: int, request: PreviewRequest) -> PreviewResponse:
         """Return what a dry run of a pipeline would enqueue.
@@ -87,13 +92,16 @@ class PreviewService:
 
     def _preview(self, request: PreviewRequest, prepared: Prepared) -> PreviewResponse:
         candidates = self.matching.candidates()
+        with self.store.read() as view:
+            rules = self.policies.of_planned(view)
+            pending = [_pending(job, candidates, rules) for job in prepared.planned]
         return PreviewResponse(
             mode=self.runtime.state().mode,
             offline_cached_only=request.offline_cached_only,
             cache_used=bool(prepared.cache_source),
             cache_source=prepared.cache_source,
             pipeline_id=prepared.name,
-            pending_jobs=[_pending(job, candidates) for job in prepared.planned],
+            pending_jobs=pending,
             eligible_agent_ids=self._agents(prepared.planned),
             warnings=prepared.warnings,
             version=next((job.facts.pipeline_version for job in prepared.planned), ""),
@@ -118,7 +126,7 @@ def _as_run(request: PreviewRequest) -> RunRequest:
     )
 
 
-def _pending(job: JobSpec, candidates: list[Candidate]) -> PendingJob:
+def _pending(job: JobSpec, candidates: list[Candidate], rules: PlannedRules) -> PendingJob:
     facts, required = job.facts, job.required_capabilities
     return PendingJob(
         pipeline_job_id=facts.pipeline_job_id,
@@ -136,6 +144,8 @@ def _pending(job: JobSpec, candidates: list[Candidate]) -> PendingJob:
         unmet_requirements=[] if job.skipped else unmet_by_all(required, candidates),
         condition=job.condition,
         skipped=job.skipped,
+        priority=job.priority,
+        rules=[] if job.skipped else rules.of(job),
     )
 
 

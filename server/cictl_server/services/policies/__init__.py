@@ -8,6 +8,7 @@ from cictl_server.services.core import Core
 from cictl_server.services.policies.agent_rules import AgentRules
 from cictl_server.services.policies.job_rules import JobRules
 from cictl_server.services.policies.pauses import PauseService
+from cictl_server.services.policies.planned_rules import PlannedRules
 from cictl_server.services.policies.queue_rules import QueueRules
 from cictl_server.store.contract import View
 
@@ -30,6 +31,10 @@ class Policies:
     def of_agent(self, view: View, *, host: str) -> AgentRules:
         """Return what the rules say of an agent on *host*, as `host_of` names it, as of *view*."""
         return AgentRules(view, self.of_queues(view), host=host)
+
+    def of_planned(self, view: View) -> PlannedRules:
+        """Return what the rules say of executions that are planned, as of *view*."""
+        return PlannedRules(view, self.of_queues(view))
 
     def of_jobs(self, view: View) -> JobRules:
         """Return what the rules say of single executions as of *view*."""

@@ -57,7 +57,7 @@ def _others_have_the_places(rules: JobRules, job: JobRecord) -> Hold | None:
     number = first.facts.run_number
     return Hold(
         reason=Reason.GROUP,
-        text=f"{_name(first, job.awaited_group)}{more} {verb} the group {rules.group_name(job)}",
+        text=f"{name_of_holder(first, job.awaited_group)}{more} {verb} the group {rules.group_name(job)}",
         fixes=(
             Fix(text=f"see how far run {number} is", command=f"cictl runs show {number}"),
             Fix(text="or end it", command=f"cictl runs cancel {number}"),
@@ -77,6 +77,7 @@ _RULES: tuple[Callable[[JobRules, JobRecord], Hold | None], ...] = (
 """All rules; the first that applies is told."""
 
 
-def _name(job: JobRecord, group: str) -> str:
+def name_of_holder(job: JobRecord, group: str) -> str:
+    """Return whom *job* stands for in *group*: its run or itself, such as `run 12 of shop/deploy`."""
     what = f"run {job.facts.run_number}" if is_group_of_runs(group) else f"job {short_id_of(job.facts)}"
     return f"{what} of {job.facts.project}/{job.facts.pipeline_id}"

@@ -103,6 +103,8 @@ def _pipeline_detail(record: PipelineRecord) -> PipelineDetail:
         source_repo=without_login(pipeline.vcs_source.repo) if pipeline.vcs_source else "",
         source_ref=pipeline.vcs_source.ref if pipeline.vcs_source else "",
         inputs=[_input_detail(name, declared) for name, declared in pipeline.inputs.items()],
+        priority=pipeline.priority,
+        concurrency=pipeline.concurrency,
     )
 
 
@@ -132,6 +134,10 @@ def _job_detail(job: Job) -> JobDetail:
         ],
         condition=job.condition,
         allow_failure=job.allow_failure,
+        priority=job.priority,
+        retry=job.retry,
+        approval=job.approval,
+        concurrency=job.concurrency,
     )
 
 
