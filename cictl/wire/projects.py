@@ -110,7 +110,7 @@ class JobDetail(Message):
         allow_failure: What needs it runs also if it fails (ours).
         priority: -100 to 100; absent for the pipeline's (ours).
         retry, approval: Absent if it asks for none (ours).
-        concurrency: Its group, with templates as in its file; absent without one (ours).
+        concurrency, locks: Its group and its locks, with templates as in its file; absent without any (ours).
     """
 
     id: str
@@ -128,6 +128,7 @@ class JobDetail(Message):
     retry: RetrySpec | None = None
     approval: ApprovalSpec | None = None
     concurrency: ConcurrencySpec | None = None
+    locks: list[str] = msgspec.field(default_factory=list)
 
 
 class InputDetail(Message):
@@ -366,7 +367,7 @@ class PendingJob(Message):
         if: Its condition; in Python `condition` (ours).
         skipped: The run would leave it out, because the condition is false (ours).
         priority: Of what waits, the highest is given out first (ours).
-        rules: The approval and the concurrency groups that it asks for, and what holds its queue back now (ours).
+        rules: The approval, the concurrency groups and the locks that it asks for, and what holds its queue back now (ours).
     """
 
     pipeline_job_id: str

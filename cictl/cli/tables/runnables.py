@@ -213,6 +213,7 @@ def _job_lines(job: JobDetail) -> list[str]:
         _retry_text(job.retry),
         _approval_text(job.approval),
         _group_text(job.concurrency, "concurrency "),
+        f"locks {', '.join(job.locks)}" if job.locks else "",
         f"matrix {', '.join(m.name or str(m.index) for m in job.matrix_includes)}" if job.matrix_includes else "",
     ]
     head = job.id + "".join(f"; {fact}" for fact in facts if fact)

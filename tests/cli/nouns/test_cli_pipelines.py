@@ -356,7 +356,7 @@ def test_a_pipeline_shows_its_conditions_and_the_names_of_its_steps(run: Run) ->
     ]
 
 
-POLICIES = """[{id: ship, priority: 5, retry: {limit: 2, on: [signal, exit: 75]}, approval: {}, concurrency: {group: site},
+POLICIES = """[{id: ship, priority: 5, retry: {limit: 2, on: [signal, exit: 75]}, approval: {}, concurrency: {group: site}, locks: [port-8000],
   steps: [{run: x}]}]"""
 
 
@@ -369,9 +369,10 @@ def test_a_pipeline_shows_the_policies_of_its_jobs(server: RunningServer, run: R
     assert "1 at once in the group b, on_new cancel_running" in shown
     assert (
         "ship; priority 5; retry up to 2 after signal, exit:75; approval by operator within 86400 s; "
-        "concurrency 1 at once in the group site, on_new queue"
+        "concurrency 1 at once in the group site, on_new queue; locks port-8000"
     ) in " ".join(shown.split())
     heartbeat(server)
     preview = run("pipelines", "preview", "shop/build").out
     assert "  priority   5\n" in preview
+    assert "  rule       it locks port-8000 on its host\n" in preview
     assert "  rule       it needs an approval by an operator or an admin; so it would wait\n" in preview

@@ -20,7 +20,6 @@ from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.limits import FleetLimits, check_agent_id, kept_heartbeat
 from cictl_server.services.fleet.lookup import get_agent_record
 from cictl_server.services.fleet.orders import Handout, OrderBook
-from cictl_server.services.fleet.out_of_service import take_state
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.processes import ProcessGuard
 from cictl_server.services.fleet.rollout import Decision, Rollout
@@ -28,6 +27,7 @@ from cictl_server.services.fleet.targets import automatic_target, installs_wheel
 from cictl_server.services.fleet.versions import compare_versions, is_newer
 from cictl_server.services.fleet.wanted_tools import TOOL_SOURCES, ToolList, WantedTools
 from cictl_server.services.jobs.losses import LostWork
+from cictl_server.services.policies.out_of_service import take_state
 from cictl_server.signals.topics import QUEUE
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import AgentRecord

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from cictl.base.clock import Clock
-from cictl.wire.agents import AGENT_DEACTIVATED, LeaseRequest, LeaseResponse
+from cictl.wire.agents import LeaseRequest, LeaseResponse
 from cictl.wire.jobs import JobStatus
 from cictl.wire.requirements import for_older_agents, meets_all
 from cictl.wire.updates import SERVER_IS_UPDATING
@@ -20,7 +20,6 @@ from cictl_server.services.core.hub import Hub
 from cictl_server.services.fleet.hosts import host_of
 from cictl_server.services.fleet.limits import check_agent_id, kept_lease
 from cictl_server.services.fleet.matching import effective_capabilities
-from cictl_server.services.fleet.out_of_service import drain_reason, is_deactivated
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.processes import ProcessGuard, process_key
 from cictl_server.services.history.lease_tokens import LeaseTokens
@@ -30,6 +29,7 @@ from cictl_server.services.jobs.handover import BEING_RESOLVED, Handover
 from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.jobs.losses import LostWork
 from cictl_server.services.policies import Policies
+from cictl_server.services.policies.out_of_service import withdrawal
 from cictl_server.services.secrets.lease_secrets import needs_secrets
 from cictl_server.signals.contract import Members
 from cictl_server.signals.topics import QUEUE
@@ -149,8 +149,9 @@ class LeasingService:
         )
         record = tx.agents.find(request.agent_id)
         self.processes.check(record, request.process)
-        if is_deactivated(tx, request.agent_id):
-            return LeaseResponse(assigned=False, message=AGENT_DEACTIVATED)
+        gone = withdrawal(tx, request.agent_id)
+        if gone and not gone.ends_work:
+            return LeaseResponse(assigned=False, message=gone.text)
         if self.presence.is_draining(request.agent_id):
             return LeaseResponse(assigned=False, message=_DRAINING)
         active = tx.jobs.active_of_agent(request.agent_id)
@@ -171,8 +172,8 @@ class LeasingService:
         if len(others) >= max(1, request.slots):
             return LeaseResponse(assigned=False, message=_ACTIVE)
         # Only now: what the agent has already is given to it again, since it may end that.
-        if reason := drain_reason(tx, request.agent_id):
-            return LeaseResponse(assigned=False, message=f"agent drains: {reason}")
+        if gone:
+            return LeaseResponse(assigned=False, message=gone.text)
         capabilities = effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities)
         host = host_of(record, agent_id=request.agent_id, process=request.process)
         job = self._claim(tx, request, capabilities, host=host, now=now)

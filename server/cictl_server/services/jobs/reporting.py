@@ -32,7 +32,6 @@ from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded
 from cictl_server.services.fleet.hosts import host_of
 from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.fleet.matching import effective_capabilities
-from cictl_server.services.fleet.out_of_service import drain_reason, is_deactivated
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import Sender, held_by_another, not_leased
 from cictl_server.services.history.lifecycle import Ending, Event, advance
@@ -41,6 +40,7 @@ from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.views import job_state, job_view
 from cictl_server.services.logs.book import LogBook, Written
 from cictl_server.services.logs.reader import JobLog
+from cictl_server.services.policies.out_of_service import withdrawal
 from cictl_server.services.secrets.masks import Masks
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import JobRecord
@@ -396,14 +396,15 @@ def _may_begin(view: View, job: JobRecord, sender: Sender) -> bool:
     """
     agent = view.agents.find(sender.agent_id)
     has_place = len(view.jobs.active_of_agent(sender.agent_id)) < (agent.slots if agent else 1)
-    if job.is_blocked or not has_place or is_deactivated(view, sender.agent_id):
+    gone = withdrawal(view, sender.agent_id)
+    if job.is_blocked or not has_place or (gone and not gone.ends_work):
         return False
     taken = {lock for other in view.jobs.with_locks(_host_of(view, sender.agent_id)) for lock in other.locks}
     if not taken.isdisjoint(job.locks):
         return False
     if job.lease_hash:
         return sender.has_lease(job)
-    if drain_reason(view, sender.agent_id):
+    if gone:
         return False
     is_reference = agent is None or agent.process is None
     capabilities = effective_capabilities(agent, agent_id=sender.agent_id)

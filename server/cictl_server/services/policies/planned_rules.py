@@ -46,6 +46,12 @@ def _takes_turns(rules: PlannedRules, job: JobRecord) -> PlannedRule | None:
     return _turns(rules, job.group, job.concurrency, "it")
 
 
+def _locks_something(_rules: PlannedRules, job: JobRecord) -> PlannedRule | None:
+    if not job.locks:
+        return None
+    return PlannedRule(rule=Reason.HOST_LOCKED, text=f"it locks {', '.join(job.locks)} on its host", holds=False)
+
+
 def _waits_with_its_queue(rules: PlannedRules, job: JobRecord) -> PlannedRule | None:
     hold = rules.queues.hold(job.queue_scope)
     return PlannedRule(rule=hold.reason, text=hold.text, holds=True) if hold else None
@@ -55,6 +61,7 @@ _RULES: tuple[Callable[[PlannedRules, JobRecord], PlannedRule | None], ...] = (
     _asks_for_an_approval,
     _takes_turns_as_a_run,
     _takes_turns,
+    _locks_something,
     _waits_with_its_queue,
 )
 

@@ -138,6 +138,7 @@ def _job_detail(job: Job) -> JobDetail:
         retry=job.retry,
         approval=job.approval,
         concurrency=job.concurrency,
+        locks=job.locks,
     )
 
 
