@@ -342,7 +342,7 @@ def picked(things: list[T], pick: int) -> T:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(max(600, 60 * MACHINES))
 def test_the_promises_hold_whatever_happens(tmp_path: Path) -> None:
     steps = Steps()
     numbers = count()
