@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import signal
 import subprocess
 import sys
@@ -167,6 +168,15 @@ def test_a_certificate_of_an_own_authority_is_trusted_if_it_is_named(
     with pytest.raises(BlobsAway):
         open_blobs(url, data_dir=tmp_path, environ={}).check()
     nginx.stop()
+
+
+def test_a_blank_variable_is_as_none(seaweed: Seaweed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As compose files pass variables on that nobody has set."""
+    blank = dict.fromkeys(("AWS_SKIP_SIGNATURE", "AWS_ENDPOINT", "AWS_SESSION_TOKEN"), "")
+    for name, value in {**seaweed.environment(), **blank}.items():
+        monkeypatch.setenv(name, value)
+    open_blobs(seaweed.place(), data_dir=tmp_path, environ=os.environ).check(by_writing=True)
+    assert {name: os.environ[name] for name in blank} == blank
 
 
 def test_an_authority_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -42,32 +42,35 @@ def open_blobs(files: str, *, data_dir: Path, environ: Mapping[str, str]) -> Blo
         raise InvalidRequest(
             f"--files {files} needs the package {error.name}, which is not installed", hint='pip install "cictl[s3]"'
         ) from error
-    with _trusting(environ.get(CA_FILE, "")):
+    with _variables_for_s3(environ.get(CA_FILE, "")):
         return S3Blobs(parse_address(files), allow_http=environ.get("AWS_ALLOW_HTTP", "").strip().lower() in _YES)
 
 
 @contextmanager
-def _trusting(ca_file: str) -> Iterator[None]:
-    """Let clients that the block makes trust the authorities in *ca_file* alone; empty changes nothing.
+def _variables_for_s3(ca_file: str) -> Iterator[None]:
+    """Let the library for S3 find the variables of this process as it needs them when it makes a client in the block.
 
-    The library for S3 takes no such file. When it makes a client, it reads the variable that OpenSSL has for it.
+    It takes a blank one for a value, where it stands for none, as everywhere. And it takes no file of authorities, but reads the variable
+    that OpenSSL has for that.
+
+    Args:
+        ca_file: PEM with the authorities that are trusted instead of all others; empty for the usual ones.
 
     Raises:
         InvalidRequest: There is no such file.
     """
-    if not ca_file:
-        yield
-        return
-    if not Path(ca_file).is_file():
+    if ca_file and not Path(ca_file).is_file():
         raise InvalidRequest(f"{CA_FILE}: {ca_file} is no file", hint="name a PEM file with certificates")
-    before = os.environ.get(_TRUSTED)
-    os.environ[_TRUSTED] = ca_file
+    before = dict(os.environ)
+    for name in [name for name, value in before.items() if name.startswith("AWS_") and not value.strip()]:
+        del os.environ[name]
+    if ca_file:
+        os.environ[_TRUSTED] = ca_file
     try:
         yield
     finally:
-        os.environ.pop(_TRUSTED)
-        if before is not None:
-            os.environ[_TRUSTED] = before
+        os.environ.pop(_TRUSTED, None)
+        os.environ.update(before)
 
 
 def wait_for(blobs: Blobs, *, patience: float = _PATIENCE_SECONDS, pause: float = _PAUSE_SECONDS) -> None:
