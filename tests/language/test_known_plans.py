@@ -10,6 +10,8 @@ from cictl.project_file import Pipeline, ProjectFile
 from cictl.wire.jobs import JobSpec
 from cictl.wire.projects import RunRequest
 from cictl_server.services.pipelines.planning import RunIdentity, SourceContext, plan
+from cictl_server.services.triggers.changes import RefChange
+from cictl_server.services.triggers.rules import reason_against
 
 Read = Callable[[str], ProjectFile]
 
@@ -172,6 +174,49 @@ def test_every_pipeline_is_planned(read_project: Read) -> None:
     projects = {name.partition("/")[0] for name in named}
     assert len(projects) == 10
     assert named == {f"{name}/{pipeline.id}" for name in projects for pipeline in read_project(name).pipelines}
+
+
+SOURCE, PAGES = "src/a/b.py", "docs/index.md"
+
+
+@pytest.mark.parametrize(
+    ("project", "ref", "path", "started"),
+    [
+        pytest.param("click", "heads/main", SOURCE, "tests style", id="click-source"),
+        pytest.param("click", "heads/main", PAGES, "style", id="click-pages"),
+        pytest.param("click", "tags/8.2.0", SOURCE, "publish", id="click-tag"),
+        pytest.param(
+            "sqlite-utils", "heads/main", SOURCE, "test old-sqlite coverage spelling analysis", id="sqlite-utils-main"
+        ),
+        pytest.param("sqlite-utils", "heads/wip", SOURCE, "test old-sqlite spelling", id="sqlite-utils-branch"),
+        pytest.param("sqlite-utils", "tags/3.38", SOURCE, "publish", id="sqlite-utils-tag"),
+        pytest.param("cjson", "heads/master", SOURCE, "build", id="cjson-master"),
+        pytest.param("cjson", "tags/v1.7", SOURCE, "", id="cjson-tag"),
+        pytest.param("commander", "heads/release/14.x/a", SOURCE, "tests", id="commander-release"),
+        pytest.param("requests", "heads/main", SOURCE, "tests style analysis", id="requests-main"),
+        pytest.param("requests", "tags/v2.32", SOURCE, "publish", id="requests-tag"),
+        pytest.param("requests", "tags/2.32", SOURCE, "", id="requests-other-tag"),
+        pytest.param("apscheduler", "heads/3.x", SOURCE, "tests", id="apscheduler-branch"),
+        pytest.param("apscheduler", "tags/3.11.0", SOURCE, "publish", id="apscheduler-tag"),
+        pytest.param("httpx", "heads/master", SOURCE, "tests", id="httpx-master"),
+        pytest.param("woodpecker", "heads/main", "web/src/app.ts", "static test web images", id="woodpecker-web"),
+        pytest.param("woodpecker", "heads/main", PAGES, "static test images pages", id="woodpecker-pages"),
+        pytest.param("woodpecker", "heads/renovate/go", "go.sum", "static test", id="woodpecker-robot"),
+        pytest.param("woodpecker", "tags/v3.0", SOURCE, "binaries images", id="woodpecker-tag"),
+        pytest.param("ripgrep", "heads/master", SOURCE, "ci", id="ripgrep-master"),
+        pytest.param("ripgrep", "tags/14.1.1", SOURCE, "release", id="ripgrep-tag"),
+        pytest.param("celery", "heads/main", SOURCE, "python docker analysis", id="celery-source"),
+        pytest.param("celery", "heads/main", PAGES, "analysis", id="celery-pages"),
+    ],
+)
+def test_what_a_push_starts(project: str, ref: str, path: str, started: str, read_project: Read) -> None:
+    change = RefChange(ref=f"refs/{ref}", before="a" * 40, after="b" * 40)
+    found = [
+        pipeline.id
+        for pipeline in read_project(project).pipelines
+        if not reason_against(pipeline, change, repo_url="self", tracked_ref=MAIN, paths=lambda: [path])
+    ]
+    assert found == started.split()
 
 
 def of(read_project: Read, name: str, **inputs: str) -> dict[str, JobSpec]:
