@@ -19,7 +19,8 @@ from cictl.wire.codec import encode
 from cictl.wire.projects import RunRequest
 from cictl_server.services.pipelines.planning import RunIdentity, SourceContext, plan
 
-PAGE = Path(__file__).parents[2] / "docs" / "project-file.md"
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "project-file.md"
 UNUSUAL = """
 version: 1
 project: {name: orchard}
@@ -140,3 +141,17 @@ def test_a_file_means_something_else_without_the_key(key: Key, examples: list[An
         return  # what requires it is no less a sign that it counts
     assert any(other != whole for whole, other in others)
     assert any(plans(other) != plans(whole) for whole, other in others) == (key not in NOT_PLANNED)
+
+
+OBEYED: dict[str, str] = yaml.safe_load((HERE / "obeyed.yaml").read_text(encoding="utf-8"))
+
+
+def test_every_key_has_a_test_that_shows_what_it_does() -> None:
+    names = {f"{shape.removesuffix('Shape').removesuffix('Spec')}.{key}" for shape, key in KEYS}
+    assert set(OBEYED) == names
+
+
+@pytest.mark.parametrize("where", sorted(set(OBEYED.values())))
+def test_the_test_is_there(where: str) -> None:
+    file, _, name = where.partition("::")
+    assert f"def {name}(" in (HERE.parent / file).read_text(encoding="utf-8")
