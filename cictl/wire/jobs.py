@@ -379,7 +379,7 @@ class JobState(Message):
 
     Attributes:
         is_cut: As in `JobExecution`.
-        skipped, allow_failure: As in `JobExecution` (ours).
+        skipped, allow_failure, retried_by: As in `JobExecution` (ours).
         log_is_full: The log has passed the server's limit. Nothing more of it is kept, and its agent need not send it (ours).
     """
 
@@ -399,6 +399,7 @@ class JobState(Message):
     is_cut: bool = False
     skipped: bool = False
     allow_failure: bool = False
+    retried_by: str = ""
 
 
 class PriorityRequest(Message):

@@ -119,6 +119,23 @@ def test_a_name_of_two_projects_names_no_pipeline_of_one_of_them(rules: RunningS
     assert client.list_jobs().job_executions == []
 
 
+def test_a_wait_goes_on_with_the_execution_that_repeats_a_job(rules: RunningServer, client: Client) -> None:
+    [job_id] = rules.run(rules.define("[{id: make, retry: {limit: 1, on: [exit: 75]}, steps: [{run: x}]}]"))
+    first = rules.running()
+    told: list[JobState] = []
+
+    def tell(state: JobState) -> None:
+        told.append(state)
+        match len(told):
+            case 1:
+                rules.report(first.id, "failed", exit_code=75)
+            case 2:
+                rules.finish("succeeded")
+
+    [final] = client.wait([job_id], timeout=DEADLINE_SECONDS, poll=0.01, on_state=tell)
+    assert (final.id, final.status) == (rules.job(job_id).retried_by, JobStatus.SUCCEEDED)
+
+
 def test_a_wait_that_is_too_long_names_what_goes_on(rules: RunningServer, client: Client) -> None:
     rules.define_project(SHOP)
     job_ids = client.run("shop/build").job_execution_ids

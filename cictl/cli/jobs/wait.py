@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.app.interrupts import interrupted_after
@@ -84,6 +86,7 @@ class Follower:
         self._waiting = waiting
         self._run_id = run_id
         self._result = result
+        self._first_attempts = {job_id: job_id for job_id in job_ids}
         self._names = {job_id: job_id for job_id in job_ids}
         self._labels: dict[str, str] = {}
         self._states: dict[str, JobState] = {}
@@ -163,10 +166,13 @@ class Follower:
         if not self._waiting.follow or len(self._ids) > MAX_LOGS:
             return
         for job_id in self._ids:
-            source = LogSource(self._session.new_client(), job_id, on_lost=self._outage.tell)
-            tail = LogTail(self._view(source), self._names[job_id], stop=self._stop)
-            tail.start()
-            self._tails.append(tail)
+            self._start_tail(job_id)
+
+    def _start_tail(self, job_id: str) -> None:
+        source = LogSource(self._session.new_client(), job_id, on_lost=self._outage.tell)
+        tail = LogTail(self._view(source), self._names[job_id], stop=self._stop)
+        tail.start()
+        self._tails.append(tail)
 
     def _poll_until_over(self) -> None:
         open_ids = list(self._ids)
@@ -177,6 +183,9 @@ class Follower:
                 self._saw(job_id, state)
                 if state.status.is_terminal:
                     open_ids.remove(job_id)
+                if state.retried_by:
+                    open_ids.append(state.retried_by)
+                    self._take_up(state.retried_by, instead_of=job_id)
             self._raise_broken_pipe()
             self._board.tick()
             if open_ids:
@@ -185,6 +194,20 @@ class Follower:
                 # Of what the server tells, only what has changed is looked at, and at once.
                 seconds = max(self._patience.poll_seconds, 2 * (time.monotonic() - began))
                 self._outage.pause(seconds, self._wait_for_changes)
+
+    def _take_up(self, job_id: str, *, instead_of: str) -> None:
+        """Wait for the execution by which the server repeats another one, in the place of that."""
+        self._ids[self._ids.index(instead_of)] = job_id
+        self._first_attempts[job_id] = self._first_attempts[instead_of]
+        name = short_id(self._job(job_id))
+        label = self._labels[instead_of]
+        self._labels[job_id] = name if label == self._names[instead_of] else label
+        self._names[job_id] = name
+        self._note(f"{label}: the server runs it again, as {name}")
+        self._saw(job_id, self._through(partial(self._client.get_job_state, job_id)))
+        self._changes.add(job_id)
+        if self._tails:
+            self._start_tail(job_id)
 
     def _wait_for_changes(self, seconds: float) -> None:
         self._changed = self._changes.wait(seconds)
@@ -196,7 +219,9 @@ class Follower:
         if self._seen.get(job_id) == text:
             return
         self._seen[job_id] = text
-        self._board.saw(state, f"{self._labels[job_id]}: {text}")
+        # A picture has one place for all attempts.
+        shown = replace(state, id=self._first_attempts[job_id])
+        self._board.saw(shown, f"{self._labels[job_id]}: {text}")
         if state.status is JobStatus.FAILED and self._waiting.follow and len(self._ids) > MAX_LOGS:
             self._show_whole_log(job_id)
 

@@ -105,6 +105,8 @@ class JobCalls(Calls):
     ) -> JobState:
         """Return the final state of an execution as soon as it is over, through outages of the server.
 
+        If the server runs it again by itself, that is the state of the last attempt.
+
         Args:
             timeout: Seconds; None waits without limit.
             on_state: Called with each new state.
@@ -136,6 +138,7 @@ class JobCalls(Calls):
                 on_state=on_state,
                 on_reconnect=on_reconnect,
                 pause_for=changes.wait,
+                on_repeated=changes.add,
                 poll=poll,
             )
         finally:

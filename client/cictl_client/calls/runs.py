@@ -90,6 +90,8 @@ class RunCalls(JobCalls, PipelineCalls, ProjectCalls):
     ) -> list[JobState]:
         """Return the final states of a run's executions, in its order, as soon as all are over, through outages.
 
+        Of one that the server runs again by itself, it is the state of the last attempt.
+
         Args:
             run: What `run` and the other calls that run something return, or the ids of executions.
             timeout: Seconds for all together; None waits without limit.

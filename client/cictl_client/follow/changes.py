@@ -43,6 +43,13 @@ class JobChanges:
             changed, self._changed = frozenset(self._changed), set()
         return changed
 
+    def add(self, job_id: str) -> None:
+        """Listen for changes of one more execution, which may have changed already."""
+        with self._lock:
+            self._all |= {job_id}
+            self._unfinished.add(job_id)
+        self._tell({job_id})
+
     def close(self) -> None:
         """Stop listening, at the latest with the server's next sign of life."""
         self._is_closed = True

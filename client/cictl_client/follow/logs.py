@@ -146,18 +146,23 @@ def wait_for_jobs(
     on_state: Callable[[JobState], None] | None,
     on_reconnect: OnReconnect | None,
     pause_for: Callable[[float], Collection[str]],
+    on_repeated: Callable[[str], None],
     poll: float,
 ) -> list[JobState]:
     """Poll until the executions are over, and return their final states, in the order of *job_ids*.
 
+    One that the server runs again by itself is not over before its last attempt is, whose state is returned.
+
     Args:
         pause_for: Waits between two looks, for so many seconds at most, and returns the ids that are to be looked at then.
+        on_repeated: Called with the id of each further attempt.
     """
     until = None if timeout is None else time.monotonic() + timeout
     pause = Pause()
     states: dict[str, JobState] = {}
     unfinished = list(dict.fromkeys(job_ids))
     due = list(unfinished)
+    last = {job_id: job_id for job_id in job_ids}
     while unfinished:
         if not due:
             seconds = max(poll, len(unfinished) / _LOOKS_A_SECOND)
@@ -178,7 +183,11 @@ def wait_for_jobs(
         states[job_id] = state
         if state.status.is_terminal:
             unfinished.remove(job_id)
-    return [states[job_id] for job_id in job_ids]
+        if state.retried_by:
+            unfinished.append(state.retried_by)
+            last = {first: state.retried_by if attempt == job_id else attempt for first, attempt in last.items()}
+            on_repeated(state.retried_by)
+    return [states[last[job_id]] for job_id in job_ids]
 
 
 def _left(job_id: str, until: float | None, timeout: float | None) -> float:

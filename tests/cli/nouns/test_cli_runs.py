@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
+from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 
 from cictl.cli.app.exit_codes import ExitCode
@@ -121,6 +123,29 @@ def waiting(server: RunningServer) -> RunningServer:
     """A run of shop/build whose job waits for an approval."""
     server.run(server.define("[{id: ship, approval: {}, matrix: {axes: {to: [eu, us]}}, steps: [{run: x}]}]"))
     return server
+
+
+@pytest.mark.parametrize("option", ["--wait", "--follow"])
+def test_a_wait_goes_on_with_the_execution_that_repeats_a_job(run: Run, server: RunningServer, option: str) -> None:
+    server.define("[{id: make, retry: {limit: 1, on: [exit: 75]}, steps: [{run: x}]}, {id: lint, steps: [{run: y}]}]")
+    server.heartbeat()
+    said: dict[str, Any] = {"output_append": "kneading\n", "output_offset": 0, "output_size": 9}
+    ends = iter([("failed", 75), ("succeeded", 0), ("succeeded", 0)])
+
+    def work() -> None:
+        for status, exit_code in ends:
+            eventually(lambda: server.lease("a").assigned, what="a job")
+            [job] = server.get("/api/v1/jobs?status=leased").json["job_executions"]
+            server.report(job["id"], "running")
+            server.report(job["id"], status, exit_code=exit_code, **said)
+
+    working = threading.Thread(target=work)
+    working.start()
+    ran = run("run", "shop/build", option)
+    working.join()
+    assert ran.code == ExitCode.OK
+    assert "make: the server runs it again, as 1/make:2" in ran.err
+    assert ran.out.count("kneading") == (3 if option == "--follow" else 0)
 
 
 def test_an_approval_is_shown_with_its_reason(run: Run, waiting: RunningServer) -> None:

@@ -146,6 +146,7 @@ def _whole_state(job: JobRecord, *, log_size: int, holds: Mapping[str, str]) -> 
         log_is_full=bool(job.log_limit),
         skipped=job.skipped,
         allow_failure=job.allow_failure,
+        retried_by=job.retried_by,
     )
 
 
