@@ -68,8 +68,10 @@ _BEGIN_LIFE = "INSERT INTO database_life DEFAULT VALUES ON CONFLICT DO NOTHING"
 LIFE: LiteralString = "(SELECT id::text FROM database_life)"
 """The id of the database's life, within a statement: another one after each crash."""
 
-# Its commit is synchronous: it takes along all that was committed before it, and waits for a synchronous standby too.
-_FLUSH = "SELECT (SELECT id::text FROM database_life) FROM pg_logical_emit_message(true, 'cictl', '')"
+FLUSH: LiteralString = "SELECT (SELECT id::text FROM database_life) FROM pg_logical_emit_message(true, 'cictl', '')"
+"""Makes all durable that was committed before it, and returns the life of the database.
+
+Its own commit is synchronous, and takes that along; it waits for a synchronous standby too."""
 
 # libpq tells no SQLSTATE when a log-in fails, only the server's words.
 _DENIED = re.compile(r"authentication failed|no password supplied|no pg_hba\.conf entry|role \".*\" does not exist")
@@ -255,7 +257,7 @@ class Database:
         self._pool.close()
 
     def _flush(self) -> str:
-        [(life,)] = self.fetch(_FLUSH)
+        [(life,)] = self.fetch(FLUSH)
         return str(life)
 
     def _first_result(self, action: Callable[[Connection], T]) -> tuple[Connection, T]:

@@ -12,7 +12,7 @@ class Flusher:
     """The flushes of one server. Threads that wait at the same time share one.
 
     Attributes:
-        flushes: How many there were, and `seconds` how long they took in all.
+        flushes: How many there were, also those of which `note` was told, and `seconds` how long they took in all.
     """
 
     def __init__(self, flush: Callable[[], str]) -> None:
@@ -37,6 +37,12 @@ class Flusher:
                 mine = self._next = Future()
         return self._lead(mine) if shared is None else shared.result()
 
+    def note(self, seconds: float) -> None:
+        """Count a flush that took *seconds*, and that somebody else made along with what it flushed."""
+        with self._lock:
+            self.flushes += 1
+            self.seconds += seconds
+
     def _lead(self, mine: Future[str]) -> str:
         """Flush for all who share *mine*, after the flush before it."""
         with self._turn:
@@ -48,6 +54,5 @@ class Flusher:
             except BaseException as error:
                 mine.set_exception(error)
                 raise
-            self.flushes += 1
-            self.seconds += time.perf_counter() - begun
+            self.note(time.perf_counter() - begun)
         return mine.result()

@@ -248,6 +248,10 @@ class Jobs(Table[int, JobRecord]):
         leased in the same transaction.
         """
 
+    def is_any_claimable(self, accepts: Callable[[Kind], bool]) -> bool:
+        """Tell whether `claimable` would return one, at a lower price where records are far away."""
+        return self.claimable(accepts) is not None
+
     @abstractmethod
     def count_claimable(self) -> int:
         """Return how many executions `claimable` chooses from, at the same cost."""
@@ -426,6 +430,21 @@ class Transaction(View):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How far a change reaches, so that a store may let others go on beside it.
+
+    Attributes:
+        agent: The agent whose executions it looks at.
+        job: An execution that it changes, perhaps together with others of its run.
+        is_claim: It takes executions out of the queue, for its agent.
+    """
+
+    agent: str
+    job: JobRecord | None = None
+    is_claim: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class StoreFigures:
     """Figures of a store since it was opened, and its size.
 
@@ -447,7 +466,8 @@ class StoreFigures:
 class Store(ABC):
     """Keeps records durably.
 
-    Transactions of `write` are serialised: each sees all earlier ones. A `read` sees the committed past, and perhaps changes
+    Transactions of `write` are serialised: each sees all earlier ones. Those that tell their reach see all earlier ones that change
+    what they reach: the executions of their agent, those of their execution's run, the queue if they claim. A `read` sees the committed past, and perhaps changes
     that are about to become durable. A transaction belongs to one thread, must be short (no I/O, no waiting) and is not
     nested.
 
@@ -468,7 +488,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def write(self, change: Callable[[Transaction], T]) -> T:
+    def write(self, change: Callable[[Transaction], T], *, reach: Reach | None = None) -> T:
         """Run *change*, make what it changed durable, and return its result.
 
         Once this returns, the changes survive kill -9 and power loss. If *change* raises, none of them happened. Commits of
@@ -479,6 +499,8 @@ class Store(ABC):
                 *change* is run again from its start, on the same thread, and may find other records. So it keeps nothing
                 from a run but its result. What has to happen once, such as deleting a file, waking somebody or writing a
                 line of the log, goes into `Transaction.after_commit`.
+            reach: What it looks at and changes, beside records of other kinds that it only looks at; None for anything. If it
+                turns out to change more, it is run again as if it had told nothing.
 
         Raises:
             StoreFailed: An earlier or this transaction could not be made durable. Nothing of this one is acknowledged.

@@ -86,6 +86,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
         outputs: The texts of `declared_outputs`, once it has succeeded.
         templates: Those parts of its spec, as they were planned, into which outputs of its needs have been put. None if none were.
         pinned: Retention leaves its run alone.
+        log_rewrites: How often its log was emptied or replaced, so that it has other bytes than before.
         log_removed: When retention removed its log; `artifacts_removed` is the same for its artifacts.
         started_by: The name of the token with which somebody started it, or ran it again; empty if nobody was authenticated.
         started_by_job: The id of the execution whose token started it; empty if none did.
@@ -135,6 +136,7 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     default_timeout_seconds: int = 0
     pinned: bool = False
     log_removed: datetime | None = None
+    log_rewrites: int = 0
     artifacts_removed: datetime | None = None
     started_by: str = ""
     started_by_job: str = ""

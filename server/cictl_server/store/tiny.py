@@ -24,6 +24,7 @@ from cictl_server.store.contract import (
     Kind,
     NumberedTable,
     Pipelines,
+    Reach,
     RunFilter,
     Runs,
     Store,
@@ -492,8 +493,8 @@ class TinyStore(Store):
         with self.read() as view:
             return question(view)
 
-    def write(self, change: Callable[[Transaction], T]) -> T:
-        """Run *change* once: the lock of the engine keeps everybody else away, so nothing can undo a run but its own error."""
+    def write(self, change: Callable[[Transaction], T], *, reach: Reach | None = None) -> T:
+        """Run *change* once, whatever its reach: the lock of the engine keeps everybody else away, so nothing can undo a run but its own error."""
         # The list is kept here too: the lock is released before the wait for the disk, and by then another thread may
         # have put its own list into the shared transaction. The actions run once the changes are durable, without a lock.
         actions: list[Callable[[], None]] = []

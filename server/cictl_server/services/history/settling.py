@@ -117,7 +117,7 @@ class Settler:
                 _grouped(changed, JobMetadata.chain_run_id),
             )
             tx.foresee(
-                *(partial(_look_at_run, run=run) for run, _ in by_run),
+                *(partial(look, run=run) for run, _ in by_run for look in (_look_at_run, _look_at_blocked_of_run)),
                 *(partial(_look_at_chain_run, run=run) for run, _ in by_chain_run),
             )
             rows = [job for run, jobs in by_run for job in ended_by_rows(tx, run, jobs, now=now)]
@@ -162,6 +162,10 @@ class Settler:
 
 def _look_at_run(view: View, *, run: str) -> None:
     next(view.jobs.unfinished_of_run(run), None)
+
+
+def _look_at_blocked_of_run(view: View, *, run: str) -> None:
+    view.jobs.blocked_of_run(run)
 
 
 def _look_at_chain_run(view: View, *, run: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,8 +33,8 @@ from cictl_server.services.policies.out_of_service import withdrawal
 from cictl_server.services.secrets.lease_secrets import needs_secrets
 from cictl_server.signals.contract import Members
 from cictl_server.signals.topics import QUEUE
-from cictl_server.store.contract import Kind, Store, Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.contract import Kind, Reach, Store, Transaction, View
+from cictl_server.store.records import AgentRecord, JobRecord
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,8 @@ REOFFER_AFTER = timedelta(seconds=5)
 
 _TRY_SECONDS = 0.5
 """How long one request tries further executions. Together with `LEASE_SECONDS` it stays below `REOFFER_AFTER`."""
+
+Accepts = Callable[[Kind], bool]
 
 _ACTIVE = BEING_RESOLVED
 _NOTHING = "no matching queued job"
@@ -136,17 +138,42 @@ class LeasingService:
         """
         if self.pause.is_on:
             return LeaseResponse(assigned=False, message=SERVER_IS_UPDATING)
-        return self.store.write(lambda tx: self._choose(tx, request, is_waiting=is_waiting))
+        if self.store.look(lambda view: self._finds_nothing(view, request)):
+            return LeaseResponse(assigned=False, message=_NOTHING)
+        reach = Reach(agent=request.agent_id, is_claim=True)
+        return self.store.write(lambda tx: self._choose(tx, request, is_waiting=is_waiting), reach=reach)
 
-    def _choose(self, tx: Transaction, request: LeaseRequest, *, is_waiting: bool) -> JobRecord | LeaseResponse:
+    def _finds_nothing(self, view: View, request: LeaseRequest) -> bool:
+        """Tell whether nothing is to be done for the agent, so that idle agents don't wait for those that take jobs."""
         now = self.clock()
-        tx.foresee(
+        self._foresee(view, request, now=now)
+        agent_id = request.agent_id
+        record = view.agents.find(agent_id)
+        self.processes.check(record, request.process)
+        if withdrawal(view, agent_id) or self.presence.is_draining(agent_id):
+            return False  # the answer tells why
+        if view.jobs.active_of_agent(agent_id) or view.jobs.due(now):
+            return False
+        return not view.jobs.is_any_claimable(self._acceptance(view, record, request))
+
+    def _foresee(self, view: View, request: LeaseRequest, *, now: datetime) -> None:
+        view.foresee(
             lambda view: view.agents.find(request.agent_id),
             lambda view: view.jobs.active_of_agent(request.agent_id),
             lambda view: view.jobs.due(now),
-            lambda view: view.jobs.claimable(lambda _kind: False),
+            lambda view: view.jobs.is_any_claimable(lambda _kind: False),
             lambda view: self.policies.of_queues(view).pauses,
         )
+
+    def _acceptance(self, view: View, record: AgentRecord | None, request: LeaseRequest) -> Accepts:
+        """Return what tells whether the agent can take executions of a kind now."""
+        capabilities = effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities)
+        rules = self.policies.of_agent(view, host=_host_of(record, request))
+        return lambda kind: meets_all(kind.needs, capabilities) and rules.allow(kind)
+
+    def _choose(self, tx: Transaction, request: LeaseRequest, *, is_waiting: bool) -> JobRecord | LeaseResponse:
+        now = self.clock()
+        self._foresee(tx, request, now=now)
         record = tx.agents.find(request.agent_id)
         self.processes.check(record, request.process)
         gone = withdrawal(tx, request.agent_id)
@@ -174,20 +201,14 @@ class LeasingService:
         # Only now: what the agent has already is given to it again, since it may end that.
         if gone:
             return LeaseResponse(assigned=False, message=gone.text)
-        capabilities = effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities)
-        host = host_of(record, agent_id=request.agent_id, process=request.process)
-        job = self._claim(tx, request, capabilities, host=host, now=now)
+        job = self._claim(tx, request, record, now=now)
         return job or LeaseResponse(assigned=False, message=_NOTHING)
 
     def _claim(
-        self, tx: Transaction, request: LeaseRequest, capabilities: Mapping[str, str], *, host: str, now: datetime
+        self, tx: Transaction, request: LeaseRequest, record: AgentRecord | None, *, now: datetime
     ) -> JobRecord | None:
         self.handover.release_due(tx, now=now)
-        rules = self.policies.of_agent(tx, host=host)
-
-        def accepts(kind: Kind) -> bool:
-            return meets_all(kind.needs, capabilities) and rules.allow(kind)
-
+        accepts = self._acceptance(tx, record, request)
         while True:
             job = tx.jobs.claimable(accepts)
             if job is None:
@@ -204,7 +225,7 @@ class LeasingService:
             lease_process=process_key(request.process),
             lease_slot=request.slot,
             lease_server=self.members.own.instance_id,
-            lock_host=host if job.locks else "",
+            lock_host=_host_of(record, request) if job.locks else "",
             lease_hash="",
             job_token_hash="",
         )
@@ -285,6 +306,10 @@ class LeasingService:
             return False
         self.losses.end(tx, held, reason="it asked for new work while this job was running")
         return True
+
+
+def _host_of(record: AgentRecord | None, request: LeaseRequest) -> str:
+    return host_of(record, agent_id=request.agent_id, process=request.process)
 
 
 def _is_of_earlier_process(held: JobRecord, request: LeaseRequest) -> bool:

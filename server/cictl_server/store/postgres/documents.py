@@ -89,6 +89,7 @@ class Documents(Table[K, R], Generic[K, R]):
 
     def put(self, record: R) -> None:
         key, document = self._key(record), msgspec.json.encode(record)
+        self._begin_change(key)
         if self._known.get(key) == document:
             return
         self._session.change(self._statements.put, self._indexed(key), *self._columns(record), document.decode())
@@ -97,6 +98,10 @@ class Documents(Table[K, R], Generic[K, R]):
     def delete(self, key: K) -> bool:
         self._known.pop(key, None)
         return self._deleted(key) is not None
+
+    def _begin_change(self, key: K) -> None:
+        """Refuse a change that the transaction may not make, before anything of it is done."""
+        self._session.begin_change()
 
     def _columns(self, record: R) -> tuple[object, ...]:
         """Return the values of the columns between key and document."""
@@ -116,7 +121,7 @@ class Documents(Table[K, R], Generic[K, R]):
 
     def _deleted(self, key: K) -> bytes | None:
         """Delete a record, and return the document that it had."""
-        self._session.begin_change()
+        self._begin_change(key)
         document: bytes | None = self._session.value(self._statements.delete, self._indexed(key))
         return document
 
@@ -165,9 +170,10 @@ class NumberedDocuments(Documents[int, R], NumberedTable[R]):
         return self._ascending(after=0)
 
     def put(self, record: R) -> None:
-        self._session.begin_change()
-        if self._key(record) not in self._known:  # else it has its number already
-            self._session.use_id(self._name, self._key(record))
+        key = self._key(record)
+        self._begin_change(key)
+        if key not in self._known:  # else it has its number already
+            self._session.use_id(self._name, key)
         super().put(record)
 
     def delete(self, key: int) -> bool:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from sys import maxsize
+from typing import NamedTuple
 
 import msgspec
 
 from cictl.wire.jobs import JobStatus
 from cictl.wire.requirements import required_tools
-from cictl_server.store.contract import Jobs, Kind
+from cictl_server.store.contract import Jobs, Kind, Runs
 from cictl_server.store.postgres.job_changes import CLAIMABLE, JobChanges, StoredJob, status_counter
 from cictl_server.store.postgres.job_documents import JobDocuments
 from cictl_server.store.postgres.keys import capped, is_number, text_key
+from cictl_server.store.postgres.locks import Overtaken, run_of
 from cictl_server.store.postgres.session import Row, Session, compose
 from cictl_server.store.postgres.tools import SameSet
 from cictl_server.store.records import JobRecord, is_group_of_runs
@@ -93,7 +95,7 @@ _CLAIMABLE_KINDS = compose(
     "  SELECT u.needs_key, u.queue_scope, u.number FROM unfinished_jobs u"
     "  WHERE {condition} AND (u.needs_key, u.queue_scope) > (heads.needs_key, heads.queue_scope) ORDER BY {order} LIMIT 1"
     " ) AS following"
-    ") SELECT u.needs, u.queue_scope, u.locks, number FROM heads JOIN unfinished_jobs u USING (number)"
+    ") SELECT u.needs, u.queue_scope, u.locks, number, u.run_key FROM heads JOIN unfinished_jobs u USING (number)"
     " ORDER BY -u.priority, coalesce(u.place, number), number",
     condition="NOT u.is_active AND NOT u.is_blocked AND u.not_before IS NULL",
     order="u.needs_key, u.queue_scope, (-u.priority), coalesce(u.place, u.number), u.number",
@@ -128,19 +130,39 @@ _needs_decoder = msgspec.json.Decoder(dict[str, str])
 _locks_decoder = msgspec.json.Decoder(list[str])
 
 
-def _locks(document: bytes | None) -> list[str]:
-    return _locks_decoder.decode(document) if document else []
+class _Head(NamedTuple):
+    """The first execution of a kind."""
+
+    needs: bytes
+    queue_scope: str
+    locks: bytes | None
+    number: int
+    run_key: str
+
+    @property
+    def key(self) -> tuple[bytes, str, bytes | None]:
+        """What tells its kind from others."""
+        return self.needs, self.queue_scope, self.locks
+
+    @property
+    def kind(self) -> Kind:
+        locks = _locks_decoder.decode(self.locks) if self.locks else []
+        return Kind(_needs_decoder.decode(self.needs), self.queue_scope, locks)
 
 
 class PostgresJobs(Jobs):
     """The executions as one transaction sees and changes them."""
 
-    def __init__(self, session: Session, tools: SameSet) -> None:
+    def __init__(self, session: Session, tools: SameSet, runs: Runs) -> None:
+        """Share *session* with the table of *runs*."""
         self._session = session
+        self._runs = runs
         self._tools = tools
         self._changes = JobChanges(session)
         self._known: dict[int, JobDocuments] = {}
         """What a changing transaction has found or put, and need not read again: nobody else can have changed it."""
+        self._unguarded: set[int] = set()
+        """Of those, what others could still change. `_lock` notices if they did."""
 
     def find(self, key: int) -> JobRecord | None:
         if key in self._known:
@@ -155,7 +177,7 @@ class PostgresJobs(Jobs):
         return int(self._session.value(_COUNT))
 
     def put(self, record: JobRecord) -> None:
-        self._session.begin_change()
+        self._lock(record)
         before, after = self._stored(record.number), StoredJob.of(JobDocuments.of(record))
         if before is None:
             self._changes.insert(record.number, after)
@@ -236,10 +258,36 @@ class PostgresJobs(Jobs):
         return self._newest_first(_OF_PIPELINE, text_key(project_id), text_key(pipeline_id), before=maxsize)
 
     def claimable(self, accepts: Callable[[Kind], bool]) -> JobRecord | None:
-        for needs, queue_scope, locks, number in self._session.rows(_CLAIMABLE_KINDS):
-            if accepts(Kind(_needs_decoder.decode(needs), queue_scope, _locks(locks))):
-                return self.find(number)
+        known: dict[tuple[bytes, str, bytes | None], bool] = {}
+
+        def accepted(head: _Head) -> bool:
+            if head.key not in known:
+                known[head.key] = accepts(head.kind)
+            return known[head.key]
+
+        while head := self._first_claimable(accepted):
+            job = self._taken(head)
+            if job is not None and _is_claimable(job):
+                return job
+            # A report or an end has changed it before its run was locked. That is committed, so the next look finds another one.
         return None
+
+    def is_any_claimable(self, accepts: Callable[[Kind], bool]) -> bool:
+        return self._first_claimable(lambda head: accepts(head.kind)) is not None
+
+    def _first_claimable(self, accepts: Callable[[_Head], bool]) -> _Head | None:
+        return next(filter(accepts, map(_Head._make, self._session.rows(_CLAIMABLE_KINDS))), None)
+
+    def _taken(self, head: _Head) -> JobRecord | None:
+        """Return an execution as it is once nobody else changes its run, and look at the record of its run in the same round trip."""
+        if not self._session.can_change:
+            return self.find(head.number)
+        self._session.lock_run(head.run_key)
+        self._forget_unguarded(head.number)
+        if head.run_key.isdecimal():
+            self._session.foresee([lambda: self.find(head.number), lambda: self._runs.find(int(head.run_key))])
+            self._runs.find(int(head.run_key))
+        return self.find(head.number)
 
     def count_active_by_queue(self) -> Mapping[str, int]:
         return dict(self._session.rows(_ACTIVE_BY_QUEUE))
@@ -282,6 +330,27 @@ class PostgresJobs(Jobs):
     def unapproved(self, now: datetime) -> list[JobRecord]:
         return self._records(self._session.rows(_UNAPPROVED, now))
 
+    def _lock(self, record: JobRecord) -> None:
+        """Let nobody else change the run of *record* from now on.
+
+        Raises:
+            BeyondReach: The transaction may not change it.
+            Overtaken: It was changed since this transaction has looked it up.
+        """
+        self._session.lock_run(run_of(record))
+        if before := self._forget_unguarded(record.number):
+            self.find(record.number)
+            if self._known.get(record.number) != before:
+                raise Overtaken
+        self._session.begin_change(run=run_of(record))
+
+    def _forget_unguarded(self, number: int) -> JobDocuments | None:
+        """Forget what was looked up of an execution before others were kept from changing it, and return that."""
+        if number not in self._unguarded:
+            return None
+        self._unguarded.discard(number)
+        return self._known.pop(number)
+
     def _stored(self, number: int) -> StoredJob | None:
         """Return what is stored, or was put by this transaction."""
         if number not in self._known and number <= self.last_number():
@@ -308,4 +377,9 @@ class PostgresJobs(Jobs):
         records = [documents.record() for documents in found]
         if self._session.can_change:
             self._known.update(zip((record.number for record in records), found, strict=True))
+            self._unguarded.update(record.number for record in records if not self._session.covers(run_of(record)))
         return records
+
+
+def _is_claimable(job: JobRecord) -> bool:
+    return job.status is JobStatus.QUEUED and not job.is_blocked and job.not_before is None

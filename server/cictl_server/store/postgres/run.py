@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from psycopg import Connection
 
+from cictl_server.postgres.database import FLUSH
 from cictl_server.store.contract import Transaction
+from cictl_server.store.postgres.locks import Locks
 from cictl_server.store.postgres.session import Mark, Session
 from cictl_server.store.postgres.transaction import KeptSets, PostgresTransaction
 
 T = TypeVar("T")
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-# The lock must not be held while the disk is waited for. Whoever wants the change to be durable flushes after the commit.
-_LOCK = "SELECT set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(%s)"
 
 
 class Run(Generic[T]):
@@ -24,6 +25,7 @@ class Run(Generic[T]):
     Attributes:
         actions: What is to be done after the commit.
         mark: What PostgreSQL knows the transaction by, once that is being committed; None before, or if it changed nothing.
+        flush_seconds: How long commit and flush took; None as long as what it changed may not be durable.
     """
 
     result: T
@@ -34,32 +36,38 @@ class Run(Generic[T]):
         *,
         last_steps: Sequence[Callable[[Transaction], None]],
         kept: KeptSets,
-        lock_key: int,
+        locks: Locks,
     ) -> None:
         self._change = change
         self._last_steps = last_steps
         self._kept = kept
-        self._lock_key = lock_key
+        self._locks = locks
         self.actions: list[Callable[[], None]] = []
         self.mark: Mark | None = None
+        self.flush_seconds: float | None = None
 
     def execute(self, connection: Connection) -> None:
-        """Run the change in a transaction of *connection*, and commit it. Begin and lock go along with its first look-up.
+        """Run the change in a transaction of *connection*, commit it, and wait for the disk.
 
-        What it changed is not durable yet.
+        Begin and locks go along with its first look-up, and the flush goes along with the commit. By then nobody waits for its locks any more.
         """
-        session = Session(connection, can_change=True)
+        session = Session(connection, locks=self._locks)
         transaction = PostgresTransaction(session, self._kept)
         try:
             with connection.pipeline():
                 connection.execute(_BEGIN)
-                connection.execute(_LOCK, (self._lock_key,))
+                session.begin()
                 self.result = self._change(transaction)
                 if session.has_changes:
                     for step in self._last_steps:
                         step(transaction)
                     self.mark = session.finish()
                 connection.execute("COMMIT")
+                if self.mark:
+                    connection.execute(FLUSH)
+                    begun = time.perf_counter()
+            if self.mark:
+                self.flush_seconds = time.perf_counter() - begun
         finally:
             session.end()
         self.actions = transaction.actions

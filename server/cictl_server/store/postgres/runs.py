@@ -49,7 +49,7 @@ class PostgresRuns(NumberedDocuments[RunRecord], Runs):
         return self._session.paged(page)
 
     def put(self, record: RunRecord) -> None:
-        self._session.begin_change()
+        self._begin_change(record.number)
         before = self.find(record.number)
         super().put(record)
         new = _keys(record)
@@ -61,9 +61,18 @@ class PostgresRuns(NumberedDocuments[RunRecord], Runs):
         self._session.change(_INSERT_PLACES, record.number, record.status, new)
 
     def delete(self, key: int) -> bool:
-        self._session.begin_change()
+        self._begin_change(key)
         self._forget_places(self.find(key))
         return super().delete(key)
+
+    def _document(self, key: int) -> bytes | None:
+        document = super()._document(key)
+        if not self._session.covers(str(key)):
+            self._known.pop(key, None)  # another may change it before this transaction does
+        return document
+
+    def _begin_change(self, key: int) -> None:
+        self._session.begin_change(run=str(key))
 
     def _forget_places(self, run: RunRecord | None) -> None:
         if run is not None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from psycopg import Connection, Cursor
 
 from cictl_server.postgres.database import LIFE
+from cictl_server.store.postgres.locks import BeyondReach, Locks
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -18,7 +19,9 @@ Row = tuple[Any, ...]
 _FIRST_PAGE = 50
 _LARGEST_PAGE = 1000
 
-_MARK = f"SELECT pg_current_xact_id()::text, {LIFE}"
+# The locks must not be held while the disk is waited for, so there is a flush of its own after the commit.
+_BEGIN = "SELECT set_config('synchronous_commit', 'off', true), {lock}(%s), pg_current_xact_id()::text, {life}"
+_LOCK = "SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key"
 _READ_LAST_IDS = "SELECT name, last FROM last_ids"
 _WRITE_LAST_IDS = (
     "INSERT INTO last_ids (name, last) SELECT * FROM unnest(%s::text[], %s::bigint[])"
@@ -34,6 +37,10 @@ _WRITE_COUNTERS = (
 def compose(statement: str, **parts: str) -> str:
     """Return *statement* with our own pieces of SQL at their places; values never go this way."""
     return statement.format(**parts)
+
+
+_BEGIN_ALONE = compose(_BEGIN, lock="pg_advisory_xact_lock", life=LIFE)
+_BEGIN_BESIDE_OTHERS = compose(_BEGIN, lock="pg_advisory_xact_lock_shared", life=LIFE)
 
 
 class Mark(NamedTuple):
@@ -71,15 +78,17 @@ class Session:
     """One transaction over one connection, which is in pipeline mode where it can change: then only `rows` waits.
 
     Attributes:
-        can_change: Whether it belongs to `Store.write`.
+        locks: Those of `Store.write`; None where nothing can change.
+        has_changes: Whether it has changed anything so far.
     """
 
-    def __init__(self, connection: Connection, *, can_change: bool) -> None:
+    def __init__(self, connection: Connection, *, locks: Locks | None = None) -> None:
         self._connection = connection
-        self.can_change = can_change
+        self.locks = locks
+        self.has_changes = False
         self._is_over = False
         self._mark: Cursor[Row] | None = None
-        """Asked for at the first change, so that its answer comes along with that of a later statement."""
+        """Asked for at once, so that its answer comes along with that of a later statement."""
         self._inserts: dict[str, list[Row]] = {}
         """Rows that were not sent yet, by their statement."""
         self._foreseen: list[_Foreseen] = []
@@ -89,6 +98,34 @@ class Session:
         self._counts: Counter[str] = Counter()
         self._last_ids: dict[str, int] | None = None
         self._new_last_ids: dict[str, int] = {}
+
+    def begin(self) -> None:
+        """Take the locks, and ask for the mark."""
+        assert self.locks is not None
+        begin = _BEGIN_ALONE if self.locks.are_all else _BEGIN_BESIDE_OTHERS
+        self._mark = self._connection.execute(begin, (self.locks.of_store,))
+        if first := self.locks.first:
+            self._connection.execute(_LOCK, (first,))
+
+    @property
+    def can_change(self) -> bool:
+        """Whether it belongs to `Store.write`."""
+        return self.locks is not None
+
+    def covers(self, run: str) -> bool:
+        """Tell whether nobody else can change *run* now; nobody can in what a read sees."""
+        return self.locks is None or self.locks.cover(run)
+
+    def lock_run(self, run: str) -> None:
+        """Let nobody else change *run* from now on.
+
+        Raises:
+            BeyondReach: The transaction does not reach it.
+        """
+        assert self.locks is not None, "changes need a write transaction"
+        if not self.locks.cover(run):
+            self._connection.execute(_LOCK, ([self.locks.take(run)],))
+            self._foreseen.clear()
 
     def rows(self, statement: str, *values: object) -> list[Row]:
         """Run a statement, and everything sent before it, and return its rows."""
@@ -117,28 +154,37 @@ class Session:
         return found[0][0] if found else None
 
     def change(self, statement: str, *values: object) -> None:
-        """Send a statement that changes something, without waiting for it."""
-        self.begin_change()
+        """Send a statement that changes something, without waiting for it. `begin_change` comes before."""
+        self._note_change()
         self._send_inserts()
         self._connection.execute(statement, values)
 
     def insert(self, statement: str, *row: object) -> None:
-        """Insert a row. Those that follow each other go together: *statement* takes a list for each column."""
-        self.begin_change()
+        """Insert a row. Those that follow each other go together: *statement* takes a list for each column.
+
+        `begin_change` comes before.
+        """
+        self._note_change()
         self._inserts.setdefault(statement, []).append(row)
 
-    def begin_change(self) -> None:
-        """Note that something is about to be changed, and refuse that where nothing may be."""
-        is_allowed = self.can_change and not self._is_over
-        assert is_allowed, "changes need a write transaction"
-        self._foreseen.clear()
-        if self._mark is None:
-            self._mark = self._connection.execute(_MARK)
+    def begin_change(self, *, run: str | None = None) -> None:
+        """Refuse what may not be changed: anything in a read, and what the transaction does not reach.
 
-    @property
-    def has_changes(self) -> bool:
-        """Whether it has changed anything so far."""
-        return self._mark is not None
+        Args:
+            run: What is about to be changed belongs to this run; None for what belongs to none.
+
+        Raises:
+            BeyondReach: The transaction has told less.
+        """
+        assert self.locks is not None, "changes need a write transaction"
+        assert not self._is_over, "changes need a write transaction that goes on"
+        if not (self.locks.are_all or (run is not None and self.locks.cover(run))):
+            raise BeyondReach
+        self._note_change()
+
+    def _note_change(self) -> None:
+        self._foreseen.clear()
+        self.has_changes = True
 
     def paged(self, page: Callable[[T | None, int], list[T]]) -> Iterator[T]:
         """Yield what *page* returns: at most as many as its second argument says, those after its first one."""
@@ -182,7 +228,7 @@ class Session:
         assert self._mark is not None
         found = self._mark.fetchone()
         assert found is not None
-        return Mark(xid=str(found[0]), life=str(found[1]))
+        return Mark(xid=str(found[2]), life=str(found[3]))
 
     def _first_statements(self, questions: Iterable[Callable[[], object]]) -> list[tuple[str, tuple[object, ...]]]:
         noted = self._noted = []

@@ -13,7 +13,8 @@ from psycopg import Connection
 
 from cictl_server.errors import StoreAway
 from cictl_server.postgres.database import LIFE, WAIT_SECONDS, Database
-from cictl_server.store.contract import Store, StoreFailed, StoreFigures, Transaction, View
+from cictl_server.store.contract import Reach, Store, StoreFailed, StoreFigures, Transaction, View
+from cictl_server.store.postgres.locks import BeyondReach, Locks, Overtaken
 from cictl_server.store.postgres.run import Run
 from cictl_server.store.postgres.session import Mark, Session
 from cictl_server.store.postgres.transaction import KeptSets, PostgresTransaction
@@ -24,15 +25,15 @@ _BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _OUTCOME = f"SELECT CASE WHEN {LIFE} = %s THEN pg_xact_status(%s::xid8) END"
 _ASK_SECONDS = 0.1
 
-_UNDONE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
-"""PostgreSQL chose this transaction to make room for another one. It can be run again at once."""
+_UNDONE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected, Overtaken)
+"""This transaction had to make room for another one. It can be run again at once."""
 
 
 class PostgresStore(Store):
     """The store of one schema.
 
-    Whoever changes something holds one lock of the schema until the commit, so that the changes of all servers follow each other.
-    The commit does not wait for the disk. A flush after it does, which many changes share.
+    Whoever changes something holds locks until the commit, so that changes of the same follow each other at all servers; `locks` tells
+    which. The commit does not wait for the disk. A flush right after it does, when the locks are free again.
 
     A change whose connection is lost is run again on another one. If it was lost at the commit, PostgreSQL is asked first how
     that ended. After a crash of the database nobody can tell that, so the change is neither run again nor acknowledged.
@@ -43,7 +44,6 @@ class PostgresStore(Store):
     def __init__(self, database: Database) -> None:
         """Work on *database*, and close it with the store."""
         self._database = database
-        self._lock_key = database.lock_key("store")
         self._kept = KeptSets()
         self._last_steps: list[Callable[[Transaction], None]] = []
         self._marks: list[Callable[[], Callable[[], None]]] = []
@@ -55,24 +55,24 @@ class PostgresStore(Store):
     @contextmanager
     def read(self) -> Iterator[View]:
         with self._alone(), self._database.connection(_BEGIN_READ) as connection:
-            yield PostgresTransaction(Session(connection, can_change=False), self._kept)
+            yield PostgresTransaction(Session(connection), self._kept)
             connection.execute("COMMIT")
 
     def look(self, question: Callable[[View], T]) -> T:
         """Run *question* outside of any transaction, which costs one round trip instead of three."""
 
         def ask(connection: Connection) -> T:
-            return question(PostgresTransaction(Session(connection, can_change=False), self._kept))
+            return question(PostgresTransaction(Session(connection), self._kept))
 
         with self._alone():
             return self._database.ask(ask)
 
-    def write(self, change: Callable[[Transaction], T]) -> T:
+    def write(self, change: Callable[[Transaction], T], *, reach: Reach | None = None) -> T:
         """Run *change* until one run is committed, for `WAIT_SECONDS` if the database is away, and wait for the disk."""
         with self._alone():
-            run = self._committed(change)
+            run = self._committed(change, reach)
         if run.mark:
-            self._make_durable(run.mark)
+            self._settle_durability(run.mark, run.flush_seconds)
         for action in run.actions:
             action()
         return run.result
@@ -115,15 +115,18 @@ class PostgresStore(Store):
         finally:
             self._thread.is_inside = False
 
-    def _committed(self, change: Callable[[Transaction], T]) -> Run[T]:
+    def _committed(self, change: Callable[[Transaction], T], reach: Reach | None) -> Run[T]:
         """Return the run that was committed."""
         resets = [mark() for mark in self._marks]
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
-            run = Run(change, last_steps=self._last_steps, kept=self._kept, lock_key=self._lock_key)
+            locks = Locks(self._database.lock_key, reach)
+            run = Run(change, last_steps=self._last_steps, kept=self._kept, locks=locks)
             try:
                 with self._database.connection(None) as connection:
                     run.execute(connection)
+            except BeyondReach:
+                reach = None
             except _UNDONE:
                 pass
             except StoreAway:
@@ -152,13 +155,19 @@ class PostgresStore(Store):
             time.sleep(_ASK_SECONDS)
         raise StoreAway
 
-    def _make_durable(self, mark: Mark) -> None:
-        """Wait until the transaction, which was committed, is on the disk.
+    def _settle_durability(self, mark: Mark, flush_seconds: float | None) -> None:
+        """Count a transaction that was committed, once it is on the disk.
+
+        Args:
+            flush_seconds: How long its flush took; None if its connection was lost before that, so that it has to be flushed.
 
         Raises:
             StoreAway: PostgreSQL does not answer, or has crashed after the commit and perhaps lost it.
         """
-        if self._database.flusher.wait() != mark.life:
+        flusher = self._database.flusher
+        if flush_seconds is not None:
+            flusher.note(flush_seconds)
+        elif flusher.wait() != mark.life:
             raise StoreAway
         with self._figures_lock:
             self._commits += 1

@@ -47,8 +47,8 @@ class PostgresTransaction(Transaction):
 
     def __init__(self, session: Session, kept: KeptSets) -> None:
         self._session = session
-        self.jobs = PostgresJobs(session, kept.queued_tools)
         self.runs = PostgresRuns(session)
+        self.jobs = PostgresJobs(session, kept.queued_tools, self.runs)
         self.tests = PostgresTests(session)
         self.agents = NamedDocuments(session, "agents", AgentRecord, key=lambda agent: agent.agent_id)
         self.projects = NumberedDocuments(session, "projects", ProjectRecord, key=lambda project: project.id)

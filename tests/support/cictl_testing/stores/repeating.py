@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import ClassVar, TypeVar
 
-from cictl_server.store.contract import Transaction
+from cictl_server.store.contract import Reach, Transaction
 from cictl_server.store.engine import Engine
 from cictl_server.store.tiny import TinyStore
 
@@ -31,7 +31,7 @@ class RepeatingStore(TinyStore):
         super().__init__(engine, is_long_lived=is_long_lived)
         self._marks: list[Callable[[], Callable[[], None]]] = []
 
-    def write(self, change: Callable[[Transaction], T]) -> T:
+    def write(self, change: Callable[[Transaction], T], *, reach: Reach | None = None) -> T:
         caller = sys._getframe(1)
         self.sites.add((caller.f_code.co_filename, caller.f_lineno))
         undos = [mark() for mark in self._marks]
@@ -41,7 +41,7 @@ class RepeatingStore(TinyStore):
             raise _Undone
         for undo in undos:
             undo()
-        return super().write(change)
+        return super().write(change, reach=reach)
 
     def before_rerun(self, mark: Callable[[], Callable[[], None]]) -> None:
         self._marks.append(mark)

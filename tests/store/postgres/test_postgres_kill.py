@@ -5,19 +5,17 @@ from __future__ import annotations
 import random
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from cictl_testing.processes import eventually
 from cictl_testing.servers.postgres import Postgres
 from cictl_testing.stores.records import make_job
 from cictl_testing.stores.reopening import open_postgres_store
 from cictl_testing.stores.writer import check_content, writing
 
 from cictl_server.errors import StoreAway
-from cictl_server.postgres.address import DatabaseAddress
-from cictl_server.postgres.database import Database
-from cictl_server.postgres.flusher import Flusher
 from cictl_server.store.contract import Transaction
-from cictl_server.store.postgres.store import PostgresStore
 
 KILLS = 6
 
@@ -90,28 +88,26 @@ def test_a_crash_of_the_database_loses_nothing(durable_postgres: Postgres) -> No
     assert len(seen) == len(set(seen))
 
 
-def test_a_crash_between_commit_and_flush_acknowledges_nothing(durable_postgres: Postgres) -> None:
+def test_a_crash_between_commit_and_flush_acknowledges_nothing(
+    durable_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Afterwards the database flushes as if nothing had been, and may have given the number of the lost transaction out anew."""
-    database = Database.open(DatabaseAddress.parse(durable_postgres.url))
-    store = PostgresStore(database)
+    store = open_postgres_store(durable_postgres.url)
     done: list[str] = []
 
     def add(tx: Transaction) -> None:
         tx.jobs.put(make_job(1))
         tx.after_commit(lambda: done.append("acknowledged"))
 
-    sound = database.flusher
-    database.flusher = Flusher(lambda: flush_after_a_crash(durable_postgres, sound))
-    with pytest.raises(StoreAway):
-        store.write(add)
+    with monkeypatch.context() as patch, ThreadPoolExecutor(1) as thread:
+        patch.setattr("cictl_server.store.postgres.run.FLUSH", "SELECT pg_sleep(600)")
+        written = thread.submit(store.write, add)
+        eventually(lambda: store.look(lambda view: view.jobs.find(1)), what="the commit")
+        durable_postgres.stop()
+        durable_postgres.start()
+        with pytest.raises(StoreAway):
+            written.result()
     assert not done
-    database.flusher = sound
     store.write(add)
     assert done == ["acknowledged"]
     store.close()
-
-
-def flush_after_a_crash(postgres: Postgres, flusher: Flusher) -> str:
-    postgres.stop()
-    postgres.start()
-    return flusher.wait()

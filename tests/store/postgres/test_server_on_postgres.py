@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cictl_testing.stores.chosen import VARIABLE
 
-_TESTS = Path(__file__).parents[1] / "server"
+_TESTS = Path(__file__).parents[2] / "server"
 _CHOSEN = ("agents/test_agent_orders.py", "jobs/test_leasing.py", "jobs/test_settling.py", "pipelines/test_runs.py")
 
 
