@@ -122,8 +122,8 @@ class LogWriter(ABC):
         """
 
     @abstractmethod
-    def seal(self, name: str) -> None:
-        """Return once every byte that is written by now would survive a power loss."""
+    def seal(self, name: str) -> int:
+        """Return the size of the log once each of these bytes would survive a power loss."""
 
     @abstractmethod
     def finish(self, name: str, *, size: int, project: str) -> None:

@@ -76,9 +76,12 @@ class FileLogs(LogWriter):
             finally:
                 os.close(descriptor)
 
-    def seal(self, name: str) -> None:
+    def seal(self, name: str) -> int:
         with suppress(FileNotFoundError), self._path(name).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
             os.fsync(file.fileno())
+            return size
+        return 0
 
     def finish(self, name: str, *, size: int, project: str) -> None:
         """Leave the log where it is: a file serves readers of a finished log as well."""

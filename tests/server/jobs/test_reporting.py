@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl.wire.agents import StatusRequest
 from cictl.wire.codec import decode
 from cictl.wire.jobs import LONGEST_OUTPUT, LONGEST_WARNING, MOST_WARNINGS, JobExecution, JobStateResponse
+from cictl_server.errors import LogGap
 from cictl_server.log_writer.files import FileLogs
 from cictl_server.services.logs.book import LogBook, Written
 
@@ -351,42 +353,42 @@ def test_long_outputs_do_not_swell_a_list(server: RunningServer) -> None:
 
 
 class CrashingLogs(FileLogs):
-    """Logs that lose their bytes once, at the moment that `crashes_at` names: what is not sealed need not survive."""
+    """Logs that can lose their bytes, before they are sealed and at any other time: what is not sealed need not survive."""
 
-    crashes_at = ""
+    crashes_before_seal = False
 
-    def size(self, name: str) -> int:
-        self._crash("size", name)
-        return super().size(name)
+    def seal(self, name: str) -> int:
+        if self.crashes_before_seal:
+            self.crashes_before_seal = False
+            self.crash(name)
+        return super().seal(name)
 
-    def seal(self, name: str) -> None:
-        self._crash("seal", name)
-        super().seal(name)
-
-    def _crash(self, moment: str, name: str) -> None:
-        if self.crashes_at == moment:
-            self.crashes_at = ""
-            with self.edit(name) as log:
-                log.write(b"", at=0, now=datetime.now(UTC))
+    def crash(self, name: str) -> None:
+        with self.edit(name) as log:
+            log.write(b"", at=0, now=datetime.now(UTC))
 
 
-@pytest.mark.parametrize(
-    ("status", "crashes_at"),
-    [
-        pytest.param("running", "size", id="before-the-answer"),
-        pytest.param("succeeded", "seal", id="before-the-end-is-durable"),
-    ],
-)
-def test_a_piece_that_a_crash_took_is_asked_for_again(server: RunningServer, status: str, crashes_at: str) -> None:
+def test_a_piece_that_a_crash_took_before_the_end_is_durable_is_asked_for_again(server: RunningServer) -> None:
     logs = CrashingLogs(server.directory / "crashing")
     server.restart_with(log_writer=logs)
     job = prepare(server, "running")
-    whole: dict[str, Any] = {"output_size": 4} if status == "succeeded" else {}
-    logs.crashes_at = crashes_at
-    assert server.report(job.id, status, output_append="text", output_offset=0, **whole).status_code == 409
+    end: dict[str, Any] = {"output_append": "text", "output_offset": 0, "output_size": 4}
+    logs.crashes_before_seal = True
+    assert server.report(job.id, "succeeded", **end).status_code == 409
     assert (server.job(job.id).status, server.log(job.id)) == ("running", b"")
-    assert server.report(job.id, status, output_append="text", output_offset=0, **whole).status_code == 200
-    assert (server.job(job.id).status, server.log(job.id)) == (status, b"text")
+    assert server.report(job.id, "succeeded", **end).status_code == 200
+    assert (server.job(job.id).status, server.log(job.id)) == ("succeeded", b"text")
+
+
+def test_a_piece_that_a_crash_took_after_its_answer_is_asked_for_again(server: RunningServer) -> None:
+    logs = CrashingLogs(server.directory / "crashing")
+    server.restart_with(log_writer=logs)
+    job = prepare(server, "running")
+    assert server.report(job.id, "running", output_append="text", output_offset=0).status_code == 200
+    logs.crash(job.id)
+    assert server.report(job.id, "running", output_append=" more", output_offset=4).status_code == 409
+    assert server.report(job.id, "running", output_append="text more", output_offset=0).status_code == 200
+    assert server.log(job.id) == b"text more"
 
 
 class SharedLogs(FileLogs):
@@ -413,7 +415,36 @@ def test_bytes_of_an_end_at_another_server_never_stand_under_this_one(server: Ru
         "output_sha256": hashlib.sha256(b"text").hexdigest(),
     }
     logs.others = b", and that of another end"
-    assert server.report(job.id, "succeeded", **end).status_code == 409
-    assert server.job(job.id).status == "running"
     assert server.report(job.id, "succeeded", **end).status_code == 200
     assert server.log(job.id) == b"text"
+
+
+class RewrittenLogs(FileLogs):
+    """Logs that another server empties once, as damaged, when this one has compared them."""
+
+    rewrite: Callable[[], None] | None = None
+
+    def read(self, name: str, *, offset: int, limit: int) -> bytes:
+        data = super().read(name, offset=offset, limit=limit)
+        if not data and self.rewrite:
+            rewrite, self.rewrite = self.rewrite, None
+            rewrite()
+        return data
+
+
+def test_an_end_does_not_count_for_a_log_that_was_rewritten_since_it_was_compared(server: RunningServer) -> None:
+    logs = RewrittenLogs(server.directory / "rewritten")
+    server.restart_with(log_writer=logs)
+    job = prepare(server, "running")
+    server.report(job.id, "running", output_append="text", output_offset=0)
+    damaged = hashlib.sha256(b"test").hexdigest()
+
+    def rewrite() -> None:
+        reporting = server.services.jobs.reporting
+        with pytest.raises(LogGap):
+            reporting.report(job.id, StatusRequest(agent_id="a", status="failed", output_size=4, output_sha256=damaged))
+
+    logs.rewrite = rewrite
+    whole = hashlib.sha256(b"text").hexdigest()
+    assert server.report(job.id, "succeeded", output_size=4, output_sha256=whole).status_code == 409
+    assert (server.job(job.id).status, server.log(job.id)) == ("running", b"")

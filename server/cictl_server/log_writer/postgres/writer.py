@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from cictl_server.log_writer.postgres.pieces import (
     state_of,
     wanted_bytes,
 )
-from cictl_server.postgres.database import Database
+from cictl_server.postgres.database import FLUSH, Database
 
 _FINISHED: LiteralString = "SELECT log, size, blob FROM finished_logs WHERE log > %s ORDER BY log LIMIT 1000"
 
@@ -98,8 +99,12 @@ class PostgresLogs(LogWriter):
                 return
         yield FinishedEditor(state.size, lambda offset: self.read(name, offset=offset, limit=state.size))
 
-    def seal(self, name: str) -> None:
-        self._database.flusher.wait()
+    def seal(self, name: str) -> int:
+        """Look at the log and flush in one round trip. What the look sees was committed before, and is flushed with it."""
+        begun = time.perf_counter()
+        state = self._database.ask(lambda connection: _look_and_flush(connection, name))
+        self._database.flusher.note(time.perf_counter() - begun)
+        return state.size
 
     def finish(self, name: str, *, size: int, project: str) -> None:
         """Bring the log into a blob, and then, in one transaction, take it for the pieces.
@@ -200,6 +205,14 @@ class PostgresLogs(LogWriter):
                 return b"".join(iter(lambda: reader.read(length), b""))
         except BlobMissing:  # it is just being removed
             return b""
+
+
+def _look_and_flush(connection: Connection[Any], name: str) -> LogState:
+    with connection.pipeline():
+        answer = connection.execute(READ_STATE, {"log": name})
+        connection.execute(FLUSH)
+    [row] = answer.fetchall()
+    return state_of(row)
 
 
 def _insert_finished(connection: Connection[Any], name: str, size: int, key: str | None, notes: Notes) -> None:

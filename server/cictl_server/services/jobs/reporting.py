@@ -6,7 +6,7 @@ import logging
 import threading
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -36,13 +36,14 @@ from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import Sender, held_by_another, not_leased
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.lookup import get_job
+from cictl_server.services.history.run_book import foresee_change
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.views import job_state, job_view
 from cictl_server.services.logs.book import LogBook, Written
 from cictl_server.services.logs.reader import JobLog
 from cictl_server.services.policies.out_of_service import withdrawal
 from cictl_server.services.secrets.masks import Masks
-from cictl_server.store.contract import Store, Transaction, View
+from cictl_server.store.contract import Reach, Store, Transaction, View
 from cictl_server.store.records import JobRecord
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,13 @@ _KEPT = Bounds(
 
 _TURNS = 256
 _STATUSES = {"running": JobStatus.RUNNING, "succeeded": JobStatus.SUCCEEDED, "failed": JobStatus.FAILED}
+
+
+class _Applied(NamedTuple):
+    """A report that was applied: the execution as it is then, and how many bytes its log has if the report brought some."""
+
+    job: JobRecord
+    log_size: int | None = None
 
 
 class ReportingService:
@@ -101,14 +109,14 @@ class ReportingService:
             LogGap: The log bytes leave a gap, or the server holds fewer than a terminal report says.
             SecretsUnknown: This server does not know what to mask, and can't find it out now.
         """
-        job = self._apply(job_id, request, lease_token)
-        size = self._kept_size(job, request)
-        return job_view(job, output=JobLog(self._logs, job).output(), log_size=size)
+        applied = self._apply(job_id, request, lease_token)
+        size = self._kept_size(applied, request)
+        return job_view(applied.job, output=JobLog(self._logs, applied.job).output(), log_size=size)
 
     def report_minimal(self, job_id: str, request: StatusRequest, *, lease_token: str = "") -> JobState:
         """Apply a status report like `report`, and return the state alone."""
-        job = self._apply(job_id, request, lease_token)
-        return job_state(job, log_size=self._kept_size(job, request))
+        applied = self._apply(job_id, request, lease_token)
+        return job_state(applied.job, log_size=self._kept_size(applied, request))
 
     def check_reporter(self, job_id: str, sender: Sender) -> None:
         """Say early that a report of *sender* can't be accepted: the report is not needed for that.
@@ -121,7 +129,7 @@ class ReportingService:
         if job.agent_id and not job.status.is_terminal and not sender.holds(job):
             raise held_by_another()
 
-    def _apply(self, job_id: str, request: StatusRequest, lease_token: str) -> JobRecord:
+    def _apply(self, job_id: str, request: StatusRequest, lease_token: str) -> _Applied:
         check_agent_id(request.agent_id)
         status = _STATUSES.get(request.status.strip().lower())
         if status is None:
@@ -130,13 +138,13 @@ class ReportingService:
         # first. So the second begins when the first is stored, and finds that the execution is over.
         with self._turns[hash(job_id) % _TURNS]:
             sender = Sender(agent_id=request.agent_id, token=lease_token)
-            while (job := self._try(job_id, request, status, sender)) is None:
+            while (applied := self._try(job_id, request, status, sender)) is None:
                 logger.info(
                     "lease or log changed while a report was written execution=%s agent=%s", job_id, request.agent_id
                 )
-        return job
+        return applied
 
-    def _try(self, job_id: str, request: StatusRequest, status: JobStatus, sender: Sender) -> JobRecord | None:
+    def _try(self, job_id: str, request: StatusRequest, status: JobStatus, sender: Sender) -> _Applied | None:
         """Apply the report, or return None when the execution was requeued meanwhile, or its log changed.
 
         The log is written outside of the transaction, because a commit must not wait for megabytes. A requeue gives the
@@ -145,66 +153,63 @@ class ReportingService:
         """
         job, is_settled = self._find(job_id, request, status, sender)
         if is_settled:
-            return job
+            return _Applied(job)
         self._masks.complete(job)
         request = self._masked(job, request)
         if job.status is JobStatus.QUEUED:
-            job, is_settled = self._begin(job_id, request, status, sender)
+            job, is_settled = self._begin(job, request, status, sender)
             if is_settled:
-                return job
+                return _Applied(job)
         written = self._write_log(job, request, is_last=status.is_terminal)
         if self._has_only_grown(job, request, status, written):
             self._settler.wake_watchers(job)
-            return job
+            return _Applied(job, written.size)
 
         def store(tx: Transaction) -> JobRecord | None:
+            foresee_change(tx, job)
             present = _find_attempt(tx, job)
             if present is None:
                 tx.after_commit(lambda: self._logs.delete(job.log_name))
                 return None
             if _check_sender(tx, present, sender, status):
                 return present
+            if written.sealed_size is not None and present.log_rewrites != job.log_rewrites:
+                return None  # the log is not the one that was compared
             is_cut = written.is_cut
             if written.other is not None:
                 # The one exception to writing outside of the store: to replace a log that a cancel has ended would do harm,
                 # and no cancel comes before the end of this run. Another run would write the same bytes once more.
                 is_cut = self._logs.overwrite(job.log_name, written, is_last=status.is_terminal)
+                present = _with_rewritten_log(present)
             if is_cut:
                 present = msgspec.structs.replace(present, log_limit=self._logs.limit)
                 tx.after_commit(lambda: self._note_cut(job))
             if not status.is_terminal:
                 return self._store_progress(tx, present, request)
-            size = self._logs.size(job.log_name)
-            if written.sealed_size not in (None, size):
-                return None  # another server wrote into the log for another end, after this one was compared
+            # What another server appends for another end, after this one was compared, does not count.
+            size = self._logs.size(job.log_name) if written.sealed_size is None else written.sealed_size
             tx.after_commit(lambda: self._note_end(job, request, status))
             return self._store_end(tx, present, request, status, log_size=size)
 
-        return self._store.write(store)
+        stored = self._store.write(store, reach=Reach(agent=request.agent_id, job=job))
+        return _Applied(stored, written.size) if stored else None
 
     def _has_only_grown(self, job: JobRecord, request: StatusRequest, status: JobStatus, written: Written) -> bool:
-        """Tell whether the report changes nothing but the log, which is written, and *job* is still as it was found.
+        """Tell whether the report changes nothing but the log of *job*, which runs already.
 
-        Most reports are of this kind, so they only look, and don't wait for the changes of others.
+        Most reports are of this kind, so they only look, and don't wait for the changes of others. What runs is never requeued: all that can
+        have come meanwhile is its end, and then the report is as one that came just before.
         """
-        if status.is_terminal or written.is_cut or written.other is not None or self._running(job, request) != job:
+        if status.is_terminal or written.is_cut or written.other is not None:
             return False
-        return self._store.look(lambda view: view.jobs.find(job.number)) == job
+        return self._running(job, request) == job
 
-    def _kept_size(self, job: JobRecord, request: StatusRequest) -> int:
-        """Return how much of the log need not be sent again.
-
-        Raises:
-            LogGap: The piece of the report is lost already, as by a crash of the database: its bytes were not durable yet.
-                An agent takes a smaller size in an answer for a server that keeps no pieces.
-        """
-        size = JobLog(self._logs, job, is_for_agent=True).size
-        end = _end_of_piece(request)
-        if job.log_limit:
-            return max(size, end)
-        if size < end and job.status.is_active:
-            raise LogGap(size)
-        return size
+    def _kept_size(self, applied: _Applied, request: StatusRequest) -> int:
+        """Return how much of the log need not be sent again. What a crash takes of it from now on, its next piece finds missing."""
+        job, size = applied
+        if size is None or job.log_limit or not job.status.is_active:
+            size = JobLog(self._logs, job, is_for_agent=True).size
+        return max(size, _end_of_piece(request)) if job.log_limit else size
 
     def _note_cut(self, job: JobRecord) -> None:
         logger.warning("log limit reached, the rest is not kept execution=%s limit=%d", job.id, self._logs.limit)
@@ -231,18 +236,19 @@ class ReportingService:
             request = masked_message(request, mask.redact, keep=STATUS_UNMASKED)
         return bounded(request, _KEPT)
 
-    def _begin(self, job_id: str, request: StatusRequest, status: JobStatus, sender: Sender) -> tuple[JobRecord, bool]:
+    def _begin(self, job: JobRecord, request: StatusRequest, status: JobStatus, sender: Sender) -> tuple[JobRecord, bool]:
         """Give an execution that nobody holds to its reporter, so that only one agent ever writes into its log.
 
         Return it as it is then, and whether it is over.
         """
 
         def begin(tx: Transaction) -> tuple[JobRecord, bool]:
-            job = get_job(tx, job_id)
-            is_settled = _check_sender(tx, job, sender, status)
-            return (job if is_settled else self._store_progress(tx, job, request)), is_settled
+            foresee_change(tx, job)
+            present = get_job(tx, job.id)
+            is_settled = _check_sender(tx, present, sender, status)
+            return (present if is_settled else self._store_progress(tx, present, request)), is_settled
 
-        return self._store.write(begin)
+        return self._store.write(begin, reach=Reach(agent=request.agent_id, job=job))
 
     def _write_log(self, job: JobRecord, request: StatusRequest, *, is_last: bool) -> Written:
         """Append what the report brings; bytes that are to replace the stored ones are returned.
@@ -261,9 +267,10 @@ class ReportingService:
             written = self._logs.continue_by(job.log_name, request.output.encode())
         if is_last and written.other is None:
             # First this: what is not durable yet may still be lost, and then nobody would ask for it again.
-            self._logs.seal(job.log_name)
+            size = self._logs.seal(job.log_name)
             if not (job.log_limit or written.is_cut):
-                return replace(written, sealed_size=self._check_whole(job, request))
+                self._check_whole(job, request, size=size)
+                return replace(written, sealed_size=size)
         return written
 
     def _note_steps(self, job: JobRecord, request: StatusRequest) -> None:
@@ -273,27 +280,26 @@ class ReportingService:
             now, size = self._clock(), self._logs.size(job.log_name)
             self._logs.index.note_steps(job.log_name, [_logged(event, size=size, now=now) for event in begun])
 
-    def _check_whole(self, job: JobRecord, request: StatusRequest) -> int:
-        """Compare the log with the size and digest that its agent names, and return its size; ask for a damaged log again, once."""
-        size = self._logs.size(job.log_name)
+    def _check_whole(self, job: JobRecord, request: StatusRequest, *, size: int) -> None:
+        """Compare the log, of *size* bytes, with the size and digest that its agent names; ask for a damaged log again, once."""
         if request.output_size is not None and size < request.output_size:
             raise LogGap(size)
         if not request.output_sha256 or job.number in self._reset or self._masks.may_have_covered(job, size=size):
-            return size  # a log that was masked here has another digest, and would have it again after a second upload
-        if size != request.output_size or self._logs.sha256(job.log_name) != request.output_sha256.lower():
+            return  # a log that was masked here has another digest, and would have it again after a second upload
+        if size != request.output_size or self._logs.sha256(job.log_name, size=size) != request.output_sha256.lower():
             logger.warning("log differs from its agent's, asking for it again execution=%s", job.id)
             self._reset.add(job.number)
-            self._store.write(lambda tx: self._reset_log(tx, job))
+            self._store.write(lambda tx: self._reset_log(tx, job), reach=Reach(agent=job.agent_id, job=job))
             raise LogGap(0)
-        return size
 
     def _reset_log(self, tx: Transaction, job: JobRecord) -> None:
         """Empty the log, unless the execution is over or another agent's by now: then its log stays.
 
-        It is emptied in the transaction, like `overwrite`: no cancel may come between the look and that.
+        It is emptied in the transaction, like `overwrite`: no cancel may come between the look and that. Another run finds it empty.
         """
         if tx.jobs.find(job.number) == job:
             self._logs.reset(job.log_name)
+            tx.jobs.put(_with_rewritten_log(job))
 
     def _store_progress(self, tx: Transaction, job: JobRecord, request: StatusRequest) -> JobRecord:
         running = self._running(job, request)
@@ -335,6 +341,11 @@ class ReportingService:
             changes["outputs"] = request.outputs
         event = Event.FAIL if has_failed else Event.SUCCEED
         return self._settler.end(tx, job, event, ending, now=self._clock(), **changes)
+
+
+def _with_rewritten_log(job: JobRecord) -> JobRecord:
+    """Return *job* as one whose log has other bytes now, so that no end counts for which they were compared before."""
+    return msgspec.structs.replace(job, log_rewrites=job.log_rewrites + 1)
 
 
 def _find_attempt(view: View, job: JobRecord) -> JobRecord | None:

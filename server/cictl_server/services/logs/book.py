@@ -33,12 +33,14 @@ class Written:
         is_cut: There were more than the limit allows. The log is final now; nothing may be written into it any more.
         other: Bytes that don't continue the log and should replace it, covered, for `overwrite`; None where there are none.
         sent: The same bytes as their agent sent them.
+        size: How many bytes the log has now; None if that was not looked at.
         sealed_size: How many bytes the log had once it was durable and compared at an end; None if it was not.
     """
 
     is_cut: bool = False
     other: bytes | None = None
     sent: bytes = b""
+    size: int | None = None
     sealed_size: int | None = None
 
 
@@ -90,7 +92,7 @@ class LogBook:
         mask, now = self._masks.of_log(name), self._clock()
         if self._has_room(data, at=offset) and append_quickly(self._writer, name, data, at=offset, now=now, mask=mask):
             self._note_growth(len(data))
-            return Written()
+            return Written(size=offset + len(data))
         with self._writer.edit(name) as log:
             size = log.size
             if offset > size:
@@ -104,7 +106,7 @@ class LogBook:
             elif fresh:
                 log.write(fresh, at=size, now=now)
             self._note_growth(log.size - size)
-        return Written(is_cut=is_cut)
+            return Written(is_cut=is_cut, size=log.size)
 
     def continue_by(self, name: str, snapshot: bytes) -> Written:
         """Make *snapshot*, the whole log or its last `SNAPSHOT_LIMIT` bytes, the end of the log.
@@ -125,10 +127,10 @@ class LogBook:
                 return Written(other=join.fresh, sent=snapshot)
             at, data = start + end[0], end[1]
             if not data:
-                return Written()
+                return Written(size=size)
             is_cut = self._write_end(log, name, data, at=at, sent=snapshot, mask=mask)
             self._note_growth(log.size - size)
-        return Written(is_cut=is_cut)
+            return Written(is_cut=is_cut, size=log.size)
 
     def overwrite(self, name: str, written: Written, *, is_last: bool) -> bool:
         """Replace the log by the `other` that `continue_by` returned, durably if it *is_last*; tell whether it was cut."""
@@ -141,10 +143,10 @@ class LogBook:
             self.seal(name)
         return is_cut
 
-    def sha256(self, name: str) -> str:
-        """Return the hex digest of the whole log."""
+    def sha256(self, name: str, *, size: int) -> str:
+        """Return the hex digest of the first *size* bytes of the log."""
         digest, offset = hashlib.sha256(), 0
-        while block := self._writer.read(name, offset=offset, limit=_BLOCK):
+        while block := self._writer.read(name, offset=offset, limit=min(_BLOCK, size - offset)):
             digest.update(block)
             offset += len(block)
         return digest.hexdigest()
@@ -154,9 +156,9 @@ class LogBook:
         with self._writer.edit(name) as log:
             log.write(b"", at=0, now=self._clock())
 
-    def seal(self, name: str) -> None:
-        """Make the log durable."""
-        self._writer.seal(name)
+    def seal(self, name: str) -> int:
+        """Make the log durable, and return its size."""
+        return self._writer.seal(name)
 
     def stored(self) -> Iterator[tuple[int, str]]:
         """Yield the number of the execution and the name of each log."""

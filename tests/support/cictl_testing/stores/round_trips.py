@@ -28,7 +28,8 @@ class Talk:
 def counted() -> Iterator[Talk]:
     """Count what this thread does in the block; other threads of the server go on uncounted."""
     talk, own = Talk(), threading.get_ident()
-    execute, pipeline, fetch = psycopg.Connection.execute, psycopg.Connection.pipeline, psycopg.Cursor.fetchall
+    execute, pipeline = psycopg.Connection.execute, psycopg.Connection.pipeline
+    fetch_all, fetch_one = psycopg.Cursor.fetchall, psycopg.Cursor.fetchone
 
     def counting_execute(self: Any, *values: Any, **options: Any) -> Any:
         if threading.get_ident() == own:
@@ -36,10 +37,13 @@ def counted() -> Iterator[Talk]:
             talk.round_trips += not _is_pipelined(self)
         return execute(self, *values, **options)
 
-    def counting_fetch(self: Any) -> Any:
-        if threading.get_ident() == own and self.pgresult is None:
-            talk.round_trips += 1
-        return fetch(self)
+    def counting(fetch: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def fetched(self: Any) -> Any:
+            if threading.get_ident() == own and self.pgresult is None:
+                talk.round_trips += 1
+            return fetch(self)
+
+        return fetched
 
     @contextmanager
     def counting_pipeline(self: Any) -> Iterator[Any]:
@@ -50,7 +54,8 @@ def counted() -> Iterator[Talk]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(psycopg.Connection, "execute", counting_execute)
-        patch.setattr(psycopg.Cursor, "fetchall", counting_fetch)
+        patch.setattr(psycopg.Cursor, "fetchall", counting(fetch_all))
+        patch.setattr(psycopg.Cursor, "fetchone", counting(fetch_one))
         patch.setattr(psycopg.Connection, "pipeline", counting_pipeline)
         yield talk
 
