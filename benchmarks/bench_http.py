@@ -53,8 +53,16 @@ class EmptyLeases(Scenario):
 class WholeJobs(Scenario):
     """A job in five requests: lease, three pieces of its log, finish. Each request must do its work."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: set[int] = set()
+
     def __call__(self, connection: Connection, index: int) -> int:
         agent = b"worker-%d" % index
+        if index not in self._known:  # no agent asks for jobs before its first heartbeat
+            self._known.add(index)
+            beat = b'{"agent_id":"%s","hostname":"h","os":"linux","arch":"amd64","capabilities":{}}' % agent
+            connection.send("POST", "/api/v1/heartbeat", beat)
         body = b'{"agent_id":"%s","capabilities":%s}' % (agent, CAPABILITIES)
         _, answer = connection.send("POST", "/api/v1/agent/lease", body)
         job = json.loads(answer).get("job_execution")

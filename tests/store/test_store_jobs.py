@@ -407,7 +407,9 @@ def test_a_group_of_runs_tells_of_each_run_its_oldest_execution(place: Reopenabl
 
 
 def test_a_store_tells_whether_anything_can_be_claimed(store: Store) -> None:
-    put_jobs(store, make_job(1, needs={"os": "linux"}), make_job(2, needs={"os": "beos"}, metadata={"row_blocked": "1"}))
+    put_jobs(
+        store, make_job(1, needs={"os": "linux"}), make_job(2, needs={"os": "beos"}, metadata={"row_blocked": "1"})
+    )
     with store.read() as view:
         assert view.jobs.is_any_claimable(lambda kind: kind.needs["os"] == "linux")
         assert not view.jobs.is_any_claimable(lambda kind: kind.needs["os"] == "beos")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
+from cictl_testing.processes import eventually
 from cictl_testing.servers.sharing import SharingServer
 from cictl_testing.stores.round_trips import talk_of
 
@@ -68,10 +72,43 @@ def test_whom_a_request_comes_from_and_what_that_reaches_takes_a_round_trip_each
     agent = access.authentication.identify(secret, address="")  # notes the use of the token
     talks = {
         "who it is": talk_of(lambda: access.authentication.identify(secret, address="")),
+        "who it is again": talk_of(lambda: access.authentication.identify(secret, address="")),
         "whether it still may follow": talk_of(lambda: access.authentication.is_over(agent)),
         "whether it has the job": talk_of(lambda: access.reach.check_held(agent, job_id)),
     }
-    assert {name: talk.round_trips for name, talk in talks.items()} == dict.fromkeys(talks, 1)
+    assert {name: talk.round_trips for name, talk in talks.items()} == dict.fromkeys(talks, 1) | {"who it is again": 0}
+
+
+@pytest.mark.parametrize("changed", ["revoke", "rotate"])
+def test_a_token_that_was_changed_elsewhere_counts_no_more(
+    both: tuple[SharingServer, SharingServer], changed: str
+) -> None:
+    server, other = both
+    server.token("admin")
+    secret = server.token("viewer")
+    assert other.ask("GET", "/api/v1/agents", secret).status_code == 200
+    assert other.ask("GET", "/api/v1/agents", secret).status_code == 200
+    tokens = server.services.access.tokens
+    {"revoke": tokens.revoke, "rotate": tokens.rotate}[changed](2)
+    assert server.ask("GET", "/api/v1/agents", secret).status_code == 401
+    eventually(
+        lambda: other.ask("GET", "/api/v1/agents", secret).status_code == 401, what="the news, as no time passes"
+    )
+
+
+def test_a_token_whose_change_was_not_heard_of_counts_for_two_seconds(
+    both: tuple[SharingServer, SharingServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, other = both
+    server.token("admin")
+    secret = server.token("viewer")
+    other.ask("GET", "/api/v1/agents", secret)
+    other.ask("GET", "/api/v1/agents", secret)
+    monkeypatch.setattr(other.services.access.authentication._tokens, "_news", threading.Event())
+    server.services.access.tokens.revoke(2)
+    assert other.ask("GET", "/api/v1/agents", secret).status_code == 200
+    other.clock.step(2)
+    assert other.ask("GET", "/api/v1/agents", secret).status_code == 401
 
 
 def test_nobody_looks_for_a_first_token_until_one_is_told_of(both: tuple[SharingServer, SharingServer]) -> None:

@@ -15,6 +15,7 @@ from cictl.wire.access import Role
 from cictl.wire.audit.records import ActorKind
 from cictl_server.errors import Forbidden, RateLimited, StoreError, Unauthenticated
 from cictl_server.services.access.attempts import Attempts
+from cictl_server.services.access.known_tokens import KnownTokens
 from cictl_server.services.access.principal import Principal
 from cictl_server.services.access.sessions import Sessions
 from cictl_server.services.access.token_format import digest_of, is_of_job, new_secret
@@ -50,6 +51,7 @@ class AuthenticationService:
     ) -> None:
         self._store = store
         self._news = hub.news(TOKENS)
+        self._tokens = KnownTokens(store=store, hub=hub, clock=clock)
         self._clock = clock
         self._attempts = attempts
         self._sessions = sessions
@@ -157,7 +159,7 @@ class AuthenticationService:
 
     def _find(self, secret: str) -> TokenRecord | None:
         digest = digest_of(secret)
-        token = self._store.look(lambda view: view.tokens.with_digest(digest))
+        token = self._tokens.find(digest)
         # Found by its digest, which a caller can't steer byte by byte; compared anew so that no look-up decides.
         return token if token is not None and hmac.compare_digest(token.digest, digest) else None
 
@@ -176,6 +178,7 @@ class AuthenticationService:
             return
         with contextlib.suppress(StoreError):  # a full disk must lock nobody out
             self._store.write(lambda tx: _store_use(tx, token.id, now))
+            self._tokens.forget(token.digest)
 
 
 def _store_use(tx: Transaction, token_id: int, now: datetime) -> None:

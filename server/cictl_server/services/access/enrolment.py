@@ -52,7 +52,7 @@ class EnrolmentService:
             )
         note_actor(ActorKind.ENROLMENT, enrolment.id, enrolment.name, role=enrolment.role)
         left = enrolment.uses_left - 1
-        tx.tokens.put(replace(enrolment, uses_left=left, last_used=now, revoked=None if left else now))
+        self.tokens.put(tx, replace(enrolment, uses_left=left, last_used=now, revoked=None if left else now))
         return self.tokens.add(
             tx,
             name=_free_name(tx, agent_id, now=now),

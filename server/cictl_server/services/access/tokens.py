@@ -32,7 +32,7 @@ class TokenService:
     """The tokens in the store.
 
     Attributes:
-        tell: Called once there is another token, for those who must know at once that there is one.
+        tell: Called once a token was made or changed, for those who must know at once.
     """
 
     store: Store
@@ -114,7 +114,7 @@ class TokenService:
                 )
             secret = new_secret(token.role)
             token = replace(token, digest=digest_of(secret), last_four=secret[-4:])
-            tx.tokens.put(token)
+            self.put(tx, token)
             return _new(token, secret)
 
         return self.store.write(rotate)
@@ -130,7 +130,7 @@ class TokenService:
             token = _get(tx, token_id)
             if token.revoked is None:
                 token = replace(token, revoked=self.clock())
-                tx.tokens.put(token)
+                self.put(tx, token)
             return shown(token)
 
         return self.store.write(revoke)
@@ -177,8 +177,7 @@ class TokenService:
             expires=expires,
             uses_left=uses_left,
         )
-        tx.tokens.put(token)
-        tx.after_commit(self.tell)
+        self.put(tx, token)
         note_made(
             TargetKind.TOKEN,
             token.id,
@@ -189,6 +188,11 @@ class TokenService:
             expires=expires.isoformat() if expires else "",
         )
         return _new(token, secret)
+
+    def put(self, tx: Transaction, token: TokenRecord) -> None:
+        """Store a new or changed token, and tell those who know the old one."""
+        tx.tokens.put(token)
+        tx.after_commit(self.tell)
 
     def expiry(self, ttl_seconds: int) -> datetime | None:
         """Return when a token ends that is made now; None for never.

@@ -236,7 +236,9 @@ class ReportingService:
             request = masked_message(request, mask.redact, keep=STATUS_UNMASKED)
         return bounded(request, _KEPT)
 
-    def _begin(self, job: JobRecord, request: StatusRequest, status: JobStatus, sender: Sender) -> tuple[JobRecord, bool]:
+    def _begin(
+        self, job: JobRecord, request: StatusRequest, status: JobStatus, sender: Sender
+    ) -> tuple[JobRecord, bool]:
         """Give an execution that nobody holds to its reporter, so that only one agent ever writes into its log.
 
         Return it as it is then, and whether it is over.
