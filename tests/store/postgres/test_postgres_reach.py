@@ -142,6 +142,8 @@ def test_the_last_ends_of_a_run_see_each_other(here: PostgresStore, there: Postg
         pytest.param(ending(3), id="an-execution-of-another-run"),
         pytest.param(lambda tx: tx.jobs.delete(2), id="a-removal"),
         pytest.param(leasing, id="the-queue"),
+        pytest.param(lambda tx: tx.jobs.with_place("run 1 live"), id="who-has-a-place-in-a-group"),
+        pytest.param(lambda tx: list(tx.jobs.in_line("run 1 live")), id="who-waits-for-a-group"),
         pytest.param(
             lambda tx: tx.runs.put(RunRecord(number=8, run_id="run-8", created=ONE.created, parts={})), id="another-run"
         ),

@@ -296,10 +296,13 @@ class PostgresJobs(Jobs):
         return list(self._oldest_first(_WITH_LOCKS, text_key(host)))
 
     def with_place(self, group: str) -> list[JobRecord]:
+        self._session.look_at_others()
         statement = _RUNS_WITH_PLACE if is_group_of_runs(group) else _WITH_PLACE
         return self._records(self._session.rows(statement, text_key(group)))
 
     def in_line(self, group: str) -> Iterator[JobRecord]:
+        self._session.look_at_others()
+
         def page(last: JobRecord | None, size: int) -> list[JobRecord]:
             after = (0, False, 0, 0) if last is None else last.turn_in_line
             return self._records(self._session.rows(_IN_LINE, text_key(group), *after, size))

@@ -8,6 +8,8 @@ reach. These hold further locks, which they take in this order:
 3. of a run. Its executions and its record change only under it, so of two that end at once the second sees the first, and what waits
    for both is released.
 
+Who is let into a concurrency group depends on several runs, so whoever looks at one is alone.
+
 Nobody who holds one waits for one of an earlier kind. A claim alone may take several of runs, one after the other, and there is only
 one claim at a time. So no two transactions ever wait for each other.
 """

@@ -116,6 +116,15 @@ class Session:
         """Tell whether nobody else can change *run* now; nobody can in what a read sees."""
         return self.locks is None or self.locks.cover(run)
 
+    def look_at_others(self) -> None:
+        """Be alone before a look at what executions of several runs decide together, or none of two that end would see that both have.
+
+        Raises:
+            BeyondReach: Others may change some of them meanwhile.
+        """
+        if self.locks is not None and not self.locks.are_all:
+            raise BeyondReach
+
     def lock_run(self, run: str) -> None:
         """Let nobody else change *run* from now on.
 
