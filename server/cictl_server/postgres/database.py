@@ -64,6 +64,9 @@ _LIMITS = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_
 # Every statement of cictl reaches its rows by an index, and joins by keys. So PostgreSQL need not consider anything else, which it
 # would while a table is new and small, and would keep on doing after it has grown.
 _PLANS = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
+_STATEMENTS = 500
+"""So many statements stay prepared on one connection: more than there are, so that none makes room for another."""
+
 _BEGIN_LIFE = "INSERT INTO database_life DEFAULT VALUES ON CONFLICT DO NOTHING"
 LIFE: LiteralString = "(SELECT id::text FROM database_life)"
 """The id of the database's life, within a statement: another one after each crash."""
@@ -343,6 +346,7 @@ class _JsonBytes(Loader):
 
 
 def _configure(connection: Connection) -> None:
+    connection.prepared_max = _STATEMENTS
     connection.execute(_LIMITS)
     connection.execute(_PLANS)
     connection.execute(_BEGIN_LIFE)

@@ -21,9 +21,9 @@ from cictl_server.store.run_records import RunRecord
 _WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
-def of_run(number: int, run: int, status: str = "running", **fields: str) -> JobRecord:
+def of_run(number: int, run: int, status: str = "running") -> JobRecord:
     metadata = {"run_number": str(run), "pipeline_run_id": f"run-{run}"}
-    return make_job(number, status, agent_id=f"agent-{number}", metadata=metadata, **fields)
+    return make_job(number, status, agent_id=f"agent-{number}", metadata=metadata)
 
 
 ONE, SIBLING, OTHER = of_run(1, 7), of_run(2, 7), of_run(3, 8)
@@ -143,6 +143,7 @@ def test_the_last_ends_of_a_run_see_each_other(here: PostgresStore, there: Postg
         pytest.param(lambda tx: tx.jobs.delete(2), id="a-removal"),
         pytest.param(leasing, id="the-queue"),
         pytest.param(lambda tx: tx.jobs.with_place("run 1 live"), id="who-has-a-place-in-a-group"),
+        pytest.param(lambda tx: tx.jobs.with_locks("host"), id="who-has-the-locks-of-a-host"),
         pytest.param(lambda tx: list(tx.jobs.in_line("run 1 live")), id="who-waits-for-a-group"),
         pytest.param(
             lambda tx: tx.runs.put(RunRecord(number=8, run_id="run-8", created=ONE.created, parts={})), id="another-run"

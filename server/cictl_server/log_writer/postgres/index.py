@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -105,10 +105,10 @@ class _PostgresArrivals(Arrivals):
         return [Arrival(start, ms) for start, ms in rows]
 
 
-def find_notes(connection: Connection[Any], name: str) -> Notes:
-    """Return what is noted about a log that is not finished."""
-    arrivals = connection.execute(_ARRIVALS, (name, -1)).fetchall()
-    return Notes(arrivals=arrivals, steps=connection.execute(_STEPS, (name,)).fetchall())
+def ask_for_notes(connection: Connection[Any], name: str) -> Callable[[], Notes]:
+    """Ask, perhaps in a pipeline, what is noted about a log that is not finished; call the result for the answer."""
+    arrivals, steps = connection.execute(_ARRIVALS, (name, -1)), connection.execute(_STEPS, (name,))
+    return lambda: Notes(arrivals=arrivals.fetchall(), steps=steps.fetchall())
 
 
 def insert_notes(connection: Connection[Any], name: str, notes: Notes) -> None:

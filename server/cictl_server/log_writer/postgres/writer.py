@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,9 +19,9 @@ from cictl_server.log_writer.contract import LogEditor, LogWriter, Notes, WholeL
 from cictl_server.log_writer.postgres.editor import FinishedEditor, PieceEditor
 from cictl_server.log_writer.postgres.index import (
     PostgresLogIndex,
+    ask_for_notes,
     delete_notes,
     encode_notes,
-    find_notes,
     insert_notes,
 )
 from cictl_server.log_writer.postgres.pieces import (
@@ -34,6 +35,9 @@ from cictl_server.log_writer.postgres.pieces import (
     wanted_bytes,
 )
 from cictl_server.postgres.database import FLUSH, Database
+
+_SMALL = 256 << 10
+"""Bytes of a log that is read at once to be finished; a longer one is streamed."""
 
 _FINISHED: LiteralString = "SELECT log, size, blob FROM finished_logs WHERE log > %s ORDER BY log LIMIT 1000"
 
@@ -112,14 +116,16 @@ class PostgresLogs(LogWriter):
         Until then readers get the pieces, which nobody changes any more below *size*. Two servers that do so at once put the
         same bytes under the same key.
         """
-        state = self._state(name)
-        if state.is_finished:
+        log = self._database.ask(lambda connection: _look_at_whole(connection, name))
+        if log.state.is_finished:
             return
-        size = min(size, state.size)
+        size = min(size, log.state.size)
         key = key_of_log(self._blobs, name, project=project) if size else None
         if key:
-            self._blobs.put(key, stream(lambda offset, limit: self.read(name, offset=offset, limit=limit), size))
-        if not self._replace_pieces(name, size, key) and key:
+            self._blobs.put(key, self._content(name, size, beginning=log.beginning))
+        parameters = (self._lock_key(name), name, size, key, encode_notes(log.notes))
+        [(is_finished,)] = self._database.fetch("SELECT log_finish(%s, %s, %s, %s, %s)", parameters)
+        if key and not is_finished:
             self._blobs.delete([key])
 
     def receive(self, log: WholeLog, content: Readable) -> None:
@@ -183,15 +189,11 @@ class PostgresLogs(LogWriter):
         assert row is not None
         return state_of(row)
 
-    def _replace_pieces(self, name: str, size: int, key: str | None) -> bool:
-        """Let the log be the blob under *key*; tell whether it is, and not if it was removed meanwhile."""
-        with self._database.connection("BEGIN") as connection:
-            state = self._lock(connection, name)
-            if not state.is_finished and state.size >= size:
-                _insert_finished(connection, name, size, key, find_notes(connection, name))
-                _delete_pieces(connection, name)
-            connection.execute("COMMIT")
-        return state.is_finished or state.size >= size
+    def _content(self, name: str, size: int, *, beginning: bytes) -> Readable:
+        """Return the first *size* bytes of a log whose *beginning* is known, perhaps all of it."""
+        if len(beginning) >= size:
+            return io.BytesIO(beginning[:size])
+        return stream(lambda offset, limit: self.read(name, offset=offset, limit=limit), size)
 
     def _delete_blobs(self, rows: Iterable[tuple[Any, ...]]) -> None:
         self._blobs.delete([key for (key,) in rows if key])
@@ -213,6 +215,23 @@ def _look_and_flush(connection: Connection[Any], name: str) -> LogState:
         connection.execute(FLUSH)
     [row] = answer.fetchall()
     return state_of(row)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _WholeLog:
+    """A log that may be finished: as much of its `beginning` as can be read at once, and what is noted about it."""
+
+    state: LogState
+    beginning: bytes
+    notes: Notes
+
+
+def _look_at_whole(connection: Connection[Any], name: str) -> _WholeLog:
+    with connection.pipeline():
+        state = connection.execute(READ_STATE, {"log": name})
+        data = connection.execute(READ_BYTES, wanted_bytes(name, offset=0, limit=_SMALL), binary=True)
+        notes = ask_for_notes(connection, name)
+    return _WholeLog(state=state_of(state.fetchall()[0]), beginning=found_in(data.fetchall()).data, notes=notes())
 
 
 def _insert_finished(connection: Connection[Any], name: str, size: int, key: str | None, notes: Notes) -> None:

@@ -88,9 +88,9 @@ def note_change(tx: Transaction, before: JobRecord, after: JobRecord) -> None:
 
 def foresee_change(tx: Transaction, job: JobRecord) -> None:
     """Look *job* and the record of its run up together, before the job is changed and `note_change` wants both."""
-    number = number_of(job)
-    tx.foresee(lambda view: view.jobs.find(job.number), lambda view: view.runs.find(number))
-    tx.runs.find(number)
+    if number := number_of(job):
+        tx.foresee(lambda view: view.jobs.find(job.number), lambda view: view.runs.find(number))
+        tx.runs.find(number)
 
 
 def recount(tx: Transaction, number: int) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
@@ -51,6 +52,14 @@ Accepts = Callable[[Kind], bool]
 
 _ACTIVE = BEING_RESOLVED
 _NOTHING = "no matching queued job"
+
+
+def _set_event() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 _DRAINING = "agent ends its jobs before it takes others"
 
 
@@ -69,6 +78,8 @@ class LeasingService:
     hub: Hub
     clock: Clock
     default_timeout_seconds: int
+    lull: threading.Event = field(default_factory=_set_event)
+    """Set since a lease found nothing: then the next ones look before they take their turn among those that take something."""
 
     def lease(self, request: LeaseRequest, *, is_abandoned: Callable[[], bool] = lambda: False) -> LeaseResponse:
         """Give the agent an execution, waiting up to `wait_seconds` for one.
@@ -138,13 +149,18 @@ class LeasingService:
         """
         if self.pause.is_on:
             return LeaseResponse(assigned=False, message=SERVER_IS_UPDATING)
-        if self.store.look(lambda view: self._finds_nothing(view, request)):
+        if self.lull.is_set() and self.store.look(lambda view: self._finds_nothing(view, request)):
             return LeaseResponse(assigned=False, message=_NOTHING)
         reach = Reach(agent=request.agent_id, is_claim=True)
-        return self.store.write(lambda tx: self._choose(tx, request, is_waiting=is_waiting), reach=reach)
+        found = self.store.write(lambda tx: self._choose(tx, request, is_waiting=is_waiting), reach=reach)
+        if isinstance(found, JobRecord):
+            self.lull.clear()
+        else:
+            self.lull.set()
+        return found
 
     def _finds_nothing(self, view: View, request: LeaseRequest) -> bool:
-        """Tell whether nothing is to be done for the agent, so that idle agents don't wait for those that take jobs."""
+        """Tell whether nothing is to be done for the agent. Idle agents ask often, and need not wait for those that take jobs."""
         now = self.clock()
         self._foresee(view, request, now=now)
         agent_id = request.agent_id

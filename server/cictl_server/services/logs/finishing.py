@@ -42,8 +42,7 @@ class LogFinisher:
         number = leading_number(name)
         if is_stopping() or number is None:
             return
-        with self.store.read() as view:
-            job = view.jobs.find(number)
+        job = self.store.look(lambda view: view.jobs.find(number))
         try:
             if job is None or not job.names_log(name):
                 self.writer.delete(name)  # a kill came between the commit that gave it up and its removal

@@ -42,6 +42,8 @@ _UPDATE_JOB = _update("jobs", *_PROGRESS)
 _INSERT_UNFINISHED = _insert("unfinished_jobs", number="bigint", **UNFINISHED_TYPES)
 _UPDATE_UNFINISHED = _update("unfinished_jobs", *UnfinishedColumns._fields)
 _DELETE_UNFINISHED = "DELETE FROM unfinished_jobs WHERE number = %s"
+_UPDATE_BOTH = compose("WITH progress AS ({job}) {unfinished}", job=_UPDATE_JOB, unfinished=_UPDATE_UNFINISHED)
+_END = compose("WITH progress AS ({job}) {unfinished}", job=_UPDATE_JOB, unfinished=_DELETE_UNFINISHED)
 _DELETE_JOB = "DELETE FROM jobs WHERE number = %s"
 _DELETE_SPEC = "DELETE FROM job_specs WHERE number = %s"
 
@@ -77,7 +79,6 @@ class JobChanges:
             return
         self._update_spec(number, before, after)
         self._update_progress(number, before, after)
-        self._update_unfinished(number, before.columns.unfinished, after.columns.unfinished)
         self._count(before.columns, -1)
         self._count(after.columns, 1)
 
@@ -93,9 +94,18 @@ class JobChanges:
             self._session.change(_UPDATE_SPEC, *after.columns.spec, after.documents.spec.decode(), number)
 
     def _update_progress(self, number: int, before: StoredJob, after: StoredJob) -> None:
-        if before.documents.progress != after.documents.progress:
-            columns, document = after.columns, after.documents.progress.decode()
-            self._session.change(_UPDATE_JOB, columns.status, columns.agent, document, number)
+        """Write the progress, and what of it tells whether and where an execution that is not over is found: in one statement if both change."""
+        old, new = before.columns.unfinished, after.columns.unfinished
+        progress = after.columns.status, after.columns.agent, after.documents.progress.decode(), number
+        if before.documents.progress == after.documents.progress:
+            self._update_unfinished(number, old, new)
+        elif old == new or old is None:
+            self._session.change(_UPDATE_JOB, *progress)
+            self._update_unfinished(number, old, new)
+        elif new is None:
+            self._session.change(_END, *progress, number)
+        else:
+            self._session.change(_UPDATE_BOTH, *progress, *new, number)
 
     def _update_unfinished(
         self, number: int, before: UnfinishedColumns | None, after: UnfinishedColumns | None

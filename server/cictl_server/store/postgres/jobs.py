@@ -293,6 +293,7 @@ class PostgresJobs(Jobs):
         return dict(self._session.rows(_ACTIVE_BY_QUEUE))
 
     def with_locks(self, host: str) -> list[JobRecord]:
+        self._session.look_at_others(is_for_claims=True)
         return list(self._oldest_first(_WITH_LOCKS, text_key(host)))
 
     def with_place(self, group: str) -> list[JobRecord]:

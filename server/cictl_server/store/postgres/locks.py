@@ -8,7 +8,8 @@ reach. These hold further locks, which they take in this order:
 3. of a run. Its executions and its record change only under it, so of two that end at once the second sees the first, and what waits
    for both is released.
 
-Who is let into a concurrency group depends on several runs, so whoever looks at one is alone.
+Who is let into a concurrency group depends on several runs, so whoever looks at one is alone. Which locks of a host are free only claims change, and
+reports of what nobody had leased, which are alone too.
 
 Nobody who holds one waits for one of an earlier kind. A claim alone may take several of runs, one after the other, and there is only
 one claim at a time. So no two transactions ever wait for each other.
@@ -55,6 +56,11 @@ class Locks:
     def are_all(self) -> bool:
         """Whether nobody else changes anything meanwhile."""
         return self._reach is None
+
+    @property
+    def are_of_claim(self) -> bool:
+        """Whether nobody else claims anything meanwhile."""
+        return self._reach is not None and self._reach.is_claim
 
     @property
     def of_store(self) -> int:

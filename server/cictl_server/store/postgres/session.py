@@ -20,8 +20,8 @@ _FIRST_PAGE = 50
 _LARGEST_PAGE = 1000
 
 # The locks must not be held while the disk is waited for, so there is a flush of its own after the commit.
-_BEGIN = "SELECT set_config('synchronous_commit', 'off', true), {lock}(%s), pg_current_xact_id()::text, {life}"
-_LOCK = "SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key"
+_BEGIN = "SELECT pg_current_xact_id()::text, {life}, set_config('synchronous_commit', 'off', true), {lock}(%s)"
+_LOCK = "SELECT count(pg_advisory_xact_lock(key)) FROM unnest(%s::bigint[]) AS key"
 _READ_LAST_IDS = "SELECT name, last FROM last_ids"
 _WRITE_LAST_IDS = (
     "INSERT INTO last_ids (name, last) SELECT * FROM unnest(%s::text[], %s::bigint[])"
@@ -40,7 +40,9 @@ def compose(statement: str, **parts: str) -> str:
 
 
 _BEGIN_ALONE = compose(_BEGIN, lock="pg_advisory_xact_lock", life=LIFE)
-_BEGIN_BESIDE_OTHERS = compose(_BEGIN, lock="pg_advisory_xact_lock_shared", life=LIFE)
+_BEGIN_BESIDE_OTHERS = compose(
+    "{begin}, ({lock})", begin=compose(_BEGIN, lock="pg_advisory_xact_lock_shared", life=LIFE), lock=_LOCK
+)
 
 
 class Mark(NamedTuple):
@@ -102,10 +104,10 @@ class Session:
     def begin(self) -> None:
         """Take the locks, and ask for the mark."""
         assert self.locks is not None
-        begin = _BEGIN_ALONE if self.locks.are_all else _BEGIN_BESIDE_OTHERS
-        self._mark = self._connection.execute(begin, (self.locks.of_store,))
-        if first := self.locks.first:
-            self._connection.execute(_LOCK, (first,))
+        if self.locks.are_all:
+            self._mark = self._connection.execute(_BEGIN_ALONE, (self.locks.of_store,))
+        else:
+            self._mark = self._connection.execute(_BEGIN_BESIDE_OTHERS, (self.locks.of_store, self.locks.first))
 
     @property
     def can_change(self) -> bool:
@@ -116,13 +118,16 @@ class Session:
         """Tell whether nobody else can change *run* now; nobody can in what a read sees."""
         return self.locks is None or self.locks.cover(run)
 
-    def look_at_others(self) -> None:
+    def look_at_others(self, *, is_for_claims: bool = False) -> None:
         """Be alone before a look at what executions of several runs decide together, or none of two that end would see that both have.
+
+        Args:
+            is_for_claims: Only claims add to what is looked at, so it is enough if there is no other claim.
 
         Raises:
             BeyondReach: Others may change some of them meanwhile.
         """
-        if self.locks is not None and not self.locks.are_all:
+        if self.locks is not None and not (self.locks.are_all or (is_for_claims and self.locks.are_of_claim)):
             raise BeyondReach
 
     def lock_run(self, run: str) -> None:
@@ -237,7 +242,7 @@ class Session:
         assert self._mark is not None
         found = self._mark.fetchone()
         assert found is not None
-        return Mark(xid=str(found[2]), life=str(found[3]))
+        return Mark(xid=str(found[0]), life=str(found[1]))
 
     def _first_statements(self, questions: Iterable[Callable[[], object]]) -> list[tuple[str, tuple[object, ...]]]:
         noted = self._noted = []
