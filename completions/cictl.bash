@@ -147,7 +147,7 @@ _cictl_node() {
         arguments="" repeated=""
         ;;
     "cictl projects")
-        commands="list show import reload check set delete icon"
+        commands="list show import reload check set delete icon hook"
         options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -198,6 +198,24 @@ _cictl_node() {
         commands=""
         options="--to --force -o --output --query --server --context --ca-file --debug -h --help"
         valued="--to -o --output --query --server --context --ca-file"
+        arguments="projects" repeated=""
+        ;;
+    "cictl projects hook")
+        commands="show rotate"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl projects hook show")
+        commands=""
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="projects" repeated=""
+        ;;
+    "cictl projects hook rotate")
+        commands=""
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
         arguments="projects" repeated=""
         ;;
     "cictl pipelines")

@@ -15,7 +15,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('convert', 'Tell a file of another CI as a project file.');
                 , @('run', 'Run a pipeline, one of its jobs, or a chain.');
                 , @('agents', 'Agents: list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll.');
-                , @('projects', 'Projects: list show import reload check set delete icon.');
+                , @('projects', 'Projects: list show import reload check set delete icon hook.');
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
                 , @('jobs', 'Jobs: list show logs cancel prioritize rerun delete clear-queue flush-history artifacts download tests explain watch.');
@@ -510,7 +510,8 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('check', 'Look at a project''s repository now, and start the runs that new commits ask for.');
                 , @('set', 'Change what the server decides about a project; `projects show` tells it.');
                 , @('delete', 'Delete a project, its pipelines and its chains.');
-                , @('icon', 'Get the image that a project''s repository has as its icon or logo.');)
+                , @('icon', 'Get the image that a project''s repository has as its icon or logo.');
+                , @('hook', 'Webhooks of a project, which tell of pushes: show rotate.');)
             options = @(
                 , @('-y', 'Do not ask; go on.');
                 , @('--yes', 'Do not ask; go on.');
@@ -662,6 +663,58 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
             valued = @('--to', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('projects')
+            repeated = ''
+        }
+        'cictl projects hook' = @{
+            commands = @(
+                , @('show', 'Show where a forge sends the webhooks of a project, and when the last one came.');
+                , @('rotate', 'Make another secret for the webhooks of a project, and show it this once.');)
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl projects hook show' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('projects')
+            repeated = ''
+        }
+        'cictl projects hook rotate' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('projects')
             repeated = ''
         }

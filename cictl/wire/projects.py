@@ -178,6 +178,7 @@ class ProjectDetail(Message):
         poll_seconds: How often its repository is looked at, 0 for never; absent for what the server says (ours).
         last_look_utc: When the repository was last looked at for new commits; absent before that (ours).
         next_look_utc: When it will be by itself; absent where it is not (ours).
+        last_hook_utc: When its last webhook came; absent if none has (ours).
         look_error: Why the last look failed; absent if it did not (ours).
     """
 
@@ -195,6 +196,7 @@ class ProjectDetail(Message):
     poll_seconds: int = AS_SERVER
     last_look_utc: datetime | None = None
     next_look_utc: datetime | None = None
+    last_hook_utc: datetime | None = None
     look_error: str = ""
 
 

@@ -8,6 +8,9 @@ import msgspec
 
 from cictl.wire.codec import Message
 
+HOOK_KINDS = ("github", "gitea", "forgejo", "gitlab", "standard-webhooks")
+"""Whose signatures of webhooks the server understands."""
+
 
 class StartedRun(Message):
     """A run that a look at a repository started. A broken project file makes one without `pipeline`, which has failed."""
@@ -42,3 +45,32 @@ class ProjectCheck(Message):
     left: int = 0
     started: list[StartedRun] = msgspec.field(default_factory=list)
     not_started: list[NothingStarted] = msgspec.field(default_factory=list)
+
+
+class ProjectHook(Message):
+    """`GET projects/{id}/hook`: where forges send the webhooks of a project.
+
+    Attributes:
+        kinds: Whose signatures are understood.
+        has_secret: Its secret was made; without one no webhook counts.
+        last_hook_utc: When the last one came that counted.
+    """
+
+    url: str
+    kinds: list[str] = msgspec.field(default_factory=lambda: list(HOOK_KINDS))
+    has_secret: bool = False
+    last_hook_utc: datetime | None = None
+
+
+class HookSecret(Message):
+    """`POST projects/{id}/hook/rotate`: the new secret, which is shown this once.
+
+    Attributes:
+        secret: What GitHub, Gitea, Forgejo and GitLab want.
+        standard_webhooks_key: The same for those who follow Standard Webhooks, and for signing tokens of GitLab.
+    """
+
+    url: str
+    secret: str
+    standard_webhooks_key: str
+    kinds: list[str] = msgspec.field(default_factory=lambda: list(HOOK_KINDS))

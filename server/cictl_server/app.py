@@ -16,11 +16,12 @@ from cictl_server.http.hosts import OwnHosts
 from cictl_server.http.idempotency import Idempotency
 from cictl_server.http.masking import Masking
 from cictl_server.http.origin import OriginRule
-from cictl_server.http.routes import ARCHIVE_BODY, LARGE_BODY, LOGIN_BODY, SCRIPT_BODY, STATUS_BODY, Route
+from cictl_server.http.routes import ARCHIVE_BODY, HOOK_BODY, LARGE_BODY, LOGIN_BODY, SCRIPT_BODY, STATUS_BODY, Route
 from cictl_server.resources import (
     agents,
     artifacts,
     explain,
+    hooks,
     jobs,
     logs,
     pipelines,
@@ -94,6 +95,9 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/projects/{project_id}/inspect", projects.ProjectInspectResource),
     Route("/api/v1/projects/{project_id}/settings", projects.ProjectSettingsResource),
     Route("/api/v1/projects/{project_id}/reload", projects.ProjectReloadResource),
+    Route("/api/v1/projects/{project_id}/hook", hooks.ProjectHookResource),
+    Route("/api/v1/projects/{project_id}/hook/rotate", hooks.ProjectHookRotateResource),
+    Route("/api/v1/hooks/{project_id}", hooks.HookResource, body=HOOK_BODY),
     Route("/api/v1/projects/{project_id}/check", projects.ProjectCheckResource),
     Route("/api/v1/pipelines/{pipeline_id}/run-selection", pipelines.PipelineRunResource),
     Route("/api/v1/pipelines/{pipeline_id}/dry-run-preview", pipelines.PreviewResource, "pipeline"),

@@ -235,6 +235,7 @@ class Server:
             policy=_policy(config),
             audit_kept=config.audit_kept,
             poll_seconds=config.poll_seconds,
+            public_url=config.public_url,
             shared_settings=_shared_settings(config),
             process=self._process(config, port),
         )

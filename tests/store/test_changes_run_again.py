@@ -47,6 +47,8 @@ secrets/test_own_secrets.py
 secrets/test_recall.py
 secrets/test_vault_answers.py
 secrets/test_vault_connections.py
+triggers/test_hooks.py::test_a_webhook_outlives_a_restart
+triggers/test_hooks.py::test_a_deleted_project_takes_its_webhooks_along
 triggers/test_watcher.py::test_a_branch_that_comes_back_starts_again
 triggers/test_watcher.py::test_a_renamed_default_branch_is_followed
 secrets/test_vault_troubles.py::TestOutages::test_a_job_waits_while_the_vault_is_gone_and_runs_when_it_is_back

@@ -49,6 +49,7 @@ PROJECT_DETAILS: tuple[Column[ProjectDetail], ...] = (
     Column("Loaded", lambda p: p.updated_utc),
     Column("Last look", lambda p: p.last_look_utc),
     Column("Next look", lambda p: p.next_look_utc),
+    Column("Last webhook", lambda p: p.last_hook_utc),
     Column("Look failed", lambda p: p.look_error),
     Column("Job tokens", lambda p: "may start runs" if p.job_tokens is JobTokens.START else ""),
     Column("Pipelines", lambda p: [f"{q.pipeline_id} (id {q.id}): {job_names(q.jobs)}" for q in p.pipelines]),

@@ -29,6 +29,8 @@ class AuditAction(StrEnum):
     """By somebody, or by the server after a long silence."""
     ENROLMENT_CREATED = "enrolment.created"
     HISTORY_FLUSHED = "history.flushed"
+    HOOK_ROTATED = "hook.rotated"
+    """The secret of a project's webhooks was made anew."""
     JOB_CANCELLED = "job.cancelled"
     JOB_DELETED = "job.deleted"
     JOB_PRIORITIZED = "job.prioritized"

@@ -12,7 +12,7 @@ from cictl.wire.projects import (
     ProjectSettings,
     ProjectSummary,
 )
-from cictl.wire.triggers import ProjectCheck
+from cictl.wire.triggers import HookSecret, ProjectCheck, ProjectHook
 from cictl_client.answers import RawResponse
 from cictl_client.calls.calls import GIT_SECONDS, Calls
 
@@ -45,6 +45,14 @@ class ProjectCalls(Calls):
     def check_project(self, project_id: int) -> ProjectCheck:
         """Look at the repository of a project now, and return the runs that new commits started; `GitFailed` if it can't be read."""
         return self._transport.post(ProjectCheck, f"/api/v1/projects/{project_id}/check", b"{}", timeout=GIT_SECONDS)
+
+    def get_project_hook(self, project_id: int) -> ProjectHook:
+        """Return where the webhooks of a project go, and whether its secret was made."""
+        return self._transport.get(ProjectHook, f"/api/v1/projects/{project_id}/hook")
+
+    def rotate_project_hook(self, project_id: int) -> HookSecret:
+        """Make another secret for the webhooks of a project, and return it; the old one counts no more."""
+        return self._transport.post(HookSecret, f"/api/v1/projects/{project_id}/hook/rotate", b"{}")
 
     def delete_project(self, project_id: int) -> None:
         """Delete a project with its definitions."""

@@ -46,6 +46,7 @@ DEEDS: Mapping[str, Audited] = {
     "POST /api/v1/projects/import": Audited(AuditAction.PROJECT_IMPORTED, TargetKind.PROJECT),
     "DELETE /api/v1/projects/{project_id}": Audited(AuditAction.PROJECT_DELETED),
     "POST /api/v1/projects/{project_id}/settings": Audited(AuditAction.PROJECT_CHANGED),
+    "POST /api/v1/projects/{project_id}/hook/rotate": Audited(AuditAction.HOOK_ROTATED),
     "POST /api/v1/projects/{project_id}/reload": Audited(AuditAction.PROJECT_RELOADED),
     "POST /api/v1/pipelines/{pipeline_id}/run-selection": Audited(AuditAction.RUN_STARTED, TargetKind.RUN),
     "POST /api/v1/pipelines/{pipeline_id}/schedules/{number}/pause": Audited(AuditAction.SCHEDULE_PAUSED),
@@ -79,6 +80,7 @@ ROUTINE = frozenset(
         "POST /api/v1/jobs/{job_id}/artifacts/upload-zip",
         # What changes nothing. The runs that a check starts are told as the server's own.
         "POST /api/v1/projects/{project_id}/check",
+        "POST /api/v1/hooks/{project_id}",
         "POST /api/v1/update/check",
         "POST /api/v1/projects/{project_id}/inspect",
         "POST /api/v1/pipelines/{pipeline_id}/dry-run-preview",

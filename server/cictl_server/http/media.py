@@ -43,7 +43,7 @@ def read(req: falcon.Request, type_: type[T], *, empty_is_null: bool = False) ->
         TooLarge: It is longer than its route allows.
         NoCapacity: Too many large bodies are being decoded.
     """
-    with _memory_for(req), _body(req) as body:
+    with _memory_for(req), raw_body(req) as body:
         is_null = empty_is_null and not body[:_UNCOUNTED_BYTES].strip()
         return decode_request(b"null" if is_null else body, type_)
 
@@ -58,7 +58,7 @@ def reading(req: falcon.Request, type_: type[T], *, check: Callable[[str], None]
     Raises:
         DecodeError, TooLarge, NoCapacity: As `read` does.
     """
-    with _memory_for(req), _body(req) as body:
+    with _memory_for(req), raw_body(req) as body:
         if len(body) > SMALL_BODY and (agent_id := decode_request(body, Caller).agent_id):
             check(agent_id)
         yield decode_request(body, type_)
@@ -73,8 +73,8 @@ def _memory_for(req: falcon.Request) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _body(req: falcon.Request) -> Iterator[bytes | mmap]:
-    """Yield the body. A long one is in a temporary file, and is not copied into memory: only what is looked at gets there."""
+def raw_body(req: falcon.Request) -> Iterator[bytes | mmap]:
+    """Yield the body as it came. A long one is in a temporary file, and is not copied into memory: only what is looked at gets there."""
     limit: int = req.context.body_limit
     length = req.content_length or 0
     if length > limit:

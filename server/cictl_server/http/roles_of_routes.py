@@ -90,6 +90,9 @@ ROLES: Mapping[str, Access] = {
     "POST /api/v1/projects/{project_id}/settings": OPERATOR,
     "POST /api/v1/projects/{project_id}/reload": OPERATOR,
     "POST /api/v1/projects/{project_id}/check": OPERATOR,
+    "GET /api/v1/projects/{project_id}/hook": VIEWER,
+    "POST /api/v1/projects/{project_id}/hook/rotate": OPERATOR,
+    "POST /api/v1/hooks/{project_id}": NONE,  # it is signed
     "POST /api/v1/pipelines/{pipeline_id}/run-selection": OPERATOR,
     "POST /api/v1/pipelines/{pipeline_id}/dry-run-preview": VIEWER,
     "POST /api/v1/pipelines/{pipeline_id}/eligible-agents": VIEWER,

@@ -23,6 +23,9 @@ SCRIPT_BODY = 2 * MIB
 STATUS_BODY = 4 * MIB
 """Of a status report: escaping can make 512 KiB of a log six times as long, and the rest is small."""
 
+HOOK_BODY = 25 * MIB
+"""Of a webhook: what GitHub sends at most."""
+
 LARGE_BODY = 64 * MIB
 """Of a test report, and of artifacts in base64. Agents take reports of that size."""
 

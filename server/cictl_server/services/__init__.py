@@ -108,6 +108,7 @@ class Services:
         policy: Policy = Policy.OPEN_AT_FIRST,
         audit_kept: timedelta = DEFAULT_KEPT,
         poll_seconds: int = DEFAULT_POLL_SECONDS,
+        public_url: str = "",
         shared_settings: Mapping[str, str] | None = None,
     ) -> Services:
         """Wire the services to *store*, to *blobs*, and to the files below *directory*: logs, and temporary ones.
@@ -128,6 +129,7 @@ class Services:
             policy: When callers must have a token.
             audit_kept: How long the records of the audit are kept; 0 for ever.
             poll_seconds: How often repositories are looked at for new commits; 0 for never.
+            public_url: Where others reach the server, if that is not the address by which they ask.
             shared_settings: What all servers on the same data should have alike, by option.
         """
         tools = update_tools or UpdateTools.from_environment({}, version=version, data_dir=directory)
@@ -177,7 +179,7 @@ class Services:
         runs = Runs.build(core, history, policies, logs, artifacts, jobs, projects)
         # level 6
         schedules = Schedules.build(core, pipelines, steady=steady)
-        triggers = Triggers.build(core, projects, pipelines, poll_seconds=poll_seconds)
+        triggers = Triggers.build(core, secrets, projects, pipelines, poll_seconds=poll_seconds, public_url=public_url)
         return cls(
             core=core,
             access=access,

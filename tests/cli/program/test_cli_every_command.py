@@ -43,7 +43,9 @@ class Row:
     @property
     def path(self) -> str:
         words = self.argv.split()
-        return words[0] if words[0] in ("info", "run", "api", "healthcheck", "whoami") else " ".join(words[:2])
+        if words[0] in ("info", "run", "api", "healthcheck", "whoami"):
+            return words[0]
+        return " ".join(words[: 3 if words[:2] == ["projects", "hook"] else 2])
 
 
 ROWS = [
@@ -67,6 +69,8 @@ ROWS = [
     Row("projects import REPOSITORY", writes=True),
     Row("projects reload shop", "projects reload nothing", writes=True),
     Row("projects check shop", "projects check nothing", writes=True),
+    Row("projects hook show shop", "projects hook show nothing"),
+    Row("projects hook rotate shop", "projects hook rotate nothing", writes=True),
     Row("projects set shop --job-tokens start", "projects set nothing --job-tokens start", writes=True),
     Row("projects delete shop --yes", "projects delete nothing --yes", writes=True),
     Row("pipelines list", "pipelines list --project nothing"),

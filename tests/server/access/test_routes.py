@@ -96,6 +96,9 @@ POST   /api/v1/projects/{project_id}/inspect                 viewer    -    name
 POST   /api/v1/projects/{project_id}/settings                operator  -    named  -
 POST   /api/v1/projects/{project_id}/reload                  operator  -    named  -
 POST   /api/v1/projects/{project_id}/check                   operator  -    named  -
+GET    /api/v1/projects/{project_id}/hook                    viewer    -    named  -
+POST   /api/v1/projects/{project_id}/hook/rotate             operator  -    named  -
+POST   /api/v1/hooks/{project_id}                            none      -    any    any
 POST   /api/v1/pipelines/{pipeline_id}/run-selection         operator  -    named  any
 POST   /api/v1/pipelines/{pipeline_id}/dry-run-preview       viewer    -    named  -
 POST   /api/v1/pipelines/{pipeline_id}/eligible-agents       viewer    -    named  -
@@ -335,8 +338,12 @@ def test_each_kind_of_token_gets_what_the_table_says(route: Route, stages: Itera
                 assert status in EMPTY_HANDED[route.path], kind
 
 
-EMPTY_HANDED = {"/api/v1/projects/{project_id}/icon": (404,), "/api/v1/agents/enroll": (403,)}
-"""Routes that answer so to those who may use them, too: there is no icon, and the body has no enrolment token."""
+EMPTY_HANDED = {
+    "/api/v1/projects/{project_id}/icon": (404,),
+    "/api/v1/agents/enroll": (403,),
+    "/api/v1/hooks/{project_id}": (404,),
+}
+"""Routes that answer so to those who may use them, too: there is no icon, no enrolment token in the body, and no signature."""
 
 
 def test_the_table_has_every_route() -> None:

@@ -44,7 +44,7 @@ def pass_until_looked(server: RunningServer, project_id: int, *, failures: int =
     for _ in range(100):
         server.services.triggers.rounds.run_once()
         look = server.services.projects.looks.find(project_id)
-        if look is not None and (look.looked, look.failures) == (server.clock(), failures):
+        if look is not None and (look.begun, look.failures) == (server.clock(), failures):
             return look
     pytest.fail("there was no such look")
 

@@ -14,13 +14,13 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the looks at one project.
 
     Attributes:
-        looked: When the last one ended.
+        begun: When the last one began that has ended.
         due: When the next one begins by itself; None if none does.
         error: Why the last one failed; empty if it did not.
         failures: How many failed in a row.
     """
 
-    looked: datetime
+    begun: datetime
     due: datetime | None = None
     error: str = ""
     failures: int = 0

@@ -27,6 +27,7 @@ from cictl_server.services.core.deeds import note_details, note_made
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.projects.definitions import CommitDefinition, read_definition
 from cictl_server.services.projects.git import RemoteFailed, check_ref, check_repository
+from cictl_server.services.projects.hook_book import forget_hooks, last_hook
 from cictl_server.services.projects.icons import Icon, IconFiles, find_icon
 from cictl_server.services.projects.identity import find_namesake, find_project, identity
 from cictl_server.services.projects.looks import LookBook
@@ -90,6 +91,7 @@ class ProjectService:
                 view.pipelines.of_project(project_id),
                 view.chains.of_project(project_id),
                 look=self.looks.find(project_id),
+                last_hook=last_hook(view, project_id),
             )
 
     def import_project(self, request: ImportRequest) -> ImportResponse:
@@ -165,6 +167,7 @@ class ProjectService:
 
         def delete(tx: Transaction) -> None:
             SeenRefsChange(tx, get_project(tx, project_id)).forget()
+            forget_hooks(tx, project_id)
             for pipeline in tx.pipelines.of_project(project_id):
                 tx.pipelines.delete(pipeline.id)
             follow_file(tx, project_id, now=self.clock())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from cictl.base.urls import without_login
 from cictl.project_file import Input, Job, Pipeline, Step
 from cictl.wire.projects import (
@@ -40,7 +42,12 @@ def project_summary(
 
 
 def project_detail(
-    project: ProjectRecord, pipelines: list[PipelineRecord], chains: list[ChainRecord], *, look: Look | None
+    project: ProjectRecord,
+    pipelines: list[PipelineRecord],
+    chains: list[ChainRecord],
+    *,
+    look: Look | None,
+    last_hook: datetime | None,
 ) -> ProjectDetail:
     return ProjectDetail(
         id=project.id,
@@ -55,8 +62,9 @@ def project_detail(
         follows_default=project.follows_default,
         job_tokens=project.job_tokens,
         poll_seconds=project.poll_seconds,
-        last_look_utc=look.looked if look else None,
+        last_look_utc=look.begun if look else None,
         next_look_utc=look.due if look else None,
+        last_hook_utc=last_hook,
         look_error=look.error if look else "",
     )
 

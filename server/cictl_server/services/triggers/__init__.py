@@ -9,7 +9,9 @@ from cictl_server.services.pipelines import Pipelines
 from cictl_server.services.projects import Projects
 from cictl_server.services.projects.git_places import GitPlaces
 from cictl_server.services.projects.remotes import Remotes
+from cictl_server.services.secrets import Secrets
 from cictl_server.services.triggers.checks import CheckService
+from cictl_server.services.triggers.hooks import HookService
 from cictl_server.services.triggers.lanes import GIT_PLACES
 from cictl_server.services.triggers.plan import Planner
 from cictl_server.services.triggers.rounds import Rounds
@@ -21,10 +23,20 @@ from cictl_server.services.triggers.watcher import Watcher
 class Triggers:
     rounds: Rounds
     checks: CheckService
+    hooks: HookService
     own_places: GitPlaces
 
     @classmethod
-    def build(cls, core: Core, projects: Projects, pipelines: Pipelines, *, poll_seconds: int) -> Triggers:
+    def build(
+        cls,
+        core: Core,
+        secrets: Secrets,
+        projects: Projects,
+        pipelines: Pipelines,
+        *,
+        poll_seconds: int,
+        public_url: str,
+    ) -> Triggers:
         """Put the room together. What requests look at, and what the server looks at by itself, take no place from each other."""
         own_places = GitPlaces(places=GIT_PLACES)
 
@@ -55,4 +67,12 @@ class Triggers:
             hub=core.hub,
             clock=core.clock,
         )
-        return cls(rounds=rounds, checks=checks(projects.remotes), own_places=own_places)
+        hooks = HookService(
+            store=core.store,
+            secrets=secrets.own,
+            looks=projects.looks,
+            hub=core.hub,
+            clock=core.clock,
+            public_url=public_url,
+        )
+        return cls(rounds=rounds, checks=checks(projects.remotes), hooks=hooks, own_places=own_places)

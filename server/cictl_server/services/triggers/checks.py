@@ -10,6 +10,7 @@ from cictl.base.clock import Clock
 from cictl.wire.projects import AS_SERVER
 from cictl.wire.triggers import ProjectCheck
 from cictl_server.errors import CictlError, NotFound
+from cictl_server.services.projects.hook_book import note_look, pending_hooks
 from cictl_server.services.projects.looks import Look, LookBook
 from cictl_server.services.projects.lookup import get_project
 from cictl_server.services.triggers.watcher import Watcher
@@ -37,24 +38,29 @@ class CheckService:
         Raises:
             NotFound, GitFailed, NoCapacity, DiskLow, LimitReached: As `Watcher.look`.
         """
+        begun = self.clock()
         try:
             found = self.watcher.look(project_id)
         except NotFound:
             raise
         except CictlError as error:
-            self._note(project_id, error=str(error))
+            self._note(project_id, begun, error=str(error))
             raise
         except Exception:
-            self._note(project_id, error="the server failed; its log says why")
+            self._note(project_id, begun, error="the server failed; its log says why")
             raise
-        self._note(project_id, error=f"{found.left} changed refs are left for the next look" if found.left else "")
+        self._note(
+            project_id, begun, error=f"{found.left} changed refs are left for the next look" if found.left else ""
+        )
+        if self.store.look(lambda view: str(project_id) in pending_hooks(view)) and not found.left:
+            self.store.write(lambda tx: note_look(tx, project_id, begun=begun))
         return found
 
-    def _note(self, project_id: int, *, error: str) -> None:
-        before, now = self.looks.find(project_id), self.clock()
+    def _note(self, project_id: int, begun: datetime, *, error: str) -> None:
+        before = self.looks.find(project_id)
         failures = (before.failures if before else 0) + 1 if error else 0
-        due = self._next(project_id, now, failures)
-        self.looks.note(project_id, Look(looked=now, due=due, error=error, failures=failures))
+        due = self._next(project_id, self.clock(), failures)
+        self.looks.note(project_id, Look(begun=begun, due=due, error=error, failures=failures))
 
     def _next(self, project_id: int, now: datetime, failures: int) -> datetime | None:
         """Return when to look again: at the usual time, and after failures later and later; these are made up for also without one."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from cictl.base.clock import Clock
 from cictl_server.errors import CictlError
 from cictl_server.services.core.hub import Hub
+from cictl_server.services.projects.hook_book import pending_hooks
 from cictl_server.services.projects.looks import LookBook
 from cictl_server.services.triggers.checks import CheckService
 from cictl_server.services.triggers.lanes import Lanes
@@ -52,11 +53,12 @@ class Rounds:
         """Return when each project is due that is looked at again, the earliest first. One of which no look is known is due now."""
         with self._store.read() as view:
             projects = list(view.projects.iter_all())
+            hooks = pending_hooks(view)
         looks = self._looks.all()
         dues = []
         for project in projects:
-            look = looks.get(str(project.id))
-            due = look.due if look else now
+            look, hook = looks.get(str(project.id)), hooks.get(str(project.id))
+            due = now if look is None or (hook is not None and look.begun < hook) else look.due
             if due is not None:
                 dues.append((due, project))
         return sorted(dues, key=lambda pair: (pair[0], pair[1].id))

@@ -49,7 +49,7 @@ from cictl.wire.schedules import Schedule, ScheduleList
 from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret
 from cictl.wire.server import Health, RuntimeState, ServerInfo, ServerInstance, ServerList
 from cictl.wire.tests import TestList
-from cictl.wire.triggers import ProjectCheck
+from cictl.wire.triggers import HookSecret, ProjectCheck, ProjectHook
 from cictl.wire.updates import (
     Restarting,
     UpdateAnswer,
@@ -80,6 +80,8 @@ AGENT = Agent(agent_id="a/1", hostname="h", os="linux", arch="amd64", capabiliti
 PROJECT = ProjectSummary(id=3, name="shop", config_path="x", updated_utc=NOW, pipelines=[])
 DETAIL = ProjectDetail(id=3, name="shop", updated_utc=NOW)
 SETTINGS = ProjectSettings(job_tokens=JobTokens.START)
+HOOK = ProjectHook(url="https://ci.example.test/api/v1/hooks/3", has_secret=True)
+HOOK_SECRET = HookSecret(url=HOOK.url, secret="s", standard_webhooks_key="whsec_cw==")
 LOOKED = ProjectCheck(project="shop", looked_utc=NOW)
 IMPORTED = ImportResponse(project_name="shop", repo_url="u", config_file="cictl.yaml", pipelines=1)
 RAN = RunResponse(project_name="shop", pipeline_id="build", enqueued=1, job_execution_ids=["job-1"])

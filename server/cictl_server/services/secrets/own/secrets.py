@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from cictl_server.services.secrets.own.key_holders import KeyHolders
 from cictl_server.services.secrets.own.sealing import CannotOpen, KeyRing, Sealed, SealingKey
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import SecretRecord
+
+logger = logging.getLogger(__name__)
 
 MAX_VALUE_BYTES = 64 << 10
 """Linux takes at most 128 KiB in one variable of a process."""
@@ -50,7 +53,7 @@ class OwnSecretService:
     def list_secrets(self) -> list[Secret]:
         """Return what is known of all secrets, by name; never a value."""
         with self.store.read() as view:
-            found = [_view(view, record) for record in view.secrets.iter_all()]
+            found = [_view(view, record) for record in view.secrets.iter_all() if _NAME.fullmatch(record.name)]
         return sorted(found, key=lambda secret: (secret.name, secret.project))
 
     def set(self, request: SecretRequest) -> Secret:
@@ -79,12 +82,55 @@ class OwnSecretService:
 
         def delete(tx: Transaction) -> SecretRecord:
             record = tx.secrets.find(secret_id)
-            if record is None:
+            if record is None or not _NAME.fullmatch(record.name):
                 raise NotFound("secret", hint="`cictl secrets list` shows them")
             tx.secrets.delete(secret_id)
             return record
 
         return DeletedSecret(deleted=True, id=secret_id, name=self.store.write(delete).name)
+
+    def keep(self, name: str, value: str, *, project_id: int) -> None:
+        """Keep a value for the server's own use. It has a name that no job can ask for and no list tells.
+
+        Raises:
+            Conflict: Other servers sealed with keys that are not here.
+            BadSealingKey: The key is none.
+        """
+        assert not _NAME.fullmatch(name), "jobs could read it"
+        now = self.clock()
+
+        def put(tx: Transaction) -> None:
+            self.holders.check_sealing(tx)
+            known = find(tx, name, project_id)
+            record = SecretRecord(
+                id=known.id if known else tx.secrets.next_id(),
+                name=name,
+                project_id=project_id,
+                key_id=sealed.key_id,
+                sealed=sealed.text,
+                created=known.created if known else now,
+                updated=now,
+            )
+            tx.secrets.put(record)
+
+        with self._changing:
+            with self.store.read() as view:
+                self.holders.check_sealing(view)  # before a key is made that nothing can use
+            sealed = self.keys.sealing().seal(value, bound_to=_bound_to(name, project_id))
+            self.store.write(put)
+
+    def keeps(self, view: View, name: str, *, project_id: int) -> bool:
+        """Tell whether there is a value for the server's own use."""
+        return find(view, name, project_id) is not None
+
+    def kept(self, view: View, name: str, *, project_id: int) -> str:
+        """Return a value for the server's own use; empty if there is none, or if it can't be opened here."""
+        record = find(view, name, project_id)
+        try:
+            return self._open(record) if record else ""
+        except CannotOpen as error:
+            logger.warning("kept secret can't be opened name=%s project=%d: %s", name, project_id, error)
+            return ""
 
     def rotate_key(self) -> RotatedKey:
         """Seal all secrets anew with another key, then forget the old one. A kill in between loses nothing.
