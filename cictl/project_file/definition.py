@@ -17,6 +17,7 @@ from cictl.base.job_parts import (
     SecretRef,
     ServiceSpec,
 )
+from cictl.project_file.tools import tools_of_row
 
 
 class Definition(Struct, frozen=True, kw_only=True):
@@ -105,7 +106,7 @@ class Job(Definition, frozen=True, kw_only=True):
         concurrency: How many executions of its group run at once; None for any number.
         locks: Names of what only one job at a time may use on a host.
         runs_on: As written, but executor and shell are trimmed and in lower case.
-        requires_tools: Version constraints by tools of the host.
+        requires_tools: Version constraints by tools of the host; both may have variables of the matrix.
         requires_container_tools: Version constraints by tools inside the container.
         timeout_seconds: 0 for no limit.
         env: The job's own environment, with templates; it wins over the pipeline's.
@@ -149,6 +150,11 @@ class Job(Definition, frozen=True, kw_only=True):
     fail_fast: bool = False
     max_parallel: int = 0
     steps: list[Step] = []
+
+    @property
+    def host_tools(self) -> set[str]:
+        """The tools of the host that its rows require."""
+        return {name for row in self.matrix or [{}] for name in tools_of_row(self.requires_tools, row)}
 
     @property
     def restored_needs(self) -> list[str]:

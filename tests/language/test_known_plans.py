@@ -88,7 +88,7 @@ CASES = [
         "apscheduler/tests",
         "push",
         MAIN,
-        "types test/linux-3.9 test/linux-3.13 test/linux-pypy-3.11 test/mac test/windows coverage",
+        "types test/linux-python3.9 test/linux-python3.13 test/linux-pypy3.11 test/mac test/windows coverage",
         id="apscheduler-push",
     ),
     pytest.param("apscheduler/publish", "push", TAG, "build publish release", id="apscheduler-tag"),

@@ -135,9 +135,9 @@ def test_packages_come_from_the_cache_the_second_time(run: Verb) -> None:
 
 
 def test_a_row_runs_after_the_check_of_types(run: Verb) -> None:
-    ended = run("apscheduler/tests/test", matrix="linux-3.13")
-    assert ended.told == {"types": "succeeded", "test/linux-3.13": "succeeded"}
-    assert "databases-down done" in ended.jobs["test/linux-3.13"].output
+    ended = run("apscheduler/tests/test", matrix="linux-python3.13")
+    assert ended.told == {"types": "succeeded", "test/linux-python3.13": "succeeded"}
+    assert "databases-down done" in ended.jobs["test/linux-python3.13"].output
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,25 @@ def test_rows_of_one_name_are_told(wrap: Wrap, matrix: str, place: str) -> None:
     assert warning.message.startswith(f"{M}{place} the name ")
 
 
+@pytest.mark.parametrize(
+    ("tools", "problem"),
+    [
+        pytest.param("{'python{{v}}': '*', node: '>={{v}}'}", "", id="good"),
+        pytest.param("{'python{{w}}': '*'}", '["python{{w}}"] invalid tool name; it may have letters, ', id="unknown"),
+        pytest.param("{'x{{v}}y': '*'}", '["x3 4y"] invalid tool name; it may have letters, ', id="name-of-a-row"),
+        pytest.param("{node: '<{{v}}'}", '.node "<3 4" can\'t be met: ', id="constraint-of-a-row"),
+    ],
+)
+def test_each_row_has_tools_of_its_own(wrap: Wrap, tools: str, problem: str) -> None:
+    v = "3.12" if not problem else "3.12, 3 4"
+    text = wrap(
+        "job", f"- {{id: j, matrix: {{axes: {{v: [{v}]}}}}, requires: {{tools: {tools}}}, steps: [{{run: x}}]}}"
+    )
+    found = [finding.message for finding in project_file.lint(text, config_file="f")]
+    path = "pipelines[0].jobs[0].requires.tools"
+    assert [message.startswith(f"{path}{problem}") for message in found] == ([True] if problem else [])
+
+
 def test_axes_fill_templates(wrap: Wrap) -> None:
     text = wrap("job", f"- {{id: j, matrix: {{{TEA}}}, steps: [{{run: 'pour {{{{tea}}}} {{{{name}}}}'}}]}}")
     assert project_file.lint_warnings(text, config_file="f") == ()

@@ -461,7 +461,8 @@ def test_tools_that_queued_executions_require(place: Reopenable) -> None:
 
 def test_tools_that_pipelines_require(place: Reopenable) -> None:
     def put(tx: Transaction, *, tools: Iterable[str]) -> None:
-        jobs = [Job(id=tool, requires_tools={tool: "*"}) for tool in tools]
+        rows = [{"tool": tool} for tool in tools]
+        jobs = [Job(id="j", requires_tools={"{{tool}}": "*"}, matrix=rows), Job(id="k", requires_tools={"jq": "*"})]
         tx.pipelines.put(PipelineRecord(id=1, project_id=1, definition=Pipeline(id="p", jobs=jobs)))
 
     for tools in (("go", "jq"), ("jq",), ("jq", "cc")):

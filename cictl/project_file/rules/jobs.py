@@ -5,6 +5,7 @@ import re
 from cictl.base.constraints import is_tool_name, problem_of
 from cictl.base.names.labels import is_fact, label_problem
 from cictl.project_file.findings import quote
+from cictl.project_file.matrix import MAX_COMBINATIONS, combinations, rows_of
 from cictl.project_file.names import condition_names
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.conditions import check_condition
@@ -19,9 +20,10 @@ from cictl.project_file.rules.surroundings import (
     check_priority,
     check_shared_environment,
 )
-from cictl.project_file.schema import DefaultsShape, JobShape, PipelineShape, TextMap
+from cictl.project_file.schema import DefaultsShape, JobShape, MatrixShape, PipelineShape, TextMap
 from cictl.project_file.shells import CONTAINER_SHELLS, SHELLS, shell_of_job, shell_of_step
 from cictl.project_file.source.structure import join_key
+from cictl.project_file.templates import render
 
 _BAD_ID = re.compile(r"[,\x00-\x1f\x7f]")
 
@@ -58,8 +60,8 @@ def check_job(
     _check_shells(job, path, collector, pipeline=pipeline, defaults=defaults)
     if not job.steps:
         collector.add(f"{path}.steps", "must contain at least one step")
-    _check_tools(job.requires.tools, f"{path}.requires.tools", collector)
-    _check_tools(job.requires.container.tools, f"{path}.requires.container.tools", collector)
+    _check_tools(job.requires.tools, f"{path}.requires.tools", job.matrix, collector)
+    _check_tools(job.requires.container.tools, f"{path}.requires.container.tools", job.matrix, collector)
     _check_image(job, path, collector)
     check_matrix(job.matrix, f"{path}.matrix", collector)
     check_services(job.services, f"{path}.services", collector)
@@ -133,16 +135,25 @@ def _bumps_version(pipeline: PipelineShape) -> bool:
     return pipeline.versioning is not None and not is_blank(pipeline.versioning.auto_bump)
 
 
-def _check_tools(tools: TextMap, path: str, collector: Collector) -> None:
+def _check_tools(tools: TextMap, path: str, matrix: MatrixShape, collector: Collector) -> None:
     for name, constraint in tools.items():
         where = join_key(path, name)
         if is_blank(name):
             collector.say_key(where, f"{path} contains empty tool name")
-        if name and not is_tool_name(name):
-            hint = "" if is_blank(name) else "; it may have letters, digits and ._+-, up to 64"
-            collector.say_key(where, f"{path}[{quote(name)}] invalid tool name{hint}")
-        if problem := problem_of(constraint):
-            collector.add(where, f"{quote(constraint)} can't be met: {problem}")
+        names = _of_rows(name, matrix)
+        if bad := next((found for found in names if found and not is_tool_name(found)), ""):
+            hint = "" if is_blank(bad) else "; it may have letters, digits and ._+-, up to 64"
+            collector.say_key(where, f"{path}[{quote(bad)}] invalid tool name{hint}")
+        problems = ((found, problem_of(found)) for found in _of_rows(constraint, matrix))
+        if told := next((f"{quote(found)} can't be met: {problem}" for found, problem in problems if problem), ""):
+            collector.add(where, told)
+
+
+def _of_rows(text: str, matrix: MatrixShape) -> list[str]:
+    """Return *text* as the rows have it, each once; nothing for a matrix that is too large."""
+    if combinations(matrix) > MAX_COMBINATIONS:
+        return []
+    return list(dict.fromkeys(render(text, row) for row in rows_of(matrix) or [{}]))
 
 
 def _check_image(job: JobShape, path: str, collector: Collector) -> None:

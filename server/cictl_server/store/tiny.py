@@ -171,7 +171,7 @@ class _Pipelines(_Numbered[PipelineRecord], Pipelines):
 
 
 def _tools_of(pipeline: PipelineRecord | None) -> frozenset[str]:
-    return frozenset(tool for job in (pipeline.jobs if pipeline else ()) for tool in job.requires_tools)
+    return frozenset(tool for job in (pipeline.jobs if pipeline else ()) for tool in job.host_tools)
 
 
 class _Chains(_Numbered[ChainRecord], Chains):

@@ -146,6 +146,16 @@ def test_a_row_of_axes_runs_by_its_name(server: RunningServer) -> None:
     assert server.job(only).script == "cut y z"
 
 
+def test_a_row_requires_its_own_tools(server: RunningServer) -> None:
+    tools = "requires: {tools: {'python{{v}}': '*', node: '>={{v}}'}, container: {tools: {'go{{v}}': '*'}}}"
+    matrix = "matrix: {axes: {v: ['3.12', '3.13']}}, runs_on: {container_image: i}"
+    pipeline = server.define(f"[{{id: j, {matrix}, {tools}, steps: [{{run: x}}]}}]")
+    assert [server.job(job).required_capabilities for job in server.run(pipeline)] == [
+        {f"requires.tool.python{v}": "*", "requires.tool.node": f">={v}", f"requires.container.tool.go{v}": "*"}
+        for v in ("3.12", "3.13")
+    ]
+
+
 def test_several_reports_are_a_list_or_lines(server: RunningServer) -> None:
     tests = ", ".join(
         f"{{test: {{command: t, report: {text}}}}}" for text in ('[a, "{{name}}/*.xml"]', '"a\\n{{name}}/*.xml"')

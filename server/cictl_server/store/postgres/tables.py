@@ -34,7 +34,7 @@ class PostgresPipelines(NumberedDocuments[PipelineRecord], Pipelines):
         return self._tools.same(name for (name,) in self._session.rows(_TOOLS_OF_PIPELINES))
 
     def _columns(self, record: PipelineRecord) -> tuple[object, ...]:
-        return record.project_id, sorted({tool for job in record.jobs for tool in job.requires_tools})
+        return record.project_id, sorted({tool for job in record.jobs for tool in job.host_tools})
 
 
 class PostgresChains(NumberedDocuments[ChainRecord], Chains):

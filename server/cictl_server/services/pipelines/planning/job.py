@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from cictl.expressions import NEVER, ExpressionError, decide, holds
 from cictl.project_file import Job, Pipeline, render_all
 from cictl.project_file.shells import CONTAINER_SHELLS
+from cictl.project_file.tools import tools_of_row
 from cictl.wire.jobs import JobSpec, Source
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.projects import RunRequest
@@ -53,7 +54,7 @@ def plan_job(
     values = template_values(job, row, inputs=inputs, source=source, identity=identity)
     conditions = condition_values(pipeline, values)
     left = _decided(job, conditions)
-    job = _rendered(job, values)
+    job = _rendered(job, row, values)
     steps = plan_steps(job, values, conditions=conditions, dry_run=request.dry_run)
     if not steps:
         raise InvalidRequest(f'pipeline job "{job.id}" has no executable steps after rendering')
@@ -120,11 +121,13 @@ def _decided(job: Job, values: Mapping[str, str]) -> str:
         raise InvalidRequest(f'the condition of job "{job.id}" can\'t be decided: {error}') from error
 
 
-def _rendered(job: Job, values: Mapping[str, str]) -> Job:
-    """Return *job* with its own templates replaced; those of its steps are left to `plan_steps`."""
+def _rendered(job: Job, row: int, values: Mapping[str, str]) -> Job:
+    """Return one row of *job* with its own templates replaced; those of its steps are left to `plan_steps`."""
     return replace(
         job,
         runs_on=render_all(job.runs_on, values),
+        requires_tools=tools_of_row(job.requires_tools, matrix_variables(job, row)),
+        requires_container_tools=tools_of_row(job.requires_container_tools, matrix_variables(job, row)),
         env=render_all(job.env, values),
         working_directory=render_all(job.working_directory, values),
         services=render_all(job.services, values),
