@@ -168,6 +168,8 @@ class PostgresSignals(Signals):
             self._next_echo = now + ECHO_SECONDS
             self._outbox.put(ECHO)
         is_deaf = self._listener.lag_seconds is None
+        if is_deaf:
+            self._keeper.ask(Task.RENEW)  # no server hears who has come or gone
         if now >= self._next_poll or (is_deaf and now >= self._next_poll - _POLL_SECONDS + _DEAF_POLL_SECONDS):
             self._next_poll = now + _POLL_SECONDS
             self.wakes.wake_all()
