@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 from cictl_testing.agents.model import AgentModel, Fate, Network, Works
-from cictl_testing.promises import Promises
 from cictl_testing.server import RunningServer
+from cictl_testing.state_machine.promises import Promises
 
 from cictl.wire.agents import LeaseRequest, StatusRequest
 from cictl.wire.jobs import JobExecution, JobStatus

@@ -91,6 +91,7 @@ class AgentModel:
     network: Network
     works: Works
     capabilities: dict[str, str] = field(default_factory=dict)
+    hostname: str = ""
     job_id: str = ""
     stored: int = 0
     requests: int = 0
@@ -102,7 +103,11 @@ class AgentModel:
     def heartbeat(self, fate: Fate) -> None:
         running = [self.job_id] if self.job_id else []
         request = HeartbeatRequest(
-            agent_id=self.agent_id, os="linux", capabilities=self.capabilities, running_job_ids=running
+            agent_id=self.agent_id,
+            hostname=self.hostname,
+            os="linux",
+            capabilities=self.capabilities,
+            running_job_ids=running,
         )
         answer = self.network.send(Message(path="/api/v1/heartbeat", body=request), fate)
         if answer is not None and self.job_id in decode(answer.content, HeartbeatResponse).cancel_job_ids:
