@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+import pytest
 from cictl_testing.server import RunningServer
 from cictl_testing.stores.records import make_job, put_jobs
 
@@ -57,6 +58,7 @@ def costs(directory: Path, *, count: int, groups: int) -> tuple[int, int]:
         server.close()
 
 
+@pytest.mark.tinydb
 def test_long_lines_cost_a_lease_and_an_end_nothing(tmp_path: Path) -> None:
     lease, end = costs(tmp_path / "long lines", count=QUEUED, groups=GROUPS)
     lease_without, _ = costs(tmp_path / "no groups", count=FEW, groups=0)
