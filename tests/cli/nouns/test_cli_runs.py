@@ -78,6 +78,22 @@ def test_a_cancelled_run(run: Run, runs: RunningServer) -> None:
     assert run("runs", "show", "2", "--query", "status", "-o", "name").out == "cancelled\n"
 
 
+def test_runs_of_a_group_name_each_other(run: Run, server: RunningServer) -> None:
+    jobs = "jobs: [{id: ship, steps: [{run: x}]}]"
+    text = f"pipelines: [{{id: deploy, concurrency: {{group: live, on_new: replace_waiting}}, {jobs}}}]"
+    deploy = server.define_project(text)["deploy"]
+    for _ in range(3):
+        server.run(deploy)
+    assert "2/ship cancelled: superseded by run 3\n" in run("runs", "show", "2").out
+    assert run("runs", "watch", "2").code == ExitCode.CANCELLED
+    text = "run 1 of shop/deploy holds the group live"
+    assert f"3/ship queued: {text}\n" in run("runs", "show", "3").out
+    assert text in run("jobs", "list", "-o", "wide", "--run", "3").out
+    explained = run("jobs", "explain", "3/ship").out
+    assert f"it waits: {text}." in explained
+    assert "cictl runs show 1" in explained
+
+
 def test_a_rerun_of_what_failed(run: Run, runs: RunningServer) -> None:
     ran = run("runs", "rerun", "1", "--failed", "-o", "json")
     assert ran.err.splitlines()[0] == "enqueued 2 jobs of run 1"
