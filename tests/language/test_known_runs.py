@@ -95,6 +95,15 @@ def test_workflows_of_one_system_are_green(target: str, options: dict[str, str],
     assert ended.told == dict.fromkeys(jobs.split(), "succeeded")
 
 
+def test_a_tag_that_is_pushed_is_published(client: Client, place: Workplace) -> None:
+    git(place.directory / "requests", "update-ref", "refs/tags/v9.0.0", "main")
+    [requests] = [project for project in client.list_projects() if project.name == "requests"]
+    client.check_project(requests.id)
+    [run] = [run for run in client.list_runs(project="requests").runs if run.event == "push"]
+    assert (run.pipeline, run.tag) == ("publish", "v9.0.0")
+    eventually(lambda: client.get_run(run.id).status == "succeeded", what="the end of the run")
+
+
 def test_a_release_gets_what_its_build_has_left(run: Verb) -> None:
     ended = run("click/publish", ref=TAG, approved="upload")
     build, release, upload = ended.jobs.values()

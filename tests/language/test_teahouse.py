@@ -66,6 +66,16 @@ def test_a_tag_is_shipped_once_somebody_approves(client: Client, place: Workplac
     assert "shipped 1.4.0 with black green version.txt white" in ship.output
 
 
+def test_a_push_to_the_source_starts_a_run_and_one_to_the_pages_does_not(client: Client, place: Workplace) -> None:
+    [teahouse] = [project for project in client.list_projects() if project.name == "teahouse"]
+    for file, count in (("src/README.md", 0), ("src/tea.c", 1)):
+        make_repository(place.directory / "teahouse", {file: "tea"})
+        client.check_project(teahouse.id)
+        pushed = [run for run in client.list_runs(project="teahouse").runs if run.event == "push"]
+        assert len(pushed) == count
+    client.cancel_run(pushed[0].id)
+
+
 def test_a_quick_run_of_a_tag_tests_nothing(client: Client) -> None:
     begun = client.run("teahouse/build", ref=TAG)
     assert [(job.pipeline_job_id, job.matrix_name) for job in begun.skipped] == [("test", row) for row in ROWS]
