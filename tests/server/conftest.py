@@ -24,7 +24,7 @@ def postgres_places(postgres: Postgres) -> Iterator[PostgresPlaces]:
 def _chosen_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have the database ready that the chosen store needs, and empty it afterwards.
 
-    A test marked `tinydb` looks into files of TinyDB or measures it, so its servers have that, whatever is chosen.
+    The servers of a test marked `tinydb` have that, whatever is chosen: it looks into its files, measures it, or tries what no store decides.
     """
     if request.node.get_closest_marker("tinydb"):
         monkeypatch.setenv(VARIABLE, "tiny")

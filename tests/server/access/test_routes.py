@@ -320,6 +320,7 @@ KINDS = (
 )
 
 
+@pytest.mark.tinydb
 @pytest.mark.parametrize("route", TABLE_ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_each_kind_of_token_gets_what_the_table_says(route: Route, stages: Iterator[Stage]) -> None:
     refused = [kind for kind in KINDS if route.expected(kind) != PASSED]
