@@ -36,6 +36,7 @@ def build(file: schema.FileShape, *, config_file: str) -> definition.ProjectFile
         pipeline_chains=[
             definition.Chain(id=chain.id.strip(), pipelines=_trimmed(chain.pipelines)) for chain in file.pipeline_chains
         ],
+        notify=[_notify(entry) for entry in file.notify],
     )
 
 
@@ -62,6 +63,17 @@ def _pipeline(
         vcs_source=_source(pipeline.vcs_source) if pipeline.vcs_source is not None else None,
         versioning=_versioning(pipeline.versioning) if pipeline.versioning is not None else None,
         jobs=[_job(job, defaults, restores_needs=restores_needs) for job in pipeline.jobs],
+    )
+
+
+def _notify(entry: schema.NotifyShape) -> definition.Notify:
+    return definition.Notify(
+        on=[definition.NotifyOn(word.strip()) for word in entry.on],
+        webhook=entry.webhook.strip(),
+        secret_env=entry.secret_env.strip(),
+        command=entry.command.strip(),
+        branches=_trimmed(entry.branches),
+        pipelines=_trimmed(entry.pipelines),
     )
 
 

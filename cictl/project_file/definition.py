@@ -315,6 +315,44 @@ class Chain(Definition, frozen=True, kw_only=True):
     pipelines: list[str] = []
 
 
+class NotifyOn(StrEnum):
+    """What may have become of a branch when a run of it has ended."""
+
+    BROKEN = "broken"
+    """The run failed, and the one before did not."""
+    FIXED = "fixed"
+    """The run succeeded, and the one before failed."""
+    STILL_FAILING = "still_failing"
+    """Both failed."""
+    ALWAYS = "always"
+    """Any end of a run, also one that was cancelled."""
+
+
+class Notify(Definition, frozen=True, kw_only=True):
+    """Whom the server tells when a run has ended: either `webhook` or `command` is set.
+
+    Attributes:
+        on: At which ends.
+        webhook: The URL to which the message is posted.
+        secret_env: The secret of the server, or else the variable of its environment, with the key that signs the message.
+        command: The name of a program that the operator of the server allows.
+        branches: Patterns of names, as in `Push`; empty for any branch, and for runs of none.
+        pipelines: Ids of pipelines and chains; empty for all.
+    """
+
+    on: list[NotifyOn]
+    webhook: str = ""
+    secret_env: str = ""
+    command: str = ""
+    branches: list[str] = []
+    pipelines: list[str] = []
+
+    @property
+    def target(self) -> str:
+        """The one whom it tells. Two entries with the same target share a queue."""
+        return self.webhook or f"command {self.command}"
+
+
 class ProjectFile(Definition, frozen=True, kw_only=True):
     """A whole file. Pipelines and chains are in its order."""
 
@@ -322,3 +360,4 @@ class ProjectFile(Definition, frozen=True, kw_only=True):
     version: int = 1
     pipelines: list[Pipeline] = []
     pipeline_chains: list[Chain] = []
+    notify: list[Notify] = []

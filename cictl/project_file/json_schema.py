@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import NODEFAULT, inspect
 
 from cictl.base.job_parts import OnNew, When
-from cictl.project_file.definition import InputType
+from cictl.project_file.definition import InputType, NotifyOn
 from cictl.project_file.rules.pipelines import BUMPS, SUBMODULES, TRIGGERS
 from cictl.project_file.rules.steps import COVERAGE_FORMATS, TEST_FORMATS
 from cictl.project_file.schema import FileShape
@@ -26,6 +26,7 @@ _WORDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("DefaultsShape", "shell"): SHELLS,
     ("InputShape", "type"): tuple(InputType),
     ("JobShape", "shell"): SHELLS,
+    ("NotifyShape", "on"): tuple(NotifyOn),
     ("PipelineShape", "trigger"): TRIGGERS,
     ("Step", "shell"): SHELLS,
     ("Test", "coverage_format"): COVERAGE_FORMATS,
@@ -44,6 +45,7 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "JobShape": ("id", "steps"),
     "NamingShape": ("name",),
     "NeedShape": ("job",),
+    "NotifyShape": ("on",),
     "PipelineShape": ("id", "jobs"),
     "Schedule": ("cron",),
     "SecretRef": ("name", "path", "key"),
@@ -112,7 +114,10 @@ class _Writer:
 
     def _field(self, owner: str, field: inspect.Field) -> _Node:
         words = _WORDS.get((owner, field.encode_name))
-        node = {"enum": [*words, None]} if words else self.node(field.type)
+        if words and isinstance(field.type, inspect.ListType):
+            node: _Node = {"type": ["array", "null"], "items": {"enum": [*words]}}
+        else:
+            node = {"enum": [*words, None]} if words else self.node(field.type)
         if owner == "VcsSourceShape" and field.encode_name == "submodules":
             node = {"enum": [*SUBMODULES, True, False, None]}
         if field.default not in (NODEFAULT, None, "") and isinstance(field.default, bool | int):

@@ -316,6 +316,26 @@ class IncludeShape(Shape, frozen=True, kw_only=True):
     file: str = ""
 
 
+class NotifyShape(Shape, frozen=True, kw_only=True):
+    """Whom the server tells when runs have ended.
+
+    Attributes:
+        on: At which ends, compared with the last result of the same pipeline and branch.
+        webhook: The URL to which the message is posted.
+        secret_env: The secret of the server, or the variable of its environment, that signs the message: 'CICTL_NOTIFY_CHAT'.
+        command: The name of a program that the server's operator allows, instead of a webhook.
+        branches: Patterns of branches; by default any.
+        pipelines: Ids of pipelines and chains; by default all.
+    """
+
+    on: list[str] = []
+    webhook: str = ""
+    secret_env: str = ""
+    command: str = ""
+    branches: list[str] = []
+    pipelines: list[str] = []
+
+
 class FileShape(Shape, frozen=True, kw_only=True):
     """The whole file.
 
@@ -326,6 +346,7 @@ class FileShape(Shape, frozen=True, kw_only=True):
         defaults: What jobs have unless they say otherwise.
         pipelines: What can be run.
         pipeline_chains: Pipelines that run in the order of their dependencies.
+        notify: Whom the server tells when runs have ended.
     """
 
     version: int = 0
@@ -334,3 +355,4 @@ class FileShape(Shape, frozen=True, kw_only=True):
     defaults: DefaultsShape = DefaultsShape()
     pipelines: list[PipelineShape] = []
     pipeline_chains: list[ChainShape] = []
+    notify: list[NotifyShape] = []

@@ -21,6 +21,7 @@ from cictl_client.calls.agents import AgentCalls
 from cictl_client.calls.artifacts import ArtifactCalls
 from cictl_client.calls.jobs import JobCalls
 from cictl_client.calls.logs import LogCalls
+from cictl_client.calls.notifications import NotificationCalls
 from cictl_client.calls.pipelines import PipelineCalls
 from cictl_client.calls.projects import ProjectCalls
 from cictl_client.calls.queue import QueueCalls
@@ -40,6 +41,7 @@ class Client(
     AuditCalls,
     JobCalls,
     LogCalls,
+    NotificationCalls,
     PipelineCalls,
     ProjectCalls,
     QueueCalls,

@@ -44,6 +44,8 @@ from cictl_server.services.fleet.limits import FleetLimits
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.logs.book import DEFAULT_LOG_LIMIT
 from cictl_server.services.logs.finishing import INTERVAL_SECONDS as FINISH_SECONDS
+from cictl_server.services.notifications import NotificationSettings
+from cictl_server.services.notifications.couriers import INTERVAL_SECONDS as COURIER_SECONDS
 from cictl_server.services.retention.retention import FIRST_SECONDS, INTERVAL_SECONDS
 from cictl_server.services.secrets.vault.connections import check_url
 from cictl_server.services.triggers.rounds import DEFAULT_POLL_SECONDS
@@ -59,6 +61,9 @@ _WATCH_PAUSE = 0.2
 
 SPARE_THREADS = 48
 """Threads in addition to the places for waiting and for downloads. With fewer threads than busy connections waitress collapses."""
+
+_COURIER_GRACE_SECONDS = 2.0
+"""How long the end waits for notifications that are being sent, so that they are not sent again."""
 
 _LEAST_ARCHIVE_LIMIT = 16 << 30
 _NO_LIMIT = 1 << 62
@@ -97,6 +102,8 @@ class ServerConfig:
         run_limits: How much may wait at once.
         fleet_limits: How many agents may be known, and for how long.
         max_log_bytes: How much of the log of one job is kept; 0 for any size.
+        allow_http_targets: Notifications may go to this machine, and without TLS.
+        notify_commands: The programs that project files may want to be told, by name.
         audit_kept: How long the records of the audit are kept; 0 for ever.
         poll_seconds: How often repositories are looked at for new commits; 0 for never.
         arguments: The command line without the program that starts this server again; a port chosen at 0 is added.
@@ -127,6 +134,8 @@ class ServerConfig:
     max_log_bytes: int = DEFAULT_LOG_LIMIT
     audit_kept: timedelta = DEFAULT_KEPT
     poll_seconds: int = DEFAULT_POLL_SECONDS
+    allow_http_targets: bool = False
+    notify_commands: Mapping[str, Path] = field(default_factory=dict)
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     @property
@@ -237,6 +246,11 @@ class Server:
             poll_seconds=config.poll_seconds,
             public_url=config.public_url,
             shared_settings=_shared_settings(config),
+            notification_settings=NotificationSettings(
+                allows_http=config.allow_http_targets,
+                commands=config.notify_commands,
+                base_url=(config.public_url or self.reachable_url).rstrip("/"),
+            ),
             process=self._process(config, port),
         )
 
@@ -267,6 +281,7 @@ class Server:
                 self._advertiser.stop()
             background.join()
             self.services.triggers.rounds.close()
+            self.services.notifications.couriers.wait(_COURIER_GRACE_SECONDS)
             self._opened.close()
 
     def stop(self) -> None:
@@ -286,6 +301,7 @@ class Server:
         background.repeat("maintenance", self._maintain, first=MAINTENANCE_SECONDS, pause=MAINTENANCE_SECONDS)
         background.repeat("retention", self._keep_in_bounds, first=FIRST_SECONDS, pause=INTERVAL_SECONDS)
         background.repeat("logs", self._finish_logs, first=FINISH_SECONDS, pause=FINISH_SECONDS)
+        background.repeat("notifications", self._notify, first=COURIER_SECONDS, pause=COURIER_SECONDS)
         # These may wait long for other machines.
         for worker in range(1, _SCHEDULE_WORKERS + 1):
             background.repeat(
@@ -313,11 +329,16 @@ class Server:
             self.services.retention.retention.run_in_background(self._stopping)
             self.services.retention.usage.measure(self._stopping)
             self.services.audit.trail.prune()
+            self.services.notifications.delivery.prune()
             self.services.core.idempotency.sweep()
 
     def _start_scheduled_runs(self) -> None:
         if self._leads():
             self.services.schedules.starting.run_once()
+
+    def _notify(self) -> None:
+        if self._leads():
+            self.services.notifications.couriers.start_due()
 
     def _finish_logs(self) -> None:
         if self._leads():
@@ -374,6 +395,8 @@ def _shared_settings(config: ServerConfig) -> dict[str, str]:
         "--max-running-per-project": config.run_limits.running,
         "--max-agents": config.fleet_limits.agents,
         "--forget-agents-after": _seconds(config.fleet_limits.forget_after),
+        "--allow-http-targets": config.allow_http_targets,
+        "--notify-command": ", ".join(f"{name}={path}" for name, path in sorted(config.notify_commands.items())),
         "--max-log": config.max_log_bytes,
         "--keep-audit": _seconds(config.audit_kept),
         "--poll": f"{config.poll_seconds} s",

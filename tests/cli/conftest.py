@@ -21,6 +21,7 @@ from cictl_testing.shop import Shop, make_template
 from cictl.cli.app.main import main
 from cictl.cli.app.patience import Patience
 from cictl_server.app import create_app
+from cictl_server.services.notifications import NotificationSettings
 
 __all__ = ["openbao"]
 """A fixture from elsewhere."""
@@ -139,7 +140,7 @@ def shown(run: Run, showcase: Shop, monkeypatch: pytest.MonkeyPatch) -> Run:
 @pytest.fixture
 def server(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
     """A whole server on a port, with a clock of its own; `run` calls it."""
-    rules = RunningServer(tmp_path / "data")
+    rules = RunningServer(tmp_path / "data", settings={"notification_settings": NotificationSettings(allows_http=True)})
     http = ThreadedServer(create_app(rules.services))
     monkeypatch.setenv("CICTL_SERVER_URL", http.url)
     yield rules

@@ -34,6 +34,7 @@ jobs/test_reporting.py
 jobs/test_retries.py
 jobs/test_settling.py
 limits/test_run_limits.py
+notifications/test_delivery.py
 pipelines/test_chain_runs.py
 pipelines/test_projects.py::test_a_project_without_a_ref_follows_the_default_branch
 retention/test_retention.py

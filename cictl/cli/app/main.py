@@ -76,6 +76,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "schedules": CommandEntry(
         "cictl.cli.commands.schedules", "app", "Runs that start by the clock: list next pause resume run."
     ),
+    "notifications": CommandEntry(
+        "cictl.cli.commands.notifications", "app", "What the server tells others when runs end: list test."
+    ),
     "tests": CommandEntry("cictl.cli.commands.tests", "app", "Tests over time: list flaky slow show."),
     "retention": CommandEntry(
         "cictl.cli.commands.retention", "app", "How long runs, logs and artifacts are kept: show set preview run."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cictl.cli.app.commands import FORMATS
 from cictl.wire.jobs import JobStatus
+from cictl.wire.notifications import NotificationState
 from cictl.wire.runs import RunStatus
 
 SHELLS = {"bash": "bash", "zsh": "zsh", "fish": "fish", "powershell": "ps1"}
@@ -16,10 +17,13 @@ STATUSES = (*JobStatus, "cancelled", "active", "finished")
 RUN_STATUSES = (*RunStatus, "active", "finished")
 """The same of a run."""
 
+NOTIFICATION_STATES = tuple(NotificationState)
+
 WORDS: dict[str, tuple[str, ...]] = {
     "formats": FORMATS,
     "statuses": STATUSES,
     "run-statuses": RUN_STATUSES,
+    "notification-states": NOTIFICATION_STATES,
     "shells": tuple(SHELLS),
     "methods": ("GET", "POST", "DELETE"),
 }

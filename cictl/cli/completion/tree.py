@@ -12,6 +12,7 @@ from cictl.cli.app.main import COMMANDS, build_program
 _OPTIONS = {
     "--output": "formats",
     "--status": "statuses",
+    "--state": "notification-states",
     "--agent": "agents",
     "--project": "projects",
     "--pipeline": "pipeline-names",

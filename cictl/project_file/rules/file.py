@@ -6,6 +6,7 @@ from cictl.project_file.matrix import MAX_COMBINATIONS, combinations
 from cictl.project_file.rules.collector import Collector, is_blank
 from cictl.project_file.rules.graphs import check_references, find_cycle
 from cictl.project_file.rules.jobs import check_id, check_shell
+from cictl.project_file.rules.notify import check_notify
 from cictl.project_file.rules.pipelines import check_pipeline
 from cictl.project_file.rules.surroundings import check_limit, check_shared_environment
 from cictl.project_file.schema import ChainShape, DefaultsShape, FileShape
@@ -40,6 +41,7 @@ def validate(file: FileShape, positions: Positions) -> tuple[Finding, ...]:
         check_pipeline(pipeline, path, collector, defaults=file.defaults)
     _check_dependencies(file, collector)
     _check_chains(file, collector)
+    check_notify(file, collector)
     return collector.findings
 
 

@@ -23,17 +23,18 @@ def check_triggers(on: Triggers, path: str, pipeline: PipelineShape, collector: 
     """Check the triggers at *path*, which start runs of *pipeline*. What `after` names is checked with the file."""
     if on.push is not None:
         for name in ("branches", "tags", "paths"):
-            _check_patterns(getattr(on.push, name), f"{path}.push.{name}", collector)
+            check_patterns(getattr(on.push, name), f"{path}.push.{name}", collector)
     if on.pull_request is not None:
         for name in ("branches", "paths"):
-            _check_patterns(getattr(on.pull_request, name), f"{path}.pull_request.{name}", collector)
+            check_patterns(getattr(on.pull_request, name), f"{path}.pull_request.{name}", collector)
     for index, schedule in enumerate(on.schedule):
         _check_schedule(schedule, f"{path}.schedule[{index}]", pipeline, collector)
     if pipeline.vcs_source is None and (on.push is not None or on.pull_request is not None):
         collector.add(path, "needs vcs_source, the repository whose pushes count; vcs_source: {repo: self} is this one")
 
 
-def _check_patterns(patterns: list[str], path: str, collector: Collector) -> None:
+def check_patterns(patterns: list[str], path: str, collector: Collector) -> None:
+    """Check patterns of branches, tags or files at *path*."""
     for index, pattern in enumerate(patterns):
         if is_blank(pattern.removeprefix("!")):
             collector.add(f"{path}[{index}]", "must not be empty")

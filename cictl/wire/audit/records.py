@@ -35,6 +35,7 @@ class AuditAction(StrEnum):
     JOB_DELETED = "job.deleted"
     JOB_PRIORITIZED = "job.prioritized"
     JOB_RERUN = "job.rerun"
+    NOTIFICATIONS_TESTED = "notifications.tested"
     PROJECT_CHANGED = "project.changed"
     """One of its settings on the server."""
     PROJECT_DELETED = "project.deleted"

@@ -48,6 +48,7 @@ DEEDS: Mapping[str, Audited] = {
     "POST /api/v1/projects/{project_id}/settings": Audited(AuditAction.PROJECT_CHANGED),
     "POST /api/v1/projects/{project_id}/hook/rotate": Audited(AuditAction.HOOK_ROTATED),
     "POST /api/v1/projects/{project_id}/reload": Audited(AuditAction.PROJECT_RELOADED),
+    "POST /api/v1/projects/{project_id}/notifications/test": Audited(AuditAction.NOTIFICATIONS_TESTED),
     "POST /api/v1/pipelines/{pipeline_id}/run-selection": Audited(AuditAction.RUN_STARTED, TargetKind.RUN),
     "POST /api/v1/pipelines/{pipeline_id}/schedules/{number}/pause": Audited(AuditAction.SCHEDULE_PAUSED),
     "POST /api/v1/pipelines/{pipeline_id}/schedules/{number}/resume": Audited(AuditAction.SCHEDULE_RESUMED),

@@ -93,6 +93,7 @@ ROLES: Mapping[str, Access] = {
     "GET /api/v1/projects/{project_id}/hook": VIEWER,
     "POST /api/v1/projects/{project_id}/hook/rotate": OPERATOR,
     "POST /api/v1/hooks/{project_id}": NONE,  # it is signed
+    "POST /api/v1/projects/{project_id}/notifications/test": ADMIN,
     "POST /api/v1/pipelines/{pipeline_id}/run-selection": OPERATOR,
     "POST /api/v1/pipelines/{pipeline_id}/dry-run-preview": VIEWER,
     "POST /api/v1/pipelines/{pipeline_id}/eligible-agents": VIEWER,
@@ -119,6 +120,7 @@ ROLES: Mapping[str, Access] = {
     "POST /api/v1/runs/{run}/rerun": OPERATOR,
     "POST /api/v1/runs/{run}/pin": OPERATOR,
     "POST /api/v1/runs/{run}/unpin": OPERATOR,
+    "GET /api/v1/notifications": ADMIN,
     "GET /api/v1/tests": VIEWER,
     "GET /api/v1/secrets": VIEWER,
     "POST /api/v1/secrets": ADMIN,
@@ -186,6 +188,7 @@ ACROSS_PROJECTS = frozenset(
         "GET /api/v1/projects",
         "GET /api/v1/runs",
         "GET /api/v1/schedules",
+        "GET /api/v1/notifications",
         "GET /api/v1/tests",
     }
 )

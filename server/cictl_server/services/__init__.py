@@ -33,6 +33,7 @@ from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.jobs import Jobs
 from cictl_server.services.logs import Logs
 from cictl_server.services.logs.book import DEFAULT_LOG_LIMIT
+from cictl_server.services.notifications import Notifications, NotificationSettings
 from cictl_server.services.pipelines import Pipelines
 from cictl_server.services.policies import Policies
 from cictl_server.services.projects import Projects
@@ -70,6 +71,7 @@ class Services:
     projects: Projects
     logs: Logs
     artifacts: Artifacts
+    notifications: Notifications
     jobs: Jobs
     about: About
     pipelines: Pipelines
@@ -110,6 +112,7 @@ class Services:
         poll_seconds: int = DEFAULT_POLL_SECONDS,
         public_url: str = "",
         shared_settings: Mapping[str, str] | None = None,
+        notification_settings: NotificationSettings | None = None,
     ) -> Services:
         """Wire the services to *store*, to *blobs*, and to the files below *directory*: logs, and temporary ones.
 
@@ -131,6 +134,7 @@ class Services:
             poll_seconds: How often repositories are looked at for new commits; 0 for never.
             public_url: Where others reach the server, if that is not the address by which they ask.
             shared_settings: What all servers on the same data should have alike, by option.
+            notification_settings: Whom project files may want to be told; by default, who has TLS and is on another machine.
         """
         tools = update_tools or UpdateTools.from_environment({}, version=version, data_dir=directory)
         log_writer = log_writer or FileLogs(directory / "logs")
@@ -157,6 +161,7 @@ class Services:
         # level 3
         logs = Logs.build(core, secrets, log_writer, limit=max_log_bytes)
         artifacts = Artifacts.build(core, fleet, secrets, directory, limits=artifact_limits or ArtifactLimits())
+        notifications = Notifications.build(core, secrets, settings=notification_settings or NotificationSettings())
         # level 4
         jobs = Jobs.build(
             core,
@@ -191,6 +196,7 @@ class Services:
             projects=projects,
             logs=logs,
             artifacts=artifacts,
+            notifications=notifications,
             jobs=jobs,
             about=about,
             pipelines=pipelines,

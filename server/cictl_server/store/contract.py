@@ -28,6 +28,7 @@ from cictl.wire.jobs import JobStatus
 from cictl.wire.problems import Code
 from cictl.wire.runs import RunStatus
 from cictl_server.errors import ROOM_HINT, StoreError
+from cictl_server.store.notification_records import NotificationRecord
 from cictl_server.store.records import (
     AgentRecord,
     AnswerRecord,
@@ -391,6 +392,26 @@ class Audit(NumberedTable[AuditRecord]):
         """Yield the records below number *before*, descending; lazily."""
 
 
+class Notifications(NumberedTable[NotificationRecord]):
+    """Notifications by number. A look-up costs what it returns, whatever else is stored."""
+
+    @abstractmethod
+    def heads(self) -> list[NotificationRecord]:
+        """Return the oldest one that waits of each `queue`, in no order."""
+
+    @abstractmethod
+    def waiting_in(self, queue: str) -> list[NotificationRecord]:
+        """Return those of one `queue` that wait, oldest first."""
+
+    @abstractmethod
+    def count_waiting(self, queue: str) -> int:
+        """Return how many of one `queue` wait."""
+
+    @abstractmethod
+    def newest_first(self, *, before: int | None = None) -> Iterator[NotificationRecord]:
+        """Yield the notifications below number *before*, descending; lazily."""
+
+
 class View(ABC):
     """A consistent picture of all tables, as of the moment the transaction began."""
 
@@ -409,6 +430,7 @@ class View(ABC):
     schedules: NumberedTable[ScheduleRecord]
     tokens: Tokens
     audit: Audit
+    notifications: Notifications
 
     def foresee(self, *questions: Callable[[View], object]) -> None:  # noqa: B027 most stores have nothing to fetch
         """Tell what is going to be looked up, so that a store far away can fetch all of it together. No answer changes by it.

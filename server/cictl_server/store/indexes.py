@@ -1,4 +1,4 @@
-"""Indexes of job executions, runs and tests, in memory: built at the opening and updated with each change."""
+"""Indexes of job executions, runs, tests and notifications, in memory: built at the opening and updated with each change."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from operator import itemgetter
 from sys import maxsize
 from typing import Generic, TypeVar, cast
 
-from sortedcontainers import SortedList
+from sortedcontainers import SortedList, SortedSet
 
 from cictl.wire.jobs import JobStatus
 from cictl.wire.requirements import required_tools
 from cictl.wire.runs import RunStatus
 from cictl_server.store.contract import Kind
+from cictl_server.store.notification_records import NotificationRecord
 from cictl_server.store.records import JobRecord, is_group_of_runs
 from cictl_server.store.run_records import Place, RunRecord
 from cictl_server.store.tried import Order, TriedTest
@@ -304,6 +305,29 @@ class RunIndex:
         groups = [self._of_status.get((place, status)) for status in statuses] or [self._of_place.get(place)]
         limit = None if before is None else before - 1
         return merge(*(group.irange(maximum=limit, reverse=True) for group in groups), reverse=True)
+
+
+class NotificationIndex:
+    """The numbers of all notifications, and those that wait, by their queues."""
+
+    def __init__(self) -> None:
+        self.waiting = NumberGroups()
+        self._all: SortedSet[int] = SortedSet()
+
+    def change(self, before: NotificationRecord | None, after: NotificationRecord | None) -> None:
+        """Update the indexes for one notification that changes from *before* to *after*; None means absent."""
+        if before is not None:
+            self._all.discard(before.id)
+            if before.waits:
+                self.waiting.discard(before.queue, before.id)
+        if after is not None:
+            self._all.add(after.id)
+            if after.waits:
+                self.waiting.add(after.queue, after.id)
+
+    def newest_first(self, *, before: int | None) -> Iterator[int]:
+        """Yield the numbers below *before*, descending."""
+        return iter(self._all.irange(maximum=None if before is None else before - 1, reverse=True))
 
 
 class TestIndex:

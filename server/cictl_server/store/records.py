@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from cictl.base.job_parts import ApprovalSpec, Decision
-from cictl.project_file.definition import Job, Pipeline, Schedule
+from cictl.project_file.definition import Job, Notify, Pipeline, Schedule
 from cictl.wire.access import Role
 from cictl.wire.agents import AgentProcess
 from cictl.wire.jobs import CANCELLATIONS, CacheStat, Cause, JobSpec, JobStatus, TestSummary
@@ -335,6 +335,8 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
         given_name: The name that the importer chose instead of the file's; empty for the file's.
         job_tokens: What the tokens of its jobs may do.
         poll_seconds: How often its repository is looked at; 0 for never, `AS_SERVER` for what the server says.
+        notify: Whom its file wants to be told when runs end.
+        ended_targets: Those of them who said that they are gone.
     """
 
     id: int
@@ -351,6 +353,8 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
     given_name: str = ""
     job_tokens: JobTokens = JobTokens.NONE
     poll_seconds: int = AS_SERVER
+    notify: list[Notify] = msgspec.field(default_factory=list)
+    ended_targets: list[str] = msgspec.field(default_factory=list)
 
 
 class PipelineRecord(Record, frozen=True, kw_only=True):

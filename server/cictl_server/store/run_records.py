@@ -74,6 +74,8 @@ class RunRecord(Record, frozen=True, kw_only=True):
         pinned: All of its executions are.
         decision: What was decided about the whole run by whoever was asked.
         error: Why it could not be planned, so that it has no executions.
+        dry_run: Steps that say so are left out of it, so that it proves nothing.
+        former: Its last result before jobs of it were run again.
     """
 
     number: int
@@ -100,6 +102,19 @@ class RunRecord(Record, frozen=True, kw_only=True):
     pinned: bool = False
     decision: Decision | None = None
     error: str = ""
+    dry_run: bool = False
+    former: RunStatus | None = None
+
+    @property
+    def result(self) -> RunStatus | None:
+        """What it proves, now that it is over: that its source succeeds or fails. None while it does not."""
+        is_proof = self.status in (RunStatus.SUCCEEDED, RunStatus.FAILED) and self.parts.keys() != {RunPart.SKIPPED}
+        return self.status if is_proof and not self.dry_run else None
+
+    @property
+    def last_result(self) -> RunStatus | None:
+        """Its result, or that from before it was run again."""
+        return self.result or self.former
 
     @property
     def status(self) -> RunStatus:

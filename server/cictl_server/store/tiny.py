@@ -22,6 +22,7 @@ from cictl_server.store.contract import (
     Chains,
     Jobs,
     Kind,
+    Notifications,
     NumberedTable,
     Pipelines,
     Reach,
@@ -38,7 +39,8 @@ from cictl_server.store.contract import (
     View,
 )
 from cictl_server.store.engine import COMPACTION_BYTES, Change, Engine
-from cictl_server.store.indexes import JobIndex, NameCounts, RunIndex, TestIndex
+from cictl_server.store.indexes import JobIndex, NameCounts, NotificationIndex, RunIndex, TestIndex
+from cictl_server.store.notification_records import NotificationRecord
 from cictl_server.store.records import (
     AgentRecord,
     AnswerRecord,
@@ -413,6 +415,27 @@ class _Audit(_Numbered[AuditRecord], Audit):
             (self._numbers.discard if after is None else self._numbers.add)(key)
 
 
+class _Notifications(_Numbered[NotificationRecord], Notifications):
+    def __init__(self, engine: Engine) -> None:
+        self._index = NotificationIndex()
+        super().__init__(engine, "notifications", NotificationRecord, key=lambda record: record.id)
+
+    def heads(self) -> list[NotificationRecord]:
+        return list(self.get_all(numbers[0] for _, numbers in self._index.waiting.items()))
+
+    def waiting_in(self, queue: str) -> list[NotificationRecord]:
+        return list(self.get_all(iter(self._index.waiting.get(queue))))
+
+    def count_waiting(self, queue: str) -> int:
+        return len(self._index.waiting.get(queue))
+
+    def newest_first(self, *, before: int | None = None) -> Iterator[NotificationRecord]:
+        return self.get_all(self._index.newest_first(before=before))
+
+    def _note(self, before: NotificationRecord | None, after: NotificationRecord | None) -> None:
+        self._index.change(before, after)
+
+
 class _Transaction(Transaction):
     """The tables and their indexes: one object for the life of the store, which every transaction hands out.
 
@@ -436,6 +459,7 @@ class _Transaction(Transaction):
         self.schedules = _Numbered(engine, "schedules", ScheduleRecord, key=lambda schedule: schedule.id)
         self.tokens = _Tokens(engine)
         self.audit = _Audit(engine)
+        self.notifications = _Notifications(engine)
         self.actions: list[Callable[[], None]] = []
 
     def after_commit(self, action: Callable[[], None]) -> None:

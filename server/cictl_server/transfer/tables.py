@@ -77,6 +77,7 @@ KINDS = (
     Kind("tokens", attrgetter("id")),
     Kind("answers", attrgetter("key"), hands_out_ids=False),
     Kind("audit", attrgetter("id")),
+    Kind("notifications", attrgetter("id")),
     Kind("runs", attrgetter("number"), hands_out_ids=False),
     Kind("tests", attrgetter("key"), hands_out_ids=False),
     Kind("jobs", attrgetter("number")),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import typer
 
-from cictl.cli.commands.here.serve import _address, _size
+from cictl.cli.commands.here.serve import _address, _program, _size
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,12 @@ def test_a_size_that_is_none_names_its_option() -> None:
         _size("8GB", "--max-artifacts")
     assert refused.value.param_hint == "--max-artifacts"
     assert _size("2GiB", "--max-artifacts") == 2 << 30
+
+
+def test_a_program_that_may_be_told_has_a_name_and_a_place(tmp_path: Path) -> None:
+    program = tmp_path / "mail"
+    program.touch()
+    assert _program(f"mail={program}") == ("mail", program)
+    for text in (str(program), f"={program}", "mail=mail", f"mail={tmp_path}/none"):
+        with pytest.raises(typer.BadParameter, match="is not NAME=PATH with the absolute path of a program"):
+            _program(text)

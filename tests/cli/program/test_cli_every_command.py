@@ -111,6 +111,7 @@ ROWS = [
     Row("schedules run shop/build#1", "schedules run shop/build#2", writes=True),
     Row("runs pin @last", "runs pin nothing", writes=True),
     Row("runs unpin @last", "runs unpin nothing", writes=True),
+    Row("notifications list", "notifications list --project nothing"),
     Row("tests list", "tests list --project nothing"),
     Row("tests flaky", "tests flaky --pipeline nothing"),
     Row("tests slow", "tests slow --project nothing"),
@@ -145,6 +146,7 @@ ELSEWHERE = {
         f"runs {verb}": "needs a run: tests/cli/nouns/test_cli_runs.py"
         for verb in ("show", "summary", "watch", "approve", "reject", "cancel", "rerun")
     },
+    "notifications test": "needs a receiver: tests/cli/nouns/test_cli_notifications.py",
     "serve": "tests/server/about/test_serve.py, tests/e2e",
     "run-agent": "tests/e2e",
     "demo": "no server: .ci/run",

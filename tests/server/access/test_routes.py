@@ -128,6 +128,8 @@ POST   /api/v1/runs/{run}/rerun                              operator  -    name
 POST   /api/v1/runs/{run}/pin                                operator  -    named  -
 POST   /api/v1/runs/{run}/unpin                              operator  -    named  -
 GET    /api/v1/schedules                                     viewer    -    any    -
+GET    /api/v1/notifications                                 admin     -    any    -
+POST   /api/v1/projects/{project_id}/notifications/test      admin     -    named  -
 GET    /api/v1/tests                                         viewer    -    any    -
 GET    /api/v1/secrets                                       viewer    -    -      -
 POST   /api/v1/secrets                                       admin     -    -      -

@@ -246,6 +246,7 @@ class RunningServer:
                 config_file="cictl.yaml",
                 loaded_commit="",
                 updated=self.clock(),
+                notify=definition.notify,
             )
             tx.projects.put(record)
             for pipeline in definition.pipelines:

@@ -228,6 +228,23 @@ def serve(
             help="Connections of one address at most, such as of a proxy; past that the most silent one is closed.",
         ),
     ] = 500,
+    allow_http_targets: Annotated[
+        bool,
+        typer.Option(
+            "--allow-http-targets",
+            envvar="CICTL_ALLOW_HTTP_TARGETS",
+            help="Let notifications go to this machine, and without TLS.",
+        ),
+    ] = False,
+    notify_command: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CICTL_NOTIFY_COMMANDS",
+            metavar="NAME=PATH",
+            help="Let project files have this program told, by its name: `notify: [{on: [broken], command: NAME}]`. May be "
+            "repeated. The variable holds several, separated by blanks.",
+        ),
+    ] = None,
     keep_audit: Annotated[
         str,
         typer.Option(
@@ -290,6 +307,8 @@ def serve(
         public_url=public_url,
         trusted_proxies=trusted_proxy or (),
         vault_urls=vault_url or (),
+        allow_http_targets=allow_http_targets,
+        notify_commands=dict(map(_program, notify_command or ())),
         version=version,
         agent_timeout=timedelta(seconds=agent_timeout),
         artifact_limits=ArtifactLimits(
@@ -349,6 +368,15 @@ def _duration(text: str, option: str) -> timedelta:
         return timedelta(0) if text == "0" else parse_duration(text)
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+def _program(text: str) -> tuple[str, Path]:
+    """Return the name and the place of a program that may be told."""
+    name, _, path = text.partition("=")
+    if not name.strip() or not Path(path).is_absolute() or not Path(path).is_file():
+        hint = "--notify-command"
+        raise typer.BadParameter(f"{text} is not NAME=PATH with the absolute path of a program", param_hint=hint)
+    return name.strip(), Path(path)
 
 
 def _address(host: str | None, port: int | None) -> tuple[str, int]:

@@ -18,6 +18,7 @@ from cictl.wire.metadata import JobMetadata
 from cictl_server.errors import NotFound
 from cictl_server.services.core.names import find_run_called
 from cictl_server.services.history.past_runs import deciding
+from cictl_server.services.history.results.notices import note_end
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import JobRecord, SettingRecord
 from cictl_server.store.run_records import RunPart, RunRecord
@@ -65,8 +66,19 @@ def new_run(jobs: Sequence[JobRecord]) -> RunRecord:
         started_by_job=first.started_by_job,
         inputs={name: text for job in jobs for name, text in job.inputs.items()},
         pinned=all(job.pinned for job in jobs),
+        dry_run=facts.dry_run,
     )
     return _counted(run, deciding(jobs))
+
+
+def put_run(tx: Transaction, run: RunRecord, *, before: RunRecord | None = None) -> None:
+    """Store a run that was *before*, None for a new one. If it has ended by that, write whom to tell."""
+    was_over = before is not None and before.status.is_terminal
+    if before is not None and was_over and not run.status.is_terminal:
+        run = replace(run, former=before.last_result)
+    if run.status.is_terminal and not was_over:
+        note_end(tx, run)
+    tx.runs.put(run)
 
 
 def note_change(tx: Transaction, before: JobRecord, after: JobRecord) -> None:
@@ -74,6 +86,8 @@ def note_change(tx: Transaction, before: JobRecord, after: JobRecord) -> None:
     number, part = number_of(after), RunPart.of(after)
     if not number or after.superseded or (RunPart.of(before), before.started) == (part, after.started):
         return
+    if after.status.is_terminal and after.facts.project_id:
+        tx.foresee(partial(_find_run, number=number), partial(_find_project, number=int(after.facts.project_id)))
     run = tx.runs.find(number)
     if run is None:  # a server of an earlier version, on the same database, enqueued it
         recount(tx, number)
@@ -83,7 +97,7 @@ def note_change(tx: Transaction, before: JobRecord, after: JobRecord) -> None:
     parts[part] += 1
     changed = replace(run, parts=dict(+parts), started=run.started or after.started)
     finished = (run.finished or after.finished) if changed.status.is_terminal else None
-    tx.runs.put(replace(changed, finished=finished))
+    put_run(tx, replace(changed, finished=finished), before=run)
 
 
 def foresee_change(tx: Transaction, job: JobRecord) -> None:
@@ -105,7 +119,7 @@ def recount(tx: Transaction, number: int) -> None:
         if job.superseded is (job.number in counting):
             tx.jobs.put(replace(job, superseded=not job.superseded))
     run = tx.runs.find(number)
-    tx.runs.put(_counted(run, newest) if run else new_run(jobs))
+    put_run(tx, _counted(run, newest) if run else new_run(jobs), before=run)
 
 
 def recount_runs_of(tx: Transaction, jobs: Iterable[JobRecord]) -> None:
@@ -130,6 +144,14 @@ def record_old_runs(store: Store) -> None:
 def _recount_all(tx: Transaction, *, numbers: Sequence[int]) -> None:
     for number in numbers:
         recount(tx, number)
+
+
+def _find_run(view: View, *, number: int) -> None:
+    view.runs.find(number)
+
+
+def _find_project(view: View, *, number: int) -> None:
+    view.projects.find(number)
 
 
 def get_run(view: View, text: str) -> RunRecord:

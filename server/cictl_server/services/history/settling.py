@@ -91,10 +91,11 @@ class Settler:
             self.put(tx, ended)
             self.settle(tx, [ended], now=now)
             return ended
-        ended = replace(ended, retried_by=again.id)
-        self.put(tx, ended)
+        # The new one goes first, and then the old one counts no more: its run must not be over for a moment.
         self.put(tx, again)
         recount_runs_of(tx, [again])
+        ended = replace(ended, retried_by=again.id, superseded=True)
+        self.put(tx, ended)
         # The new execution counts as its job's now. So nothing that waits for the job is settled, but rows get the place.
         self.settle(tx, [ended], now=now)
         return ended

@@ -16,7 +16,7 @@ from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.history.approvals import held_for_approval
 from cictl_server.services.history.lifecycle import left_out
-from cictl_server.services.history.run_book import next_run_number, numbered
+from cictl_server.services.history.run_book import next_run_number, numbered, put_run
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.pipelines.planning import MANUAL
@@ -140,7 +140,7 @@ class RunService:
         new = [_as_it_begins(numbered(job, run_number)) for job in jobs]
         for job in new:
             self.settler.put(tx, job)
-        tx.runs.put(prepared.run_of(new))
+        put_run(tx, prepared.run_of(new))
         self.settler.settle(tx, [job for job in new if job.skipped or job.awaited_group], now=self.clock())
         note_made(
             TargetKind.RUN,
@@ -155,7 +155,8 @@ class RunService:
         """Store a run that could not be planned, and so has no executions; return its number."""
         run_number, now = next_run_number(tx), self.clock()
         project, start = run.project, run.start
-        tx.runs.put(
+        put_run(
+            tx,
             RunRecord(
                 number=run_number,
                 run_id=run.run_id,
@@ -173,7 +174,7 @@ class RunService:
                 author=start.commit.author,
                 event=start.event,
                 error=run.error[:_LONGEST_ERROR],
-            )
+            ),
         )
         note_made(TargetKind.RUN, run.run_id, f"{project.name}/{run.pipeline}", run_number=run_number)
         return run_number

@@ -264,6 +264,8 @@ class ProjectService:
             given_name=given_name,
             job_tokens=known.job_tokens if known else JobTokens.NONE,
             poll_seconds=known.poll_seconds if known else AS_SERVER,
+            notify=loaded.definition.notify,
+            ended_targets=_still_named(known.ended_targets if known else [], loaded.definition),
         )
         tx.projects.put(project)
         _store_pipelines(tx, project, found.file)
@@ -286,6 +288,12 @@ class ProjectService:
             pipelines=len(found.file.pipelines),
             project_id=project.id,
         )
+
+
+def _still_named(targets: list[str], definition: ProjectFile) -> list[str]:
+    """Return those of *targets* that *definition* still wants to tell."""
+    named = {entry.target for entry in definition.notify}
+    return [target for target in targets if target in named]
 
 
 def _job_tokens(text: str) -> JobTokens:

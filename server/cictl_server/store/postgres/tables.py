@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from sys import maxsize
 
 from cictl.wire.audit.records import AuditRecord
-from cictl_server.store.contract import Artifacts, Audit, Chains, Pipelines, Tokens
+from cictl_server.store.contract import Artifacts, Audit, Chains, Notifications, Pipelines, Tokens
+from cictl_server.store.notification_records import NotificationRecord
 from cictl_server.store.postgres.documents import NumberedDocuments
 from cictl_server.store.postgres.keys import is_number, text_key
 from cictl_server.store.postgres.session import Session
@@ -17,6 +18,11 @@ _PIPELINES_OF_PROJECT = "SELECT id, document FROM pipelines WHERE project_id = %
 _TOOLS_OF_PIPELINES = "SELECT DISTINCT unnest(tools) FROM pipelines"
 _CHAINS_OF_PROJECT = "SELECT id, document FROM chains WHERE project_id = %s"
 _TOKEN_WITH_DIGEST = "SELECT document FROM tokens WHERE digest = %s ORDER BY id DESC LIMIT 1"  # noqa: S105
+_HEADS_OF_NOTIFICATIONS = (
+    "SELECT DISTINCT ON (waits_in) id, document FROM notifications WHERE waits_in IS NOT NULL ORDER BY waits_in, id"
+)
+_WAITING_NOTIFICATIONS = "SELECT id, document FROM notifications WHERE waits_in = %s ORDER BY id"
+_COUNT_WAITING_NOTIFICATIONS = "SELECT count(*) FROM notifications WHERE waits_in = %s"
 
 
 class PostgresPipelines(NumberedDocuments[PipelineRecord], Pipelines):
@@ -97,6 +103,28 @@ class PostgresAudit(NumberedDocuments[AuditRecord], Audit):
 
     def newest_first(self, *, before: int | None = None) -> Iterator[AuditRecord]:
         return self._descending(before=maxsize if before is None else before)
+
+
+class PostgresNotifications(NumberedDocuments[NotificationRecord], Notifications):
+    def __init__(self, session: Session) -> None:
+        super().__init__(
+            session, "notifications", NotificationRecord, key=lambda record: record.id, columns=("waits_in",)
+        )
+
+    def heads(self) -> list[NotificationRecord]:
+        return list(self._decoded(self._session.rows(_HEADS_OF_NOTIFICATIONS)))
+
+    def waiting_in(self, queue: str) -> list[NotificationRecord]:
+        return list(self._decoded(self._session.rows(_WAITING_NOTIFICATIONS, text_key(queue))))
+
+    def count_waiting(self, queue: str) -> int:
+        return int(self._session.value(_COUNT_WAITING_NOTIFICATIONS, text_key(queue)))
+
+    def newest_first(self, *, before: int | None = None) -> Iterator[NotificationRecord]:
+        return self._descending(before=maxsize if before is None else before)
+
+    def _columns(self, record: NotificationRecord) -> tuple[object, ...]:
+        return (text_key(record.queue) if record.waits else None,)
 
 
 def _bytes_counter(project: str) -> str:

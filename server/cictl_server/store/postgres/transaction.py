@@ -15,6 +15,7 @@ from cictl_server.store.postgres.tables import (
     PostgresArtifacts,
     PostgresAudit,
     PostgresChains,
+    PostgresNotifications,
     PostgresPipelines,
     PostgresTokens,
 )
@@ -95,5 +96,6 @@ _TABLES: dict[str, Callable[[Session, KeptSets, View], object]] = {
     ),
     "tokens": lambda session, _kept, _view: PostgresTokens(session),
     "audit": lambda session, _kept, _view: PostgresAudit(session),
+    "notifications": lambda session, _kept, _view: PostgresNotifications(session),
 }
 """What makes each table of a `View`."""

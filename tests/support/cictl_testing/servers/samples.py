@@ -28,6 +28,7 @@ from cictl.wire.jobs import (
     LoggedStep,
     RerunResponse,
 )
+from cictl.wire.notifications import NotificationList, NotificationTest, NotificationTests
 from cictl.wire.projects import (
     EligibleAgents,
     ImportResponse,
@@ -144,6 +145,8 @@ SCHEDULE = Schedule(
     paused=False,
 )
 SCHEDULES = ScheduleList(schedules=[SCHEDULE])
+NOTIFICATIONS = NotificationList(notifications=[], next_cursor="7")
+NOTIFICATION_TESTS = NotificationTests(results=[NotificationTest(target="command mail", delivered=True)])
 RUNS = RunList(runs=[RUN], next_cursor="41")
 SUMMARY = RunSummary(
     id="run-1",

@@ -1,0 +1,1 @@
+"""What ends of runs say of their branches, and whom that is told."""

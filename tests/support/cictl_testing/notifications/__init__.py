@@ -1,0 +1,1 @@
+"""Receivers of notifications, and the verbs of tests about them."""
