@@ -3,15 +3,15 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands="serve run-agent demo healthcheck info lint init convert run agents projects pipelines chains jobs queue runs schedules tests retention secrets login logout whoami tokens audit vault update server api store context completion version"
+        commands="serve run-agent demo healthcheck info lint init convert run agents projects pipelines chains jobs queue runs schedules notifications tests retention secrets login logout whoami tokens audit vault update server api store context completion version"
         options="--version -y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
         ;;
     "cictl serve")
         commands=""
-        options="--host --port --data-dir --store --files --no-auth --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --poll --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-running-per-project --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level --debug -h --help"
-        valued="--host --port --data-dir --store --files --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --poll --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-running-per-project --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --keep-audit --log-level"
+        options="--host --port --data-dir --store --files --no-auth --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --poll --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-running-per-project --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --allow-http-targets --notify-command --keep-audit --log-level --debug -h --help"
+        valued="--host --port --data-dir --store --files --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --poll --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-running-per-project --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --notify-command --keep-audit --log-level"
         arguments="" repeated=""
         ;;
     "cictl run-agent")
@@ -184,7 +184,7 @@ _cictl_node() {
         ;;
     "cictl projects set")
         commands=""
-        options="--job-tokens -o --output --query --server --context --ca-file --debug -h --help"
+        options="--job-tokens --public-badges --private-badges -o --output --query --server --context --ca-file --debug -h --help"
         valued="--job-tokens -o --output --query --server --context --ca-file"
         arguments="projects" repeated=""
         ;;
@@ -523,6 +523,24 @@ _cictl_node() {
         options="--wait -f --follow --timeout --cancel-on-interrupt -o --output --query --server --context --ca-file --debug -h --help"
         valued="--timeout -o --output --query --server --context --ca-file"
         arguments="schedules" repeated=""
+        ;;
+    "cictl notifications")
+        commands="list test"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl notifications list")
+        commands=""
+        options="--project --state --limit -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--project --state --limit -o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl notifications test")
+        commands=""
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="projects" repeated=""
         ;;
     "cictl tests")
         commands="list flaky slow show"
@@ -895,6 +913,7 @@ _cictl_kind() {
     --pipeline) kind=pipeline-names ;;
     --project) kind=projects ;;
     --run) kind=runs ;;
+    --state) kind=notification-states ;;
     --status) kind=run-statuses ;;
     --status) kind=statuses ;;
     -o|--output) kind=formats ;;
@@ -947,6 +966,7 @@ _cictl() {
     formats) COMPREPLY=($(compgen -W "table wide json yaml name" -- "$current")) ;;
     statuses) COMPREPLY=($(compgen -W "queued leased running succeeded failed cancelled active finished" -- "$current")) ;;
     run-statuses) COMPREPLY=($(compgen -W "queued running waiting_approval succeeded failed cancelled active finished" -- "$current")) ;;
+    notification-states) COMPREPLY=($(compgen -W "waiting delivered given_up" -- "$current")) ;;
     shells) COMPREPLY=($(compgen -W "bash zsh fish powershell" -- "$current")) ;;
     methods) COMPREPLY=($(compgen -W "GET POST DELETE" -- "$current")) ;;
     *)

@@ -22,6 +22,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('queue', 'Whether jobs are given out: show pause resume.');
                 , @('runs', 'Runs: list show summary watch approve reject cancel rerun pin unpin.');
                 , @('schedules', 'Runs that start by the clock: list next pause resume run.');
+                , @('notifications', 'What the server tells others when runs end: list test.');
                 , @('tests', 'Tests over time: list flaky slow show.');
                 , @('retention', 'How long runs, logs and artifacts are kept: show set preview run.');
                 , @('secrets', 'Secrets that the server keeps for jobs: list set remove rotate-key.');
@@ -84,12 +85,14 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--header-seconds', 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]');
                 , @('--stalled-seconds', 'Close the connection of a client that takes no byte of an answer for this long. [env var: CICTL_STALLED_SECONDS; default: 30.0; x>=1]');
                 , @('--peer-connections', 'Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]');
+                , @('--allow-http-targets', 'Let notifications go to this machine, and without TLS. [env var: CICTL_ALLOW_HTTP_TARGETS]');
+                , @('--notify-command', 'Let project files have this program told, by its name: `notify: [{on: [broken], command: NAME}]`. May be repeated. The variable holds several, separated by blanks. [env var: CICTL_NOTIFY_COMMANDS]');
                 , @('--keep-audit', 'How long the records of the audit are kept, such as 90d; 0 for ever. [env var: CICTL_KEEP_AUDIT; default: 400d]');
                 , @('--log-level', 'debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]');
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--host', '--port', '--data-dir', '--store', '--files', '--allowed-host', '--public-url', '--trusted-proxy', '--agent-timeout', '--default-timeout', '--poll', '--vault-url', '--max-artifacts', '--max-artifact-files', '--max-project-artifacts', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-running-per-project', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--keep-audit', '--log-level')
+            valued = @('--host', '--port', '--data-dir', '--store', '--files', '--allowed-host', '--public-url', '--trusted-proxy', '--agent-timeout', '--default-timeout', '--poll', '--vault-url', '--max-artifacts', '--max-artifact-files', '--max-project-artifacts', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-running-per-project', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--notify-command', '--keep-audit', '--log-level')
             arguments = @()
             repeated = ''
         }
@@ -617,6 +620,8 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--job-tokens', 'What its jobs may do with their token: start runs of this project, or none.');
+                , @('--public-badges', 'Whether badges of its pipelines are there without a token.');
+                , @('--private-badges', 'Whether badges of its pipelines are there without a token.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');
@@ -1734,6 +1739,61 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             arguments = @('schedules')
             repeated = ''
         }
+        'cictl notifications' = @{
+            commands = @(
+                , @('list', 'List the newest notifications: what was sent, what waits, and why it failed.');
+                , @('test', 'Send a test to each target that a project''s file names, and tell how they took it.');)
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl notifications list' = @{
+            commands = @()
+            options = @(
+                , @('--project', 'Only this project''s.');
+                , @('--state', 'Only these: waiting, delivered, given_up.');
+                , @('--limit', 'How many. [default: 50; 1<=x<=500]');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--project', '--state', '--limit', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl notifications test' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('projects')
+            repeated = ''
+        }
         'cictl tests' = @{
             commands = @(
                 , @('list', 'List tests with how they went so far, by project, pipeline and name.');
@@ -2829,6 +2889,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         '--pipeline' = 'pipeline-names'
         '--project' = 'projects'
         '--run' = 'runs'
+        '--state' = 'notification-states'
         '--status' = 'run-statuses'
         '--status' = 'statuses'
         '-o' = 'formats'
@@ -2838,6 +2899,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'formats' = @('table', 'wide', 'json', 'yaml', 'name')
         'statuses' = @('queued', 'leased', 'running', 'succeeded', 'failed', 'cancelled', 'active', 'finished')
         'run-statuses' = @('queued', 'running', 'waiting_approval', 'succeeded', 'failed', 'cancelled', 'active', 'finished')
+        'notification-states' = @('waiting', 'delivered', 'given_up')
         'shells' = @('bash', 'zsh', 'fish', 'powershell')
         'methods' = @('GET', 'POST', 'DELETE')
     }

@@ -180,6 +180,7 @@ class ProjectDetail(Message):
         next_look_utc: When it will be by itself; absent where it is not (ours).
         last_hook_utc: When its last webhook came; absent if none has (ours).
         look_error: Why the last look failed; absent if it did not (ours).
+        public_badges: Everybody may see how its pipelines stand; absent while not (ours).
     """
 
     id: int
@@ -198,6 +199,7 @@ class ProjectDetail(Message):
     next_look_utc: datetime | None = None
     last_hook_utc: datetime | None = None
     look_error: str = ""
+    public_badges: bool = False
 
 
 class ProjectResponse(Message):
@@ -210,10 +212,12 @@ class ProjectSettings(Message):
     Attributes:
         job_tokens: One of `JobTokens`; absent in a request to leave it as it is.
         poll_seconds: How often its repository is looked at: 0 for never, -1 for what the server says, which an answer leaves out.
+        public_badges: Whether badges want no token; absent in a request to leave it as it is, and in an answer while they do.
     """
 
     job_tokens: str | None = None
     poll_seconds: int | None = None
+    public_badges: bool | None = None
 
 
 class ImportRequest(Message):

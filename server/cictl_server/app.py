@@ -20,6 +20,7 @@ from cictl_server.http.routes import ARCHIVE_BODY, HOOK_BODY, LARGE_BODY, LOGIN_
 from cictl_server.resources import (
     agents,
     artifacts,
+    badges,
     explain,
     hooks,
     jobs,
@@ -43,6 +44,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/healthz", server.HealthResource),
     Route("/readyz", server.ReadinessResource),
     Route("/metrics", metrics.MetricsResource),
+    Route("/badges/{project}/{pipeline}.svg", badges.BadgeResource),
+    Route("/cc.xml", badges.CcResource),
     Route("/login", login.LoginResource, body=LOGIN_BODY),
     Route("/logout", login.LogoutResource),
     Route("/api/v1/openapi.json", openapi.OpenApiResource),

@@ -58,6 +58,10 @@ class RouteMarks:
         found = self._find(method, path)
         return found is not None and found.costs_work
 
+    def is_embedded(self, method: str, path: str) -> bool:
+        found = self._find(method, path)
+        return found is not None and found.is_embedded
+
     def takes_key(self, method: str, path: str) -> bool:
         found = self._find(method, path)
         return found is not None and found.takes_key and method not in _SAFE_METHODS
@@ -80,7 +84,14 @@ class Guard:
         Raises:
             CictlError: As `OriginRule.check` has it.
         """
-        self._rule.check(method, path, header, scheme=scheme, costs_work=self._marks.costs_work(method, path))
+        self._rule.check(
+            method,
+            path,
+            header,
+            scheme=scheme,
+            costs_work=self._marks.costs_work(method, path),
+            is_embedded=self._marks.is_embedded(method, path),
+        )
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         self.check(req.method, req.path, req.get_header, scheme=req.scheme)

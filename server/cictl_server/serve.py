@@ -247,10 +247,9 @@ class Server:
             public_url=config.public_url,
             shared_settings=_shared_settings(config),
             notification_settings=NotificationSettings(
-                allows_http=config.allow_http_targets,
-                commands=config.notify_commands,
-                base_url=(config.public_url or self.reachable_url).rstrip("/"),
+                allows_http=config.allow_http_targets, commands=config.notify_commands
             ),
+            base_url=(config.public_url or self.reachable_url).rstrip("/"),
             process=self._process(config, port),
         )
 

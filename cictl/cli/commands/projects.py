@@ -144,7 +144,9 @@ def check_project(
     session.show(check_result(answer))
 
 
-@app.command("set", cls=Command, epilog="cictl projects set shop --job-tokens start")
+@app.command(
+    "set", cls=Command, epilog="cictl projects set shop --job-tokens start\ncictl projects set shop --public-badges"
+)
 def set_project(
     context: typer.Context,
     project: ProjectName,
@@ -154,19 +156,29 @@ def set_project(
             "--job-tokens", help="What its jobs may do with their token: start runs of this project, or none."
         ),
     ] = None,
+    public_badges: Annotated[
+        bool | None,
+        typer.Option(
+            "--public-badges/--private-badges", help="Whether badges of its pipelines are there without a token."
+        ),
+    ] = None,
 ) -> None:
     """Change what the server decides about a project; `projects show` tells it.
 
     Jobs that may start runs do so as `cictl run` in a step. Such runs count against the limits of the project.
+    A badge is at /badges/PROJECT/PIPELINE.svg.
     """
     session = Session.of(context)
     session.refuse_if_readonly(f"change project {project}")
-    if job_tokens is None:
+    if job_tokens is None and public_badges is None:
         raise usage("nothing to set", hint="name a setting, such as --job-tokens start")
     found = find_project(session.client, project)
-    answer = session.client.change_project_settings(found.id, ProjectSettings(job_tokens=job_tokens))
+    answer = session.client.change_project_settings(
+        found.id, ProjectSettings(job_tokens=job_tokens, public_badges=public_badges)
+    )
     result = Result(message=answer, rows=[answer], columns=(), name=lambda _: found.name)
-    session.show_done(result, f"tokens of jobs of {found.name}: {answer.job_tokens}")
+    badges = "public" if answer.public_badges else "private"
+    session.show_done(result, f"{found.name}: tokens of jobs: {answer.job_tokens}; badges: {badges}")
 
 
 @app.command("delete", cls=DestructiveCommand, epilog="cictl projects delete shop\ncictl projects delete 3 --yes")

@@ -52,6 +52,7 @@ PROJECT_DETAILS: tuple[Column[ProjectDetail], ...] = (
     Column("Last webhook", lambda p: p.last_hook_utc),
     Column("Look failed", lambda p: p.look_error),
     Column("Job tokens", lambda p: "may start runs" if p.job_tokens is JobTokens.START else ""),
+    Column("Badges", lambda p: "public" if p.public_badges else ""),
     Column("Pipelines", lambda p: [f"{q.pipeline_id} (id {q.id}): {job_names(q.jobs)}" for q in p.pipelines]),
     Column("Chains", lambda p: [f"{c.chain_id} (id {c.id}): {' -> '.join(c.pipelines)}" for c in p.pipeline_chains]),
 )

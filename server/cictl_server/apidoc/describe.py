@@ -51,6 +51,7 @@ class Description:
         takes_key: A change that is done once for an `Idempotency-Key`. The key is ignored where nothing changes, where the answer
             or the body holds secrets, which must not be stored, and for uploads: a repeat replaces the first one by the same, and
             their bodies are too large to be compared before the work begins.
+        is_embedded: Pages of other sites may show the answer as an image.
     """
 
     request: Request | None
@@ -59,6 +60,7 @@ class Description:
     headers: tuple[Parameter, ...]
     costs_work: bool
     takes_key: bool
+    is_embedded: bool
 
 
 def api(
@@ -69,6 +71,7 @@ def api(
     headers: Sequence[Parameter] = (),
     costs_work: bool = False,
     takes_key: bool = True,
+    is_embedded: bool = False,
 ) -> Callable[[F], F]:
     """Describe a responder.
 
@@ -84,6 +87,7 @@ def api(
         headers=tuple(headers),
         costs_work=costs_work,
         takes_key=takes_key,
+        is_embedded=is_embedded,
     )
 
     def describe(responder: F) -> F:

@@ -51,12 +51,22 @@ class OriginRule:
         self._hosts = hosts
         self._public = urls.split_http(public_url) if public_url else None
 
-    def check(self, method: str, path: str, header: Header, *, scheme: str = "http", costs_work: bool = False) -> None:
+    def check(
+        self,
+        method: str,
+        path: str,
+        header: Header,
+        *,
+        scheme: str = "http",
+        costs_work: bool = False,
+        is_embedded: bool = False,
+    ) -> None:
         """Let a request pass, or say why it is refused. Its body is not needed.
 
         Args:
             scheme: `http` or `https`, as the browser sees it: the server itself or a trusted proxy knows.
             costs_work: Reading this costs the server more than a look into its store.
+            is_embedded: Pages of other sites may show this as an image, which they can't read.
 
         Raises:
             InvalidRequest: `Host` or `Origin` is malformed, or there is no `Host`.
@@ -68,9 +78,9 @@ class OriginRule:
             raise HostNotAllowed(host.hostname or "")
         given = header("Origin")
         origin = _split(given, header="Origin") if given else None
-        is_foreign = header("Sec-Fetch-Site") not in (None, *_OWN_SITES)
+        is_foreign = is_of_foreign_page(header)
         if method in _SAFE_METHODS and not costs_work:
-            is_refused = is_foreign and not _is_link(header)
+            is_refused = is_foreign and not (_is_link(header) or (is_embedded and _is_image(header)))
         else:
             is_refused = is_foreign or (origin is not None and not self._is_own(origin, host))
         if is_refused:
@@ -91,6 +101,15 @@ class OriginRule:
         if host is None or (host.hostname == public.hostname and host.port in (None, public.port)):
             return {urls.origin(public)}
         return {urls.origin(public), urls.origin(host)}
+
+
+def is_of_foreign_page(header: Header) -> bool:
+    """Tell whether a browser says that a page of another site made it send the request."""
+    return header("Sec-Fetch-Site") not in (None, *_OWN_SITES)
+
+
+def _is_image(header: Header) -> bool:
+    return header("Sec-Fetch-Mode") == "no-cors" and header("Sec-Fetch-Dest") == "image"
 
 
 def _is_link(header: Header) -> bool:

@@ -113,6 +113,7 @@ class Services:
         public_url: str = "",
         shared_settings: Mapping[str, str] | None = None,
         notification_settings: NotificationSettings | None = None,
+        base_url: str = "",
     ) -> Services:
         """Wire the services to *store*, to *blobs*, and to the files below *directory*: logs, and temporary ones.
 
@@ -134,6 +135,7 @@ class Services:
             poll_seconds: How often repositories are looked at for new commits; 0 for never.
             public_url: Where others reach the server, if that is not the address by which they ask.
             shared_settings: What all servers on the same data should have alike, by option.
+            base_url: Where people find the server, without a slash at its end.
             notification_settings: Whom project files may want to be told; by default, who has TLS and is on another machine.
         """
         tools = update_tools or UpdateTools.from_environment({}, version=version, data_dir=directory)
@@ -161,7 +163,9 @@ class Services:
         # level 3
         logs = Logs.build(core, secrets, log_writer, limit=max_log_bytes)
         artifacts = Artifacts.build(core, fleet, secrets, directory, limits=artifact_limits or ArtifactLimits())
-        notifications = Notifications.build(core, secrets, settings=notification_settings or NotificationSettings())
+        notifications = Notifications.build(
+            core, secrets, settings=notification_settings or NotificationSettings(), base_url=base_url
+        )
         # level 4
         jobs = Jobs.build(
             core,
@@ -175,7 +179,7 @@ class Services:
             agent_timeout=agent_timeout,
             default_timeout_seconds=default_timeout_seconds,
         )
-        about = About.build(core, fleet, logs, secrets, shared_settings=shared_settings or {})
+        about = About.build(core, fleet, logs, secrets, shared_settings=shared_settings or {}, base_url=base_url)
         # level 5
         pipelines = Pipelines.build(core, history, fleet, policies, secrets, projects, about)
         updates = Updates.build(core, fleet, projects, jobs, directory, tools=tools, process=process or ServerProcess())

@@ -336,6 +336,7 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
         job_tokens: What the tokens of its jobs may do.
         poll_seconds: How often its repository is looked at; 0 for never, `AS_SERVER` for what the server says.
         notify: Whom its file wants to be told when runs end.
+        public_badges: Everybody may see how its pipelines stand.
         ended_targets: Those of them who said that they are gone.
     """
 
@@ -355,6 +356,7 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
     poll_seconds: int = AS_SERVER
     notify: list[Notify] = msgspec.field(default_factory=list)
     ended_targets: list[str] = msgspec.field(default_factory=list)
+    public_badges: bool = False
 
 
 class PipelineRecord(Record, frozen=True, kw_only=True):

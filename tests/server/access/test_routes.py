@@ -39,6 +39,8 @@ GET    /readyz                                               none      -    any 
 GET    /login                                                none      -    any    any
 POST   /login                                                none      -    any    any
 POST   /logout                                               none      -    any    any
+GET    /badges/{project}/{pipeline}.svg                      none      -    any    any
+GET    /cc.xml                                               viewer    -    any    -
 GET    /metrics                                              viewer    -    -      -
 GET    /api/v1/openapi.json                                  viewer    -    any    -
 GET    /api/v1/server-info                                   none      -    any    any
@@ -274,6 +276,8 @@ class Stage:
             chain_id=self.ids["c"],
             connection_id=1,
             number=1,
+            project="shop",
+            pipeline="p",
         )
         headers = {"X-CIWI-Agent-ID": "a", "Accept": "application/json"}
         if kind == "agent":
@@ -345,8 +349,12 @@ EMPTY_HANDED = {
     "/api/v1/projects/{project_id}/icon": (404,),
     "/api/v1/agents/enroll": (403,),
     "/api/v1/hooks/{project_id}": (404,),
+    "/badges/{project}/{pipeline}.svg": (200, 404),
 }
-"""Routes that answer so to those who may use them, too: there is no icon, no enrolment token in the body, and no signature."""
+"""Routes that answer so to those who may use them, too: there is no icon, no enrolment token in the body, and no signature.
+
+To whom badges are shown is in `tests/server/runs/test_badges.py`.
+"""
 
 
 def test_the_table_has_every_route() -> None:

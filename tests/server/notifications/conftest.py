@@ -23,7 +23,9 @@ def receiver() -> Iterator[HookReceiver]:
 @pytest.fixture
 def server(tmp_path: Path, _chosen_store: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
     monkeypatch.setenv("CICTL_NOTIFY_CHAT", KEY)
-    settings = NotificationSettings(allows_http=True, base_url="https://ci.example.test")
-    running = RunningServer(tmp_path / "data", settings={"notification_settings": settings})
+    settings = NotificationSettings(allows_http=True)
+    running = RunningServer(
+        tmp_path / "data", settings={"notification_settings": settings, "base_url": "https://ci.example.test"}
+    )
     yield running
     running.close()

@@ -10,6 +10,7 @@ from cictl_testing.notifications.telling import define_telling, deliver, deliver
 from cictl_testing.server import RunningServer
 from msgspec.structs import replace
 
+from cictl.wire.notifications import NotificationState
 from cictl_server.services.history.results import notices
 from cictl_server.services.notifications import delivery
 from cictl_server.services.notifications.delivery import GIVEN_UP_AFTER
@@ -209,7 +210,7 @@ def test_old_ones_go_and_what_waits_stays(server: RunningServer, monkeypatch: py
         for number in (2, 3, 5):
             record = tx.notifications.find(number)
             assert record is not None
-            tx.notifications.put(replace(record, state=delivery.NotificationState.DELIVERED))
+            tx.notifications.put(replace(record, state=NotificationState.DELIVERED))
 
     server.store.write(over)
     server.services.notifications.delivery.prune()

@@ -17,14 +17,28 @@ from cictl_server.services.secrets import Secrets
 
 @dataclass(frozen=True, kw_only=True)
 class About:
+    """The room.
+
+    Attributes:
+        base_url: Where people find the server, without a slash at its end.
+    """
+
     readiness: ReadinessService
     runtime: RuntimeService
     scrape: ScrapeService
     agreement: Agreement
+    base_url: str
 
     @classmethod
     def build(
-        cls, core: Core, fleet: Fleet, logs: Logs, secrets: Secrets, *, shared_settings: Mapping[str, str]
+        cls,
+        core: Core,
+        fleet: Fleet,
+        logs: Logs,
+        secrets: Secrets,
+        *,
+        shared_settings: Mapping[str, str],
+        base_url: str,
     ) -> About:
         agreement = Agreement(core.signals, shared_settings)
         readiness = ReadinessService(
@@ -47,6 +61,7 @@ class About:
                 agreement=agreement,
             ),
             agreement=agreement,
+            base_url=base_url,
             scrape=ScrapeService(
                 metrics=core.metrics,
                 store=core.store,

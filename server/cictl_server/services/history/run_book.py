@@ -86,8 +86,6 @@ def note_change(tx: Transaction, before: JobRecord, after: JobRecord) -> None:
     number, part = number_of(after), RunPart.of(after)
     if not number or after.superseded or (RunPart.of(before), before.started) == (part, after.started):
         return
-    if after.status.is_terminal and after.facts.project_id:
-        tx.foresee(partial(_find_run, number=number), partial(_find_project, number=int(after.facts.project_id)))
     run = tx.runs.find(number)
     if run is None:  # a server of an earlier version, on the same database, enqueued it
         recount(tx, number)
@@ -100,11 +98,19 @@ def note_change(tx: Transaction, before: JobRecord, after: JobRecord) -> None:
     put_run(tx, replace(changed, finished=finished), before=run)
 
 
-def foresee_change(tx: Transaction, job: JobRecord) -> None:
-    """Look *job* and the record of its run up together, before the job is changed and `note_change` wants both."""
-    if number := number_of(job):
-        tx.foresee(lambda view: view.jobs.find(job.number), lambda view: view.runs.find(number))
+def foresee_change(tx: Transaction, job: JobRecord, *, is_end: bool = False) -> None:
+    """Look *job* and the record of its run up together, before the job is changed and `note_change` wants both.
+
+    Args:
+        is_end: The change may end the run, so that the project is wanted too.
+    """
+    number, project_id = number_of(job), int(job.facts.project_id or 0) if is_end else 0
+    if number:
+        project = [lambda view: view.projects.find(project_id)] if project_id else []
+        tx.foresee(lambda view: view.jobs.find(job.number), lambda view: view.runs.find(number), *project)
         tx.runs.find(number)
+        if project_id:
+            tx.projects.find(project_id)
 
 
 def recount(tx: Transaction, number: int) -> None:
@@ -144,14 +150,6 @@ def record_old_runs(store: Store) -> None:
 def _recount_all(tx: Transaction, *, numbers: Sequence[int]) -> None:
     for number in numbers:
         recount(tx, number)
-
-
-def _find_run(view: View, *, number: int) -> None:
-    view.runs.find(number)
-
-
-def _find_project(view: View, *, number: int) -> None:
-    view.projects.find(number)
 
 
 def get_run(view: View, text: str) -> RunRecord:

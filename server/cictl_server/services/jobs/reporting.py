@@ -166,7 +166,7 @@ class ReportingService:
             return _Applied(job, written.size)
 
         def store(tx: Transaction) -> JobRecord | None:
-            foresee_change(tx, job)
+            foresee_change(tx, job, is_end=status.is_terminal)
             present = _find_attempt(tx, job)
             if present is None:
                 tx.after_commit(lambda: self._logs.delete(job.log_name))

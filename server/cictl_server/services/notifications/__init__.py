@@ -25,12 +25,10 @@ class NotificationSettings:
     Attributes:
         allows_http: Targets may be on this machine, and without TLS.
         commands: The programs that project files may name, by name.
-        base_url: Where people find the server; the URLs of runs begin with it.
     """
 
     allows_http: bool = False
     commands: Mapping[str, Path] = field(default_factory=dict)
-    base_url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +38,7 @@ class Notifications:
     couriers: Couriers
 
     @classmethod
-    def build(cls, core: Core, secrets: Secrets, *, settings: NotificationSettings) -> Notifications:
+    def build(cls, core: Core, secrets: Secrets, *, settings: NotificationSettings, base_url: str) -> Notifications:
         sender = Sender(
             webhooks=Webhooks(
                 secrets=SigningSecrets(store=core.store, own=secrets.own, environment=os.environ),
@@ -50,7 +48,7 @@ class Notifications:
             ),
             commands=Commands(settings.commands),
         )
-        delivery = DeliveryService(store=core.store, sender=sender, clock=core.clock, base_url=settings.base_url)
+        delivery = DeliveryService(store=core.store, sender=sender, clock=core.clock, base_url=base_url)
         return cls(
             notifications=NotificationService(store=core.store, sender=sender),
             delivery=delivery,

@@ -192,14 +192,18 @@ class ProjectService:
 
         def store(tx: Transaction) -> ProjectSettings:
             project = get_project(tx, project_id)
-            project = replace(project, job_tokens=job_tokens or project.job_tokens)
+            badges = project.public_badges if change.public_badges is None else change.public_badges
+            project = replace(project, job_tokens=job_tokens or project.job_tokens, public_badges=badges)
             if poll_seconds is not None:
                 project = replace(project, poll_seconds=poll_seconds)
                 self._wake_watcher(tx, project_id)
             tx.projects.put(project)
-            note_details(job_tokens=job_tokens, poll_seconds=poll_seconds)
+            told = None if change.public_badges is None else str(badges).lower()
+            note_details(job_tokens=job_tokens, poll_seconds=poll_seconds, public_badges=told)
             own = None if project.poll_seconds == AS_SERVER else project.poll_seconds
-            return ProjectSettings(job_tokens=project.job_tokens, poll_seconds=own)
+            return ProjectSettings(
+                job_tokens=project.job_tokens, poll_seconds=own, public_badges=project.public_badges or None
+            )
 
         return self.store.write(store)
 
@@ -264,8 +268,9 @@ class ProjectService:
             given_name=given_name,
             job_tokens=known.job_tokens if known else JobTokens.NONE,
             poll_seconds=known.poll_seconds if known else AS_SERVER,
-            notify=loaded.definition.notify,
-            ended_targets=_still_named(known.ended_targets if known else [], loaded.definition),
+            public_badges=known is not None and known.public_badges,
+            notify=found.file.notify,
+            ended_targets=_still_named(known.ended_targets if known else [], found.file),
         )
         tx.projects.put(project)
         _store_pipelines(tx, project, found.file)

@@ -66,6 +66,7 @@ def project_detail(
         next_look_utc=look.due if look else None,
         last_hook_utc=last_hook,
         look_error=look.error if look else "",
+        public_badges=project.public_badges,
     )
 
 

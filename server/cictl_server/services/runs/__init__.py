@@ -1,4 +1,4 @@
-"""Runs: listed, shown, summarized, approved, cancelled, run again."""
+"""Runs: listed, shown, summarized, approved, cancelled, run again; and how pipelines stand by them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cictl_server.services.projects import Projects
 from cictl_server.services.runs.approvals import ApprovalService
 from cictl_server.services.runs.changes import RunChangeService
 from cictl_server.services.runs.runs import RunListService
+from cictl_server.services.runs.standings import StandingService
 from cictl_server.services.runs.summary import SummaryService
 
 
@@ -22,6 +23,7 @@ class Runs:
     runs: RunListService
     changes: RunChangeService
     approvals: ApprovalService
+    standings: StandingService
     summary: SummaryService
 
     @classmethod
@@ -49,4 +51,5 @@ class Runs:
             summary=SummaryService(
                 store=core.store, logs=logs.book, reports=artifacts.reports.files, histories=projects.histories
             ),
+            standings=StandingService(store=core.store),
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from cictl.base.globs import PatternList
 from cictl.project_file import Pipeline
 from cictl.project_file.definition import Push
 from cictl_server.services.triggers.changes import RefChange, RefKind
-from cictl_server.services.triggers.patterns import PatternList
 
 VCS = "vcs"
 """The `trigger` that alone means a push to the tracked branch."""

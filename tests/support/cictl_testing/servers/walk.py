@@ -17,6 +17,8 @@ _OF_THE_SERVER_ITSELF = frozenset(
         "/healthz",
         "/readyz",
         "/metrics",
+        "/cc.xml",  # this and the next have the address of the server
+        "/api/v1/projects/{project_id}/hook",
         "/login",
         "/api/v1/server-info",
         "/api/v1/runtime-state",
@@ -37,7 +39,18 @@ _QUERIES: Mapping[str, tuple[str, ...]] = {
 _HEADERS = ("Content-Type", "Content-Length", "Last-Modified", "Content-Disposition")
 """What must be alike. An ETag is not: a directory makes it of a file's time, a bucket of the content."""
 
-_VOLATILE = frozenset({"last_used_utc", "last_seen_utc", "recent_log", "now_utc", "server_time_utc"})
+_VOLATILE = frozenset(
+    {
+        "last_look_utc",
+        "next_look_utc",
+        "look_error",
+        "last_used_utc",
+        "last_seen_utc",
+        "recent_log",
+        "now_utc",
+        "server_time_utc",
+    }
+)
 """Fields that a request changes, or the time."""
 
 
@@ -79,6 +92,8 @@ class Walk:
             "secret_id": ["1"],
             "token_id": ["1"],
             "run": ["1"],
+            "project": [project["name"] for project in projects],
+            "pipeline": [p["pipeline_id"] for detail in details for p in detail["pipelines"]],
         }
 
     def _json(self, path: str) -> Any:

@@ -12,7 +12,9 @@ from cictl.base.names.artifact_paths import link_entry
 from cictl.wire.jobs import Step, StepEvent
 from cictl.wire.secrets import SecretRequest
 from cictl.wire.vault import VaultConnectionRequest
+from cictl_server.services.notifications import NotificationSettings
 from cictl_testing.files import zipped
+from cictl_testing.notifications.telling import deliver_all
 from cictl_testing.server import RunningServer
 
 PIPELINES = """\
@@ -20,6 +22,7 @@ pipelines:
   - {id: build, jobs: [{id: work, steps: [{run: "true"}]}]}
   - {id: ship, depends_on: [build], jobs: [{id: send, requires: {tools: {teleporter: "*"}}, steps: [{run: "true"}]}]}
 pipeline_chains: [{id: all, pipelines: [build, ship]}]
+notify: [{on: [always], command: bell}]
 """
 _REPORT = {"total": 2, "passed": 2, "failed": 0, "skipped": 0, "coverage": {"format": "lcov"}}
 _PNG = b"\x89PNG\r\n\x1a\n" + bytes(300)
@@ -38,7 +41,8 @@ def fill_directory(directory: Path, *, jobs: int = 3) -> Filled:
 
     There are also a removed execution, which was the newest, a queued and a blocked one.
     """
-    server = RunningServer(directory, kind="tiny")
+    settings = NotificationSettings(commands={"bell": Path("/bin/true")})
+    server = RunningServer(directory, kind="tiny", settings={"notification_settings": settings})
     server.clock.now = datetime.now(UTC) - timedelta(hours=1)  # so its agent is away, whenever somebody asks
     ids = server.define_project(PIPELINES)
     server.heartbeat()
@@ -46,6 +50,7 @@ def fill_directory(directory: Path, *, jobs: int = 3) -> Filled:
     for number in range(jobs):
         server.run(ids["build"])
         _run_job(server, number)
+    deliver_all(server)
     server.run_chain(ids["all"])
     [newest] = server.run(ids["build"])
     server.services.jobs.removal.delete(newest)

@@ -1,6 +1,6 @@
-"""The last result of a branch.
+"""The last result of a pipeline, of one branch or of any.
 
-A run that was cancelled, a dry run, and one whose jobs were all left out say nothing of a branch: they are no results.
+A run that was cancelled, a dry run, and one whose jobs were all left out prove nothing: they are no results.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from cictl_server.store.contract import RunFilter, View
 from cictl_server.store.run_records import RunRecord
 
 
-def newest_result(view: View, run: RunRecord) -> RunRecord | None:
-    """Return the newest other run of the same pipeline and branch that has a result."""
-    where = RunFilter(project=run.project, pipeline=run.pipeline, branch=run.branch)
-    return next(
-        (
-            other
-            for other in view.runs.newest_first(where)
-            if other.number != run.number and other.project_id == run.project_id and other.last_result
-        ),
-        None,
-    )
+def newest_with_result(view: View, where: RunFilter, *, project_id: str, but: int = 0) -> RunRecord | None:
+    """Return the newest run that *where* takes and that has a result; None without one.
+
+    Args:
+        project_id: Of the project that the runs are of, since others may have its name.
+        but: The number of a run that is left out.
+    """
+    runs = view.runs.newest_first(where)
+    return next((r for r in runs if r.number != but and r.project_id == project_id and r.last_result), None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from cictl.base.globs import PatternList
 from cictl.project_file.definition import Notify, NotifyOn
 from cictl.wire.notifications import NotificationState, NotificationType
 from cictl.wire.runs import RunStatus
-from cictl_server.services.history.results.branches import newest_result
-from cictl_server.services.history.results.name_patterns import is_meant
-from cictl_server.store.contract import Transaction, View
+from cictl_server.services.history.results.branches import newest_with_result
+from cictl_server.store.contract import RunFilter, Transaction, View
 from cictl_server.store.notification_records import NotificationRecord
 from cictl_server.store.records import ProjectRecord
 from cictl_server.store.run_records import RunRecord
@@ -40,13 +40,18 @@ def note_end(tx: Transaction, run: RunRecord) -> None:
     project = project_of(tx, run)
     if project is None or not project.notify or run.dry_run:
         return
-    newest = newest_result(tx, run) if run.branch and run.pipeline else None
+    newest = _newest_other(tx, run) if run.branch and run.pipeline else None
     previous = run.former or (newest.last_result if newest else None)
     is_outdated = newest is not None and newest.number > run.number
     type_ = _type_of(run, previous, is_outdated=is_outdated)
     for entry in project.notify:
         if entry.target not in project.ended_targets and _is_wanted(entry, run, type_):
             tx.notifications.put(_new(tx, project, run, entry, type_=type_, previous=previous))
+
+
+def _newest_other(view: View, run: RunRecord) -> RunRecord | None:
+    where = RunFilter(project=run.project, pipeline=run.pipeline, branch=run.branch)
+    return newest_with_result(view, where, project_id=run.project_id, but=run.number)
 
 
 def _type_of(run: RunRecord, previous: RunStatus | None, *, is_outdated: bool) -> NotificationType:
@@ -58,7 +63,7 @@ def _type_of(run: RunRecord, previous: RunStatus | None, *, is_outdated: bool) -
 def _is_wanted(entry: Notify, run: RunRecord, type_: NotificationType) -> bool:
     if entry.pipelines and run.pipeline not in entry.pipelines:
         return False
-    if entry.branches and not (run.branch and is_meant(run.branch, entry.branches)):
+    if entry.branches and not (run.branch and PatternList(entry.branches).takes(run.branch)):
         return False
     return NotifyOn.ALWAYS in entry.on or type_.value in entry.on
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cictl_server.services.triggers.patterns import PatternList
+from cictl.base.globs import PatternList
 
 
 @pytest.mark.parametrize(
