@@ -225,9 +225,7 @@ class Database:
             StoreAway: The database does not answer.
         """
         with self._telling_errors():
-            connection = psycopg.connect(**_connection_arguments(self.address))
-            suit(connection)
-            return connection
+            return _connect(self.address)
 
     def check(self) -> None:
         """Return if the last request for a connection got one.
@@ -359,8 +357,7 @@ def _connect_patiently(address: DatabaseAddress, seconds: float, say: Callable[[
     next_line = 0.0
     while True:
         try:
-            connection = psycopg.connect(**_connection_arguments(address))
-            suit(connection)
+            return _connect(address)
         except psycopg.OperationalError as error:
             text = first_line(error)
             _refuse_if_lasting(address, text)
@@ -370,8 +367,16 @@ def _connect_patiently(address: DatabaseAddress, seconds: float, say: Callable[[
                 say(f"waiting for {address.shown}: {text}")
                 next_line = time.monotonic() + _SAY_SECONDS
             time.sleep(_TRY_SECONDS)
-        else:
-            return connection
+
+
+def _connect(address: DatabaseAddress) -> Connection:
+    connection = psycopg.connect(**_connection_arguments(address))
+    try:
+        suit(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _refuse_if_lasting(address: DatabaseAddress, text: str) -> None:
