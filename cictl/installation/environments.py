@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cictl.base import children
-from cictl.base.environment import setting
+from cictl.base.environment import setting, without_data_access, without_settings
 
 LIMIT_SECONDS = 600.0
 _SHOWN_LINES = 6
@@ -104,7 +104,7 @@ class Environment:
         try:
             done = children.run(
                 command,
-                env={**clean_environment(os.environ), **self._settings.variables()},
+                env={**_without_our_own(clean_environment(os.environ)), **self._settings.variables()},
                 cwd=self._folder.parent,
                 stderr=subprocess.STDOUT,
                 seconds=max(1.0, self._deadline - time.monotonic()),
@@ -124,6 +124,11 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """
     kept = {key: value for key, value in environ.items() if not key.startswith(("PIP_", "PYTHON", "VIRTUAL_ENV"))}
     return {**kept, "PIP_CONFIG_FILE": os.devnull}
+
+
+def _without_our_own(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return *environ* without what a server or an agent alone has to know."""
+    return without_data_access(without_settings(environ))
 
 
 def _has_pip() -> bool:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cictl.base import children
-from cictl.base.environment import without_settings
+from cictl.base.environment import without_data_access, without_settings
 from cictl.installation.environments import clean_environment
 from cictl.installation.layout import Layout
 from cictl.installation.state import copy_state
@@ -98,7 +98,7 @@ def _version_told(layout: Layout, tag: str, arguments: Sequence[str], *, store: 
 def _environment(store: str) -> dict[str, str]:
     """Return the environment without settings of `cictl` but the database, so that the check uses the copy and nothing else."""
     clean = without_settings(clean_environment(os.environ))
-    return {**clean, "CICTL_STORE": store} if store else clean
+    return {**clean, "CICTL_STORE": store} if store else without_data_access(clean)
 
 
 def _last_words(stderr: str) -> str:

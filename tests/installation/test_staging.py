@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cictl_testing.installs.wheels import build_wheel, install_stub, package_version, sha256_of, stub_wheel
 
+from cictl.installation.environments import BuildFailed, Environment
 from cictl.installation.layout import Layout
 from cictl.installation.releases.release import FetchedRelease
 from cictl.installation.smoke import SmokeError, can_open, smoke
@@ -282,6 +283,17 @@ def test_a_program_that_cannot_start_is_told(layout: Layout) -> None:
 def test_a_version_that_cannot_be_asked_counts_as_able_to_open_the_data(layout: Layout) -> None:
     install_stub(layout, TAG).chmod(0o600)
     assert can_open(layout, TAG, layout.data_dir)
+
+
+def test_what_builds_a_version_knows_nothing_of_the_servers_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CICTL_SECRETS_KEY", "CICTL_STORE", "PGPASSWORD", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "hunter22")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
+    shown = ["sh", "-c", "env | grep -e hunter22 -e ^HTTPS_PROXY; exit 1"]
+    with pytest.raises(BuildFailed, match=r"^pip failed: HTTPS_PROXY=http://proxy$"):
+        Environment(tmp_path / "version", PipSettings())._run("pip", shown)
 
 
 def test_settings_of_pip() -> None:
