@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from cictl import project_file
-from cictl.base.job_parts import ArtifactSpec, CacheSpec, ServiceSpec, When
+from cictl.base.job_parts import ArtifactSpec, CacheSpec, ConcurrencySpec, OnNew, ServiceSpec, When
 from cictl.project_file.definition import InputType
 
 Wrap = Callable[[str, str], str]
@@ -43,6 +43,14 @@ def test_steps_have_their_options(pour: project_file.Pipeline) -> None:
         "always()",
         "posix",
     )
+
+
+def test_groups_and_locks_are_read(pour: project_file.Pipeline) -> None:
+    serve = pour.jobs[1]
+    assert pour.concurrency == ConcurrencySpec(group="pour-{{ref}}", limit=2, on_new=OnNew.CANCEL_RUNNING)
+    assert serve.concurrency == ConcurrencySpec(group="table", limit=1, on_new=OnNew.REPLACE_WAITING)
+    assert serve.locks == ["stove", "tap-{{water}}"]
+    assert pour.jobs[0].concurrency is None
 
 
 def test_jobs_have_their_parts(pour: project_file.Pipeline) -> None:
