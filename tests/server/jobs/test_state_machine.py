@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.server import RunningServer
+from cictl_testing.state_machine.approval_machine import ApprovalMachine
 from cictl_testing.state_machine.machine import Define, ServerMachine, Steps
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -69,6 +70,23 @@ POLICIES = """pipelines:
 pipeline_chains: [{id: all, pipelines: [takes-turns, top]}]"""
 
 
+APPROVALS = """pipelines:
+  - id: ships
+    jobs:
+      - {id: make, steps: [{run: x}]}
+      - {id: ship, needs: [make], approval: {timeout_seconds: 60}, steps: [{run: x}],
+         matrix: {axes: {to: [eu, us]}, max_parallel: 1, fail_fast: true}}
+      - {id: tell, needs: [ship], if: always(), steps: [{run: x}]}
+  - {id: asks-twice, jobs: [{id: a, approval: {}, steps: [{run: x}]}, {id: b, needs: [a], approval: {roles: [viewer]}, steps: [{run: x}]}]}
+  - id: takes-turns
+    concurrency: {group: t}
+    jobs:
+      - {id: a, approval: {}, concurrency: {group: g, on_new: cancel_running}, retry: {on: [agent_lost]}, steps: [{run: x}]}
+      - {id: b, concurrency: {group: g}, steps: [{run: x}]}
+  - {id: top, depends_on: [ships], jobs: [{id: t, approval: {}, steps: [{run: x}]}]}
+pipeline_chains: [{id: all, pipelines: [ships, top]}]"""
+
+
 def waits(server: RunningServer) -> tuple[list[int], int]:
     """Define needs, rows, conditions, chains."""
     return [server.define(jobs) for jobs in PIPELINES], server.define_project(CHAIN)["all"]
@@ -81,14 +99,32 @@ def policies(server: RunningServer) -> tuple[list[int], int]:
     return [ids[name] for name in names], ids["all"]
 
 
+def approvals(server: RunningServer) -> tuple[list[int], int]:
+    """Define jobs that wait for approvals, also in matrices, groups and chains."""
+    ids = server.define_project(APPROVALS)
+    return [ids[name] for name in ("ships", "asks-twice", "takes-turns")], ids["all"]
+
+
+OF_PEOPLE = {"somebody_decides", "a_run_is_held", "an_agent_drains", "an_agent_can_not_begin"}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(max(600, 60 * MACHINES))
-@pytest.mark.parametrize("define", [waits, policies])
-def test_the_promises_hold_whatever_happens(tmp_path: Path, define: Define) -> None:
+@pytest.mark.parametrize(
+    ("kind", "define", "rules"),
+    [
+        pytest.param(ServerMachine, waits, RULES, id="waits"),
+        pytest.param(ServerMachine, policies, RULES, id="policies"),
+        pytest.param(ApprovalMachine, approvals, RULES | OF_PEOPLE, id="approvals"),
+    ],
+)
+def test_the_promises_hold_whatever_happens(
+    tmp_path: Path, kind: type[ServerMachine], define: Define, rules: set[str]
+) -> None:
     steps = Steps()
     numbers = count()
 
-    class Machine(ServerMachine):
+    class Machine(kind):  # type: ignore[valid-type, misc]
         def __init__(self) -> None:
             super().__init__(tmp_path / str(next(numbers)), steps, define)
 
@@ -105,5 +141,5 @@ def test_the_promises_hold_whatever_happens(tmp_path: Path, define: Define) -> N
         ),
     )
     if MACHINES >= ENOUGH:
-        assert steps.rules == RULES
+        assert steps.rules == rules
     assert steps.count >= 40 * MACHINES

@@ -14,8 +14,9 @@ import falcon.testing
 
 from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse, LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.codec import decode
-from cictl.wire.jobs import JobResponse
+from cictl.wire.jobs import Cause, JobResponse
 from cictl.wire.problems import Code, Problem
+from cictl.wire.words import PREPARING
 from cictl_testing.server import RunningServer
 
 _REMEMBERED = 25
@@ -147,7 +148,7 @@ class AgentModel:
         """Report the whole log, as agents of the reference do."""
         self._report(fate, "running", output=self.work.spool)
 
-    def finish(self, status: str, fate: Fate, *, characters: int) -> None:
+    def finish(self, status: str, fate: Fate, *, characters: int, cause: Cause | None = None) -> None:
         """Report the end with at most *characters* of the log that the server lacks, and with its size and digest."""
         self.work.ending = self.work.ending or status
         start = self._known_characters()
@@ -157,6 +158,7 @@ class AgentModel:
             output_append=self.work.spool[start : start + characters],
             output_offset=self._offset(start),
             output_size=len(self.work.spool.encode()),
+            cause=cause,
             output_sha256=hashlib.sha256(self.work.spool.encode()).hexdigest(),
         )
 
@@ -174,8 +176,9 @@ class AgentModel:
     def _offset(self, characters: int) -> int:
         return len(self.work.spool[:characters].encode())
 
-    def _report(self, fate: Fate, status: str, **fields: str | int) -> None:
-        request = StatusRequest(agent_id=self.agent_id, status=status, **fields)  # type: ignore[arg-type]
+    def _report(self, fate: Fate, status: str, **fields: str | int | None) -> None:
+        step = "Step 1/1: x" if self.work.spool else PREPARING
+        request = StatusRequest(agent_id=self.agent_id, status=status, current_step=step, **fields)  # type: ignore[arg-type]
         answer = self.network.send(Message(path=f"/api/v1/jobs/{self.job_id}/status", body=request), fate)
         if answer is None:
             return

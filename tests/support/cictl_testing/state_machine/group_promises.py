@@ -14,7 +14,7 @@ from cictl.wire.jobs import JobStatus
 from cictl_server.store.contract import View
 from cictl_server.store.records import JobRecord
 
-_BEFORE_A_LINE = frozenset({"chain_blocked", "run_group_blocked"})
+_BEFORE_A_LINE = frozenset({"chain_blocked", "run_group_blocked", "approval_blocked", "run_approval_blocked"})
 _BEFORE_A_PLACE = _BEFORE_A_LINE | {"needs_blocked", "row_blocked"}
 """What an execution waits for before it stands in the line of its job's group, and before it may be let in."""
 
@@ -66,7 +66,7 @@ def _groups(jobs: Iterable[JobRecord]) -> Groups:
             if ("run_group_blocked" if is_of_runs else "group_blocked") not in keys:
                 group.inside[_member(job, is_of_runs=is_of_runs)].append(job)
                 assert is_of_runs or _BEFORE_A_PLACE.isdisjoint(keys), f"{job.id} is not ready"
-            elif is_of_runs or _BEFORE_A_LINE.isdisjoint(keys):
+            elif "run_approval_blocked" not in keys if is_of_runs else _BEFORE_A_LINE.isdisjoint(keys):
                 group.waiting.append(job)
     return found
 

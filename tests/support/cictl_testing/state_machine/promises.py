@@ -18,6 +18,7 @@ from cictl_server.store.contract import View
 from cictl_server.store.records import JobRecord
 from cictl_testing.agents.model import Works
 from cictl_testing.server import RunningServer
+from cictl_testing.state_machine.approval_promises import check_approvals, check_repeats, check_runs
 from cictl_testing.state_machine.group_promises import check_groups, check_locks
 
 _LIMIT = 2000
@@ -65,9 +66,12 @@ class Promises:
                 _check_next(view, jobs, offered)
             deactivated = {agent.agent_id for agent in view.agents.iter_all() if agent.deactivated}
             check_locks(view)
+            check_runs(view, jobs)
             assert view.jobs.count_by_status() == {s: sum(j.status is s for j in jobs) for s in JobStatus}
         _check_owners(jobs, deactivated)
         _check_needs(jobs)
+        check_approvals(jobs)
+        check_repeats(jobs)
         check_groups((seen.job for seen in self.seen.values()), jobs)
         self._check_lists(jobs)
         self._check_blockers(jobs)
