@@ -73,6 +73,10 @@ _SCHEDULE_SECONDS = 2
 _SCHEDULE_WORKERS = 3
 """How many runs of schedules are prepared at once: each may wait for a remote."""
 
+_FORGE_SECONDS = 1
+_FORGE_WORKERS = 3
+"""How many projects' forges are told at once: one that does not answer takes ten seconds."""
+
 _HEADER_LIMIT = 64 << 10
 _BODY_IN_MEMORY = 64 << 10
 """How much of a body that is coming is in memory; the rest is in a temporary file."""
@@ -102,7 +106,7 @@ class ServerConfig:
         run_limits: How much may wait at once.
         fleet_limits: How many agents may be known, and for how long.
         max_log_bytes: How much of the log of one job is kept; 0 for any size.
-        allow_http_targets: Notifications may go to this machine, and without TLS.
+        allow_http_targets: Notifications and statuses of commits may go to this machine, and without TLS.
         notify_commands: The programs that project files may want to be told, by name.
         audit_kept: How long the records of the audit are kept; 0 for ever.
         poll_seconds: How often repositories are looked at for new commits; 0 for never.
@@ -310,6 +314,10 @@ class Server:
                 pause=_SCHEDULE_SECONDS,
                 is_awaited=False,
             )
+        for worker in range(1, _FORGE_WORKERS + 1):
+            background.repeat(
+                f"forges {worker}", self._tell_forges, first=_FORGE_SECONDS, pause=_FORGE_SECONDS, is_awaited=False
+            )
         background.repeat("reload", self._reload_projects, first=0, pause=MAINTENANCE_SECONDS, is_awaited=False)
         background.repeat("watcher", self._watch_projects, first=0, pause=_WATCH_PAUSE)
         look = self.services.core.file_watch.look
@@ -338,6 +346,10 @@ class Server:
     def _notify(self) -> None:
         if self._leads():
             self.services.notifications.couriers.start_due()
+
+    def _tell_forges(self) -> None:
+        if self._leads():
+            self.services.forges.delivering.run_once(self._stopping.is_set)
 
     def _finish_logs(self) -> None:
         if self._leads():

@@ -19,6 +19,7 @@ from cictl_testing.servers.samples import (
     ELIGIBLE,
     EXPLANATION,
     FILE,
+    FORGE,
     GOING,
     HEALTH,
     HOOK,
@@ -82,6 +83,7 @@ from cictl.wire.agents import (
 )
 from cictl.wire.artifacts import ArtifactData, ArtifactList, ArtifactUpload
 from cictl.wire.codec import encode
+from cictl.wire.forges import ForgeRequest, ForgeTest
 from cictl.wire.jobs import (
     JobResponse,
     JobStateResponse,
@@ -368,6 +370,24 @@ CASES = [
     ),
     case("preview_retention", "GET /api/v1/retention/preview", GOING, Client.preview_retention, GOING),
     case("run_retention", "POST /api/v1/retention/run", GOING, Client.run_retention, GOING, b"{}"),
+    case("get_forge", "GET /api/v1/projects/3/forge", FORGE, lambda c: c.get_forge(3), FORGE),
+    case(
+        "set_forge",
+        "POST /api/v1/projects/3/forge",
+        FORGE,
+        lambda c: c.set_forge(3, ForgeRequest(kind="github", api="https://api.github.com", token="t")),
+        FORGE,
+        ForgeRequest(kind="github", api="https://api.github.com", token="t"),
+    ),
+    case(
+        "test_forge",
+        "POST /api/v1/projects/3/forge/test",
+        ForgeTest(ok=True, detail="good"),
+        lambda c: c.test_forge(3),
+        ForgeTest(ok=True, detail="good"),
+        b"{}",
+    ),
+    case("remove_forge", "DELETE /api/v1/projects/3/forge", None, lambda c: c.remove_forge(3), None),
     case("list_schedules", "GET /api/v1/schedules", SCHEDULES, Client.list_schedules, SCHEDULES),
     case(
         "pause_schedule",

@@ -24,6 +24,7 @@ agents/test_draining.py
 audit/test_chain.py
 audit/test_records.py
 audit/test_undone_runs.py
+forges/test_statuses.py
 jobs/test_clock_jumps.py
 jobs/test_explain.py
 jobs/test_leasing.py

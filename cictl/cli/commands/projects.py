@@ -13,7 +13,7 @@ from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
-from cictl.cli.commands import project_hooks
+from cictl.cli.commands import project_forge, project_hooks
 from cictl.cli.names import find_project
 from cictl.cli.output.slow import reading_text, told_when_slow
 from cictl.cli.output.table import Result
@@ -26,6 +26,7 @@ from cictl.wire.words import Feature
 
 app = new_group("cictl projects import https://example.com/shop.git\ncictl projects show shop")
 app.add_typer(project_hooks.app, name="hook", help="Webhooks of a project, which tell of pushes: show rotate.")
+app.add_typer(project_forge.app, name="forge", help="Commits that show how runs stand: set show test remove.")
 
 ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="The project's name, its beginning, or its id.")]
 

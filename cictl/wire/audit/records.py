@@ -28,6 +28,8 @@ class AuditAction(StrEnum):
     AGENT_REMOVED = "agent.removed"
     """By somebody, or by the server after a long silence."""
     ENROLMENT_CREATED = "enrolment.created"
+    FORGE_REMOVED = "forge.removed"
+    FORGE_SET = "forge.set"
     HISTORY_FLUSHED = "history.flushed"
     HOOK_ROTATED = "hook.rotated"
     """The secret of a project's webhooks was made anew."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cictl.wire.codec import encode
+from cictl.wire.forges import Forge, ForgeRequest, ForgeTest
 from cictl.wire.projects import (
     ImportRequest,
     ImportResponse,
@@ -54,6 +55,22 @@ class ProjectCalls(Calls):
         """Make another secret for the webhooks of a project, and return it; the old one counts no more."""
         return self._transport.post(HookSecret, f"/api/v1/projects/{project_id}/hook/rotate", b"{}")
 
+    def get_forge(self, project_id: int) -> Forge:
+        """Return the forge that is told of a project's runs; `NotFound` if it has none."""
+        return self._transport.get(Forge, _forge(project_id))
+
+    def set_forge(self, project_id: int, request: ForgeRequest) -> Forge:
+        """Let a forge be told of a project's further runs, instead of the one before."""
+        return self._mutations.post(Forge, _forge(project_id), encode(request))
+
+    def test_forge(self, project_id: int) -> ForgeTest:
+        """Return whether the forge of a project knows the repository and takes the token."""
+        return self._transport.post(ForgeTest, f"{_forge(project_id)}/test")
+
+    def remove_forge(self, project_id: int) -> None:
+        """Let no forge be told of a project's runs any more."""
+        self._mutations.delete(_forge(project_id))
+
     def delete_project(self, project_id: int) -> None:
         """Delete a project with its definitions."""
         self._mutations.delete(f"/api/v1/projects/{project_id}")
@@ -61,3 +78,7 @@ class ProjectCalls(Calls):
     def get_project_icon(self, project_id: int) -> RawResponse:
         """Return the icon of a project as it came, with its type in the headers; `NotFound` if it has none."""
         return self._transport.send("GET", f"/api/v1/projects/{project_id}/icon", headers={"Accept": _IMAGES})
+
+
+def _forge(project_id: int) -> str:
+    return f"/api/v1/projects/{project_id}/forge"

@@ -28,6 +28,7 @@ from cictl_server.services.core import Core
 from cictl_server.services.core.clock_watch import Steady
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.fleet.limits import FleetLimits
+from cictl_server.services.forges import Forges
 from cictl_server.services.history import History
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.jobs import Jobs
@@ -72,6 +73,7 @@ class Services:
     logs: Logs
     artifacts: Artifacts
     notifications: Notifications
+    forges: Forges
     jobs: Jobs
     about: About
     pipelines: Pipelines
@@ -163,10 +165,10 @@ class Services:
         # level 3
         logs = Logs.build(core, secrets, log_writer, limit=max_log_bytes)
         artifacts = Artifacts.build(core, fleet, secrets, directory, limits=artifact_limits or ArtifactLimits())
-        notifications = Notifications.build(
-            core, secrets, settings=notification_settings or NotificationSettings(), base_url=base_url
-        )
+        targets = notification_settings or NotificationSettings()
+        notifications = Notifications.build(core, secrets, settings=targets, base_url=base_url)
         # level 4
+        forges = Forges.build(core, secrets, allows_http=targets.allows_http, steady=steady, base_url=base_url)
         jobs = Jobs.build(
             core,
             access,
@@ -201,6 +203,7 @@ class Services:
             logs=logs,
             artifacts=artifacts,
             notifications=notifications,
+            forges=forges,
             jobs=jobs,
             about=about,
             pipelines=pipelines,

@@ -28,6 +28,7 @@ from cictl.wire.jobs import JobStatus
 from cictl.wire.problems import Code
 from cictl.wire.runs import RunStatus
 from cictl_server.errors import ROOM_HINT, StoreError
+from cictl_server.store.forge_records import StatusRecord
 from cictl_server.store.notification_records import NotificationRecord
 from cictl_server.store.records import (
     AgentRecord,
@@ -428,6 +429,7 @@ class View(ABC):
     vault_connections: NumberedTable[VaultConnectionRecord]
     secrets: NumberedTable[SecretRecord]
     schedules: NumberedTable[ScheduleRecord]
+    statuses: Table[str, StatusRecord]
     tokens: Tokens
     audit: Audit
     notifications: Notifications

@@ -10,6 +10,7 @@ from cictl.base.job_parts import ApprovalSpec, Decision
 from cictl.project_file.definition import Job, Notify, Pipeline, Schedule
 from cictl.wire.access import Role
 from cictl.wire.agents import AgentProcess
+from cictl.wire.forges import ForgeKind
 from cictl.wire.jobs import CANCELLATIONS, CacheStat, Cause, JobSpec, JobStatus, TestSummary
 from cictl.wire.projects import AS_SERVER, JobTokens
 
@@ -322,6 +323,19 @@ class AgentRecord(Record, frozen=True, kw_only=True):
         return self.deactivated or bool(self.drain_reason)
 
 
+class ForgeRecord(Record, frozen=True, kw_only=True):
+    """Where the forge of a project is told of its runs. The token is among the secrets.
+
+    Attributes:
+        api: What the URLs of its API begin with, without a slash at its end.
+        repository: `OWNER/NAME`.
+    """
+
+    kind: ForgeKind
+    api: str
+    repository: str
+
+
 class ProjectRecord(Record, frozen=True, kw_only=True):
     """An imported project.
 
@@ -338,6 +352,7 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
         notify: Whom its file wants to be told when runs end.
         public_badges: Everybody may see how its pipelines stand.
         ended_targets: Those of them who said that they are gone.
+        forge: Who is told how its runs stand; None for nobody.
     """
 
     id: int
@@ -357,6 +372,7 @@ class ProjectRecord(Record, frozen=True, kw_only=True):
     notify: list[Notify] = msgspec.field(default_factory=list)
     ended_targets: list[str] = msgspec.field(default_factory=list)
     public_badges: bool = False
+    forge: ForgeRecord | None = None
 
 
 class PipelineRecord(Record, frozen=True, kw_only=True):

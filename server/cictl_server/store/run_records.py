@@ -72,6 +72,7 @@ class RunRecord(Record, frozen=True, kw_only=True):
         started: When its first execution began; `finished` is when its last one ended, None while it is not over.
         started_by_job: As in `JobRecord`.
         pinned: All of its executions are.
+        context: The context by which the forge of its project is told how it stands; empty if it is not told.
         decision: What was decided about the whole run by whoever was asked.
         error: Why it could not be planned, so that it has no executions.
         dry_run: Steps that say so are left out of it, so that it proves nothing.
@@ -100,6 +101,7 @@ class RunRecord(Record, frozen=True, kw_only=True):
     branch: str = ""
     tag: str = ""
     pinned: bool = False
+    context: str = ""
     decision: Decision | None = None
     error: str = ""
     dry_run: bool = False

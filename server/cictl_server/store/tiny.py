@@ -39,6 +39,7 @@ from cictl_server.store.contract import (
     View,
 )
 from cictl_server.store.engine import COMPACTION_BYTES, Change, Engine
+from cictl_server.store.forge_records import StatusRecord
 from cictl_server.store.indexes import JobIndex, NameCounts, NotificationIndex, RunIndex, TestIndex
 from cictl_server.store.notification_records import NotificationRecord
 from cictl_server.store.records import (
@@ -457,6 +458,7 @@ class _Transaction(Transaction):
         self.vault_connections = _Numbered(engine, "vault_connections", VaultConnectionRecord, key=lambda c: c.id)
         self.secrets = _Numbered(engine, "secrets", SecretRecord, key=lambda secret: secret.id)
         self.schedules = _Numbered(engine, "schedules", ScheduleRecord, key=lambda schedule: schedule.id)
+        self.statuses = _Named(engine, "statuses", StatusRecord, key=lambda status: status.key)
         self.tokens = _Tokens(engine)
         self.audit = _Audit(engine)
         self.notifications = _Notifications(engine)

@@ -74,6 +74,7 @@ KINDS = (
     Kind("vault_connections", attrgetter("id")),
     Kind("secrets", attrgetter("id")),
     Kind("schedules", attrgetter("id")),
+    Kind("statuses", attrgetter("key"), hands_out_ids=False),
     Kind("tokens", attrgetter("id")),
     Kind("answers", attrgetter("key"), hands_out_ids=False),
     Kind("audit", attrgetter("id")),

@@ -160,6 +160,10 @@ ELSEWHERE = {
     "tokens revoke": "needs tokens: tests/cli/nouns/test_cli_tokens.py",
     "tokens rotate": "needs tokens: tests/cli/nouns/test_cli_tokens.py",
     "agents enroll": "needs tokens: tests/cli/nouns/test_cli_tokens.py",
+    **{
+        f"projects forge {verb}": "needs a forge: tests/cli/nouns/test_cli_forge.py"
+        for verb in ("set", "show", "test", "remove")
+    },
     "projects icon": "writes an image: tests/cli/nouns/test_cli_project_icons.py",
     "store check": "no server: tests/cli/nouns/test_cli_store.py",
     "store backup": "no server: tests/cli/nouns/test_cli_store.py",

@@ -13,6 +13,7 @@ from cictl.wire import words
 from cictl.wire.access import EnrolmentRequest
 from cictl.wire.agents import LeaseRequest, LeaseResponse
 from cictl.wire.codec import encode
+from cictl.wire.forges import ForgeRequest
 from cictl.wire.projects import JobTokens, ProjectSettings
 from cictl.wire.secrets import SecretRequest
 from cictl.wire.vault import VaultConnectionRequest
@@ -93,6 +94,10 @@ GET    /api/v1/projects                                      viewer    -    any 
 POST   /api/v1/projects/import                               operator  -    -      -
 GET    /api/v1/projects/{project_id}                         viewer    -    named  -
 DELETE /api/v1/projects/{project_id}                         operator  -    named  -
+GET    /api/v1/projects/{project_id}/forge                   viewer    -    named  -
+POST   /api/v1/projects/{project_id}/forge                   admin     -    named  -
+DELETE /api/v1/projects/{project_id}/forge                   admin     -    named  -
+POST   /api/v1/projects/{project_id}/forge/test              admin     -    named  -
 GET    /api/v1/projects/{project_id}/icon                    viewer    -    named  -
 POST   /api/v1/projects/{project_id}/inspect                 viewer    -    named  -
 POST   /api/v1/projects/{project_id}/settings                operator  -    named  -
@@ -206,6 +211,8 @@ class Stage:
         project = f"pipelines: [{{id: p, {daily}, {jobs}}}]\npipeline_chains: [{{id: c, pipelines: [p]}}]"
         self.ids = server.define_project(project, repo_url=str(directory / "nothing"))
         server.define_project(project, name="other", repo_url=str(directory / "nothing"))
+        forge = ForgeRequest(kind="github", api="https://127.0.0.1:9", token="t", repository="tea/shop")
+        server.services.forges.forges.set(1, forge)
         server.services.projects.projects.change_settings(1, ProjectSettings(job_tokens=JobTokens.START))
         for agent_id in ("a", "b"):
             server.heartbeat(agent_id)

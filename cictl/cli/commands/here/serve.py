@@ -233,7 +233,7 @@ def serve(
         typer.Option(
             "--allow-http-targets",
             envvar="CICTL_ALLOW_HTTP_TARGETS",
-            help="Let notifications go to this machine, and without TLS.",
+            help="Let notifications and statuses of commits go to this machine, and without TLS.",
         ),
     ] = False,
     notify_command: Annotated[

@@ -17,6 +17,7 @@ from cictl.base.names.git_names import branch_of, tag_of
 from cictl.wire.metadata import JobMetadata
 from cictl_server.errors import NotFound
 from cictl_server.services.core.names import find_run_called
+from cictl_server.services.history.forge_statuses import note_status
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.services.history.results.notices import note_end
 from cictl_server.store.contract import Store, Transaction, View
@@ -72,7 +73,8 @@ def new_run(jobs: Sequence[JobRecord]) -> RunRecord:
 
 
 def put_run(tx: Transaction, run: RunRecord, *, before: RunRecord | None = None) -> None:
-    """Store a run that was *before*, None for a new one. If it has ended by that, write whom to tell."""
+    """Store a run that was *before*, None for a new one. Write whom to tell of what has changed by that."""
+    note_status(tx, run, before=before)
     was_over = before is not None and before.status.is_terminal
     if before is not None and was_over and not run.status.is_terminal:
         run = replace(run, former=before.last_result)

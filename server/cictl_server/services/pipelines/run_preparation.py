@@ -17,6 +17,7 @@ from cictl_server.errors import InvalidRequest
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.history.approvals import noted_approvals
+from cictl_server.services.history.forge_statuses import context_of
 from cictl_server.services.history.run_book import new_run
 from cictl_server.services.pipelines.auto_bump import check_auto_bump, with_auto_bump
 from cictl_server.services.pipelines.chains import Member, chain_members
@@ -91,9 +92,19 @@ class Prepared:
     warnings: list[str] = field(default_factory=list)
 
     def run_of(self, jobs: Sequence[JobRecord]) -> RunRecord:
-        """Return the record of the run whose executions are *jobs*."""
+        """Return the record of the run whose executions are *jobs*.
+
+        The forge is told of what a commit of the project's own repository becomes: of no dry run, and of none whose commit is not known.
+        """
+        first = jobs[0].facts
+        is_told = (
+            first.pipeline_source_repo == self.project.repo_url
+            and bool(first.pipeline_source_ref_resolved)
+            and not first.dry_run
+        )
         return replace(
             new_run(jobs),
+            context=context_of(self.project, self.name) if is_told else "",
             event=self.event,
             message=self.commit.message,
             author=self.commit.author,

@@ -15,6 +15,7 @@ from cictl_server.services.core.deeds import actor_name, note_details, note_made
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.history.approvals import held_for_approval
+from cictl_server.services.history.forge_statuses import context_of
 from cictl_server.services.history.lifecycle import left_out
 from cictl_server.services.history.run_book import next_run_number, numbered, put_run
 from cictl_server.services.history.run_limits import RunLimits
@@ -174,6 +175,7 @@ class RunService:
                 author=start.commit.author,
                 event=start.event,
                 error=run.error[:_LONGEST_ERROR],
+                context=context_of(project, run.pipeline),
             ),
         )
         note_made(TargetKind.RUN, run.run_id, f"{project.name}/{run.pipeline}", run_number=run_number)

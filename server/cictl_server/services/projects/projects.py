@@ -271,6 +271,7 @@ class ProjectService:
             public_badges=known is not None and known.public_badges,
             notify=found.file.notify,
             ended_targets=_still_named(known.ended_targets if known else [], found.file),
+            forge=known.forge if known and known.repo_url == loaded.repo_url else None,
         )
         tx.projects.put(project)
         _store_pipelines(tx, project, found.file)

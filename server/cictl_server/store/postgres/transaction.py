@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from cictl_server.store.contract import Transaction, View
+from cictl_server.store.forge_records import StatusRecord
 from cictl_server.store.postgres.documents import NamedDocuments, NumberedDocuments
 from cictl_server.store.postgres.jobs import PostgresJobs
 from cictl_server.store.postgres.runs import PostgresRuns
@@ -93,6 +94,9 @@ _TABLES: dict[str, Callable[[Session, KeptSets, View], object]] = {
     ),
     "schedules": lambda session, _kept, _view: NumberedDocuments(
         session, "schedules", ScheduleRecord, key=lambda one: one.id
+    ),
+    "statuses": lambda session, _kept, _view: NamedDocuments(
+        session, "statuses", StatusRecord, key=lambda one: one.key
     ),
     "tokens": lambda session, _kept, _view: PostgresTokens(session),
     "audit": lambda session, _kept, _view: PostgresAudit(session),

@@ -19,6 +19,7 @@ from cictl.wire.agents import (
 )
 from cictl.wire.artifacts import Artifact
 from cictl.wire.explain import Explanation, Reason
+from cictl.wire.forges import Forge, ForgeKind
 from cictl.wire.jobs import (
     BlockedBy,
     Dependency,
@@ -144,6 +145,7 @@ SCHEDULE = Schedule(
     next_utc=[datetime(2026, 3, 2, tzinfo=UTC)],
     paused=False,
 )
+FORGE = Forge(kind=ForgeKind.GITHUB, api="https://api.github.com", repository="tea/shop", waiting=0)
 SCHEDULES = ScheduleList(schedules=[SCHEDULE])
 NOTIFICATIONS = NotificationList(notifications=[], next_cursor="7")
 NOTIFICATION_TESTS = NotificationTests(results=[NotificationTest(target="command mail", delivered=True)])
