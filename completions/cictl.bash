@@ -147,7 +147,7 @@ _cictl_node() {
         arguments="" repeated=""
         ;;
     "cictl projects")
-        commands="list show import reload check set delete icon hook"
+        commands="list show import reload check set delete icon hook forge"
         options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -215,6 +215,36 @@ _cictl_node() {
     "cictl projects hook rotate")
         commands=""
         options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="projects" repeated=""
+        ;;
+    "cictl projects forge")
+        commands="show set test remove"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl projects forge show")
+        commands=""
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="projects" repeated=""
+        ;;
+    "cictl projects forge set")
+        commands=""
+        options="--kind --api --token-file --repository -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--kind --api --token-file --repository -o --output --query --server --context --ca-file"
+        arguments="projects" repeated=""
+        ;;
+    "cictl projects forge test")
+        commands=""
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="projects" repeated=""
+        ;;
+    "cictl projects forge remove")
+        commands=""
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="projects" repeated=""
         ;;

@@ -85,7 +85,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--header-seconds', 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]');
                 , @('--stalled-seconds', 'Close the connection of a client that takes no byte of an answer for this long. [env var: CICTL_STALLED_SECONDS; default: 30.0; x>=1]');
                 , @('--peer-connections', 'Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]');
-                , @('--allow-http-targets', 'Let notifications go to this machine, and without TLS. [env var: CICTL_ALLOW_HTTP_TARGETS]');
+                , @('--allow-http-targets', 'Let notifications and statuses of commits go to this machine, and without TLS. [env var: CICTL_ALLOW_HTTP_TARGETS]');
                 , @('--notify-command', 'Let project files have this program told, by its name: `notify: [{on: [broken], command: NAME}]`. May be repeated. The variable holds several, separated by blanks. [env var: CICTL_NOTIFY_COMMANDS]');
                 , @('--keep-audit', 'How long the records of the audit are kept, such as 90d; 0 for ever. [env var: CICTL_KEEP_AUDIT; default: 400d]');
                 , @('--log-level', 'debug, info, warning or error. [env var: CICTL_LOG_LEVEL, CIWI_LOG_LEVEL; default: info]');
@@ -514,7 +514,8 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('set', 'Change what the server decides about a project; `projects show` tells it.');
                 , @('delete', 'Delete a project, its pipelines and its chains.');
                 , @('icon', 'Get the image that a project''s repository has as its icon or logo.');
-                , @('hook', 'Webhooks of a project, which tell of pushes: show rotate.');)
+                , @('hook', 'Webhooks of a project, which tell of pushes: show rotate.');
+                , @('forge', 'Commits that show how runs stand: set show test remove.');)
             options = @(
                 , @('-y', 'Do not ask; go on.');
                 , @('--yes', 'Do not ask; go on.');
@@ -710,6 +711,98 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
         'cictl projects hook rotate' = @{
             commands = @()
             options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('projects')
+            repeated = ''
+        }
+        'cictl projects forge' = @{
+            commands = @(
+                , @('show', 'Show which forge is told of a project''s runs, how many statuses it has not taken yet, and why.');
+                , @('set', 'Let the commits that a project''s runs build show how they stand.');
+                , @('test', 'Ask the forge for the repository, with the token.');
+                , @('remove', 'Tell no forge of a project''s runs any more, and forget the token.');)
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl projects forge show' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('projects')
+            repeated = ''
+        }
+        'cictl projects forge set' = @{
+            commands = @()
+            options = @(
+                , @('--kind', 'Whose API it is; gitea for Forgejo too. [required]');
+                , @('--api', 'What the URLs of its API begin with. [required]');
+                , @('--token-file', 'A file with a token that may set statuses of commits. [required]');
+                , @('--repository', 'Default: what the URL of the repository says.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--kind', '--api', '--token-file', '--repository', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('projects')
+            repeated = ''
+        }
+        'cictl projects forge test' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('projects')
+            repeated = ''
+        }
+        'cictl projects forge remove' = @{
+            commands = @()
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
                 , @('-o', 'One of table, wide, json, yaml, name.');
                 , @('--output', 'One of table, wide, json, yaml, name.');
                 , @('--query', 'Show what this expression finds in the JSON.');

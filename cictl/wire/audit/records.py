@@ -105,6 +105,8 @@ class TargetKind(StrEnum):
     PIPELINE = "pipeline"
     PROJECT = "project"
     RUN = "run"
+    SCHEDULE = "schedule"
+    """By its number within the pipeline, which is a target too."""
     SECRET = "secret"  # noqa: S105 - a kind of thing
     TOKEN = "token"  # noqa: S105 - a kind of thing
     VAULT = "vault"

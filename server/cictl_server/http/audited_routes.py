@@ -100,6 +100,7 @@ TARGETS: Mapping[str, TargetKind] = {
     "chain_id": TargetKind.CHAIN,
     "connection_id": TargetKind.VAULT,
     "job_id": TargetKind.JOB,
+    "number": TargetKind.SCHEDULE,
     "pipeline_id": TargetKind.PIPELINE,
     "project_id": TargetKind.PROJECT,
     "run": TargetKind.RUN,

@@ -69,7 +69,7 @@ class ScheduleService:
         checked = checked_reason(reason)
 
         def change(schedule: ScheduleRecord) -> ScheduleRecord:
-            note_details(schedule=position, reason=checked)
+            note_details(reason=checked)
             return replace(schedule, pause_reason=checked, paused=self.clock(), paused_by=actor_name())
 
         return self._change(pipeline_db_id, position, change)
@@ -82,7 +82,6 @@ class ScheduleService:
         """
 
         def change(schedule: ScheduleRecord) -> ScheduleRecord:
-            note_details(schedule=position)
             if not schedule.is_paused:
                 return schedule
             upcoming = next_time(schedule.definition, after=self.clock())
