@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from cictl_testing.notifications.telling import (
     define_telling,
@@ -14,6 +16,9 @@ from cictl_testing.notifications.telling import (
     webhook,
 )
 from cictl_testing.server import RunningServer
+
+from cictl_server.services.history.run_book import put_run
+from cictl_server.store.run_records import RunRecord
 
 URL = "https://chat.example.test/hook"
 
@@ -95,17 +100,37 @@ def test_a_cancelled_run_says_nothing_of_the_branch(server: RunningServer, build
 
 
 def test_branches_are_compared_each_with_itself(server: RunningServer, build: int) -> None:
-    run(server, build, "succeeded", branch="main")
-    run(server, build, "failed", branch="dev")
-    run(server, build, "succeeded", branch="main")
+    run(server, build, "succeeded", ref="main")
+    run(server, build, "failed", ref="dev")
+    run(server, build, "succeeded", ref="main")
     assert types(server) == ["succeeded", "broken", "succeeded"]
 
 
-def test_runs_of_no_branch_are_compared_with_themselves_alone(server: RunningServer, build: int) -> None:
-    run(server, build, "failed", branch="")
-    failed = run(server, build, "failed", branch="")
+def test_runs_of_a_tag_are_compared_with_themselves_alone(server: RunningServer, build: int) -> None:
+    run(server, build, "failed", ref="refs/tags/v1")
+    failed = run(server, build, "failed", ref="refs/tags/v1")
     rerun(server, failed, "succeeded")
     assert types(server) == ["broken", "broken", "fixed"]
+
+
+def test_runs_without_a_source_are_compared_with_each_other(server: RunningServer, build: int) -> None:
+    run(server, build, "succeeded", ref="main")
+    for status in ("failed", "failed", "succeeded"):
+        run(server, build, status, ref="")
+    assert types(server) == ["succeeded", "broken", "still_failing", "fixed"]
+
+
+@pytest.mark.parametrize("ref", ["refs/pull/7/head", "0123456789"])
+def test_pull_requests_and_commits_break_nothing(server: RunningServer, build: int, ref: str) -> None:
+    run(server, build, "failed", ref=ref)
+    run(server, build, "succeeded", ref=ref)
+    assert types(server) == ["failed", "succeeded"]
+
+
+def test_two_entries_with_one_target_tell_it_once(server: RunningServer) -> None:
+    build = define_telling(server, webhook(URL, "broken"), webhook(URL))
+    run(server, build, "failed")
+    assert types(server) == ["broken"]
 
 
 def test_a_dry_run_is_not_told(server: RunningServer, build: int) -> None:
@@ -144,5 +169,24 @@ def test_an_entry_gets_what_it_asks_for(server: RunningServer, entry: str, told:
 
 def test_runs_of_no_branch_are_not_told_to_who_names_branches(server: RunningServer) -> None:
     build = define_telling(server, webhook(URL, rest=", branches: ['**']"))
-    run(server, build, "failed", branch="")
+    run(server, build, "failed", ref="refs/tags/v1")
     assert types(server) == []
+
+
+def test_a_project_file_that_cannot_be_read_breaks_each_time(server: RunningServer) -> None:
+    define_telling(server, webhook(URL, "broken"), webhook("https://other.example.test", rest=", pipelines: [build]"))
+    for number in (1, 2):
+        failed = RunRecord(
+            number=number,
+            run_id=f"run-{number}",
+            created=server.clock.now,
+            finished=server.clock.now,
+            parts={},
+            project="shop",
+            project_id="1",
+            ref="refs/heads/main",
+            branch="main",
+            error="line 1: no YAML",
+        )
+        server.store.write(partial(put_run, run=failed))
+    assert [(found.type, found.pipeline, found.target) for found in notifications(server)] == [("broken", "", URL)] * 2

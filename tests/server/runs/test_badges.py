@@ -69,15 +69,15 @@ class TestBadges:
         assert badge(server) == "build: passing"
 
     def test_each_branch_has_its_own(self, server: RunningServer, build: int) -> None:
-        run(server, build, "succeeded", branch="main")
-        run(server, build, "failed", branch="dev")
+        run(server, build, "succeeded", ref="main")
+        run(server, build, "failed", ref="dev")
         shown = [badge(server, f"branch={branch}") for branch in ("main", "dev", "new")]
         assert shown == ["build: passing", "build: failing", "build: unknown"]
 
     def test_by_default_it_is_about_the_branch_that_the_pipeline_builds(self, server: RunningServer) -> None:
         build = server.define(JOBS)
-        run(server, build, "succeeded", branch="main")
-        run(server, build, "failed", branch="dev")
+        run(server, build, "succeeded", ref="main")
+        run(server, build, "failed", ref="dev")
         assert badge(server) == "build: failing"
 
         def build_main(tx: Transaction) -> None:

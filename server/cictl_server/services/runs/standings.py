@@ -100,7 +100,7 @@ def _places(view: View, project: ProjectRecord) -> list[_Place]:
 def _standing(view: View, project: ProjectRecord, pipeline: str, branch: str) -> Standing:
     where = RunFilter(project=project.name, pipeline=pipeline, branch=branch)
     active = RunFilter(project=project.name, pipeline=pipeline, branch=branch, statuses=_ACTIVE)
-    last = newest_with_result(view, where, project_id=str(project.id))
+    last = newest_with_result(view, where, takes=lambda run: run.project_id == str(project.id))
     return Standing(
         project_id=project.id,
         project=project.name,

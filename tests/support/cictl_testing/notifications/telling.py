@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from cictl.base.names.git_names import branch_of, tag_of
 from cictl.wire.notifications import Notification, NotificationList
 from cictl_server.store.contract import Transaction
 from cictl_testing.server import RunningServer
@@ -23,15 +24,15 @@ def webhook(url: str, on: str = "always", rest: str = "") -> str:
     return f"{{on: [{on}], webhook: '{url}', secret_env: CICTL_NOTIFY_CHAT{rest}}}"
 
 
-def start(server: RunningServer, pipeline: int, *, branch: str = "main", **fields: object) -> str:
-    """Start a run of *branch*, and return the id of its one execution."""
+def start(server: RunningServer, pipeline: int, *, ref: str = "main", **fields: object) -> str:
+    """Start a run of *ref*, a branch by its short name, and return the id of its one execution."""
     [job_id] = server.run(pipeline, **fields)
     number = int(server.job(job_id).facts.run_number)
 
     def put(tx: Transaction) -> None:
         run = tx.runs.find(number)
         assert run is not None
-        tx.runs.put(replace(run, branch=branch))
+        tx.runs.put(replace(run, ref=ref, branch=branch_of(ref), tag=tag_of(ref)))
 
     server.store.write(put)
     return job_id
@@ -44,9 +45,9 @@ def end(server: RunningServer, job_id: str, status: str) -> None:
     assert server.report(job_id, status).status_code == 200
 
 
-def run(server: RunningServer, pipeline: int, status: str, *, branch: str = "main") -> str:
-    """Run a branch to its end, and return the id of the execution."""
-    job_id = start(server, pipeline, branch=branch)
+def run(server: RunningServer, pipeline: int, status: str, *, ref: str = "main") -> str:
+    """Run a ref to its end, and return the id of the execution."""
+    job_id = start(server, pipeline, ref=ref)
     end(server, job_id, status)
     return job_id
 

@@ -5,16 +5,12 @@ A run that was cancelled, a dry run, and one whose jobs were all left out prove 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cictl_server.store.contract import RunFilter, View
 from cictl_server.store.run_records import RunRecord
 
 
-def newest_with_result(view: View, where: RunFilter, *, project_id: str, but: int = 0) -> RunRecord | None:
-    """Return the newest run that *where* takes and that has a result; None without one.
-
-    Args:
-        project_id: Of the project that the runs are of, since others may have its name.
-        but: The number of a run that is left out.
-    """
-    runs = view.runs.newest_first(where)
-    return next((r for r in runs if r.number != but and r.project_id == project_id and r.last_result), None)
+def newest_with_result(view: View, where: RunFilter, *, takes: Callable[[RunRecord], bool]) -> RunRecord | None:
+    """Return the newest run that *where* and *takes* take and that has a result; None without one."""
+    return next((run for run in view.runs.newest_first(where) if run.last_result and takes(run)), None)

@@ -40,22 +40,33 @@ def note_end(tx: Transaction, run: RunRecord) -> None:
     project = project_of(tx, run)
     if project is None or not project.notify or run.dry_run:
         return
-    newest = _newest_other(tx, run) if run.branch and run.pipeline else None
+    newest = _newest_other(tx, run)
     previous = run.former or (newest.last_result if newest else None)
     is_outdated = newest is not None and newest.number > run.number
     type_ = _type_of(run, previous, is_outdated=is_outdated)
-    for entry in project.notify:
-        if entry.target not in project.ended_targets and _is_wanted(entry, run, type_):
+    wanted = [entry for entry in project.notify if _is_wanted(entry, run, type_)]
+    for target, entry in {entry.target: entry for entry in wanted}.items():
+        if target not in project.ended_targets:
             tx.notifications.put(_new(tx, project, run, entry, type_=type_, previous=previous))
 
 
 def _newest_other(view: View, run: RunRecord) -> RunRecord | None:
+    """Return the newest other run with a result that *run* is compared with: of its branch, or without any source as it is."""
+    if not run.pipeline or (run.ref and not run.branch):
+        return None
     where = RunFilter(project=run.project, pipeline=run.pipeline, branch=run.branch)
-    return newest_with_result(view, where, project_id=run.project_id, but=run.number)
+    return newest_with_result(
+        view,
+        where,
+        takes=lambda other: (
+            other.number != run.number and other.project_id == run.project_id and bool(other.ref) is bool(run.ref)
+        ),
+    )
 
 
 def _type_of(run: RunRecord, previous: RunStatus | None, *, is_outdated: bool) -> NotificationType:
-    if run.result is None or is_outdated:
+    is_compared = run.branch or run.tag or not run.ref  # and no pull request, nor a commit by its id
+    if run.result is None or is_outdated or not is_compared:
         return _PLAIN[run.status]
     return _CHANGES.get((run.result, previous), _PLAIN[run.status])
 
