@@ -79,8 +79,16 @@ def test_it_is_a_new_attempt_in_the_old_place_and_the_last_one(server: RunningSe
     again = fail(server, PREPARING, Cause.START_FAILED)
     assert (again.id, again.retry_of, again.attempt, again.retried_by) == (ended.retried_by, first, 2, "")
     assert server.leased("b").id == later
-    explained = server.read(Explanation, f"/api/v1/jobs/{first}/explain").summary
-    assert explained == f"it failed on agent a: no disk; {server.short_id(again.id)} repeats it"
+
+
+def test_an_explanation_leads_to_what_repeats_the_job_while_that_is_there(server: RunningServer) -> None:
+    [first] = start(server)
+    again = fail(server, PREPARING, Cause.START_FAILED).retried_by
+    told = server.read(Explanation, f"/api/v1/jobs/{first}/explain")
+    assert told.summary == "it failed on agent a: no disk; 1/work:2 repeats it"
+    assert [fix.command for fix in told.fixes] == ["cictl jobs explain 1/work:2", "cictl agents show a"]
+    server.http.simulate_delete(f"/api/v1/jobs/{again}")
+    assert server.read(Explanation, f"/api/v1/jobs/{first}/explain").summary == "it failed on agent a: no disk"
 
 
 def test_the_limit_of_a_retry_is_not_used_up(server: RunningServer) -> None:

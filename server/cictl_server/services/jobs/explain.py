@@ -15,6 +15,7 @@ from cictl.base.clock import Clock
 from cictl.wire.explain import COUNTED_JOBS, AgentFit, Blocker, Explanation, Fix, Reason
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobStatus
 from cictl.wire.requirements import meets_all
+from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.hosts import host_of
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
@@ -139,18 +140,25 @@ def _ended(job: JobRecord, view: View) -> Explanation:
     if job.status is JobStatus.SUCCEEDED:
         return msgspec.structs.replace(_explanation(job), summary=f"it succeeded{place}")
     culprit = find_culprit(view, job)
+    again = view.jobs.find(job_number(job.retried_by)) if job.retried_by else None
     return msgspec.structs.replace(
         _explanation(job),
-        summary=_failure(job, place) + _what_then(job, view),
+        summary=_failure(job, place) + _what_then(job, again),
         blocked_by=[_blocker(culprit.facts.pipeline_job_id, culprit)] if culprit else [],
-        fixes=list(_remedies(job, culprit)),
+        fixes=[*_looks_at(again), *_remedies(job, culprit)],
     )
 
 
-def _what_then(job: JobRecord, view: View) -> str:
-    """Return what follows from the failure of *job* by itself, as the end of a sentence."""
-    if job.retried_by:
-        return f"; {short_id(get_job(view, job.retried_by))} repeats it"
+def _looks_at(again: JobRecord | None) -> Iterator[Fix]:
+    if again is not None:
+        name = short_id(again)
+        yield Fix(text=f"see how {name} goes", command=command("jobs", "explain", name))
+
+
+def _what_then(job: JobRecord, again: JobRecord | None) -> str:
+    """Return what follows from the failure of *job* by itself, as the end of a sentence; *again* is what repeats it."""
+    if again is not None:
+        return f"; {short_id(again)} repeats it"
     return "; it may fail, so what needs it runs" if job.is_good else ""
 
 
@@ -345,4 +353,5 @@ def _remedies(job: JobRecord, culprit: JobRecord | None) -> Iterator[Fix]:
             yield from _vault_fixes(job, then="; with --secret PATH --key KEY, whether that can be read")
         case _:
             yield Fix(text="read the end of its log", command=command("jobs", "logs", short_id(job), "--tail", "50"))
-    yield Fix(text="run it once more", command=command("jobs", "rerun", short_id(job)))
+    if not job.retried_by:
+        yield Fix(text="run it once more", command=command("jobs", "rerun", short_id(job)))
