@@ -100,6 +100,10 @@ class JobMetadata:
     """The ref of the pipeline's own file, whose caches do where those of the built ref have none. Set for jobs with such caches."""
     pipeline_source_ref_resolved = _text("pipeline_source_ref_resolved")
     """The commit that it was resolved to."""
+    base_branch = _text("base_branch")
+    """The branch that the pull request is to be merged into, for a run of one (ours)."""
+    from_fork = _flag("from_fork")
+    """Whoever wrote what it runs may have no right to the repository: it gets no secrets, and its token only reads (ours)."""
     pipeline_version_raw = _text("pipeline_version_raw")
     """`1.2.3`"""
     pipeline_version = _text("pipeline_version")

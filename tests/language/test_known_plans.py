@@ -214,7 +214,9 @@ def test_what_a_push_starts(project: str, ref: str, path: str, started: str, rea
     found = [
         pipeline.id
         for pipeline in read_project(project).pipelines
-        if not reason_against(pipeline, change, repo_url="self", tracked_ref=MAIN, paths=lambda: [path])
+        if not reason_against(
+            pipeline, change, repo_url="self", tracked_ref=MAIN, base_branch="main", paths=lambda: [path]
+        )
     ]
     assert found == started.split()
 

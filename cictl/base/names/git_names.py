@@ -19,6 +19,8 @@ _SHORT_COMMIT = re.compile(r"[0-9a-fA-F]{4,39}")
 _LIKE_COMMIT = re.compile(r"[0-9a-fA-F]{7,40}")
 """A branch may have such a name, but a text without `refs/heads/` then means the commit."""
 
+_PULL_REQUEST = re.compile(r"refs/(?:pull|merge-requests)/([1-9][0-9]{0,15})/head")
+
 _BRANCHES, _TAGS = "refs/heads/", "refs/tags/"
 
 # git help check-ref-format
@@ -45,6 +47,12 @@ def branch_of(ref: str) -> str:
 def tag_of(ref: str) -> str:
     """Return the tag that *ref* names by its full name; empty for other refs."""
     return ref.removeprefix(_TAGS) if ref.startswith(_TAGS) else ""
+
+
+def pull_request_of(ref: str) -> str:
+    """Return the number of the pull request whose head *ref* is, as GitHub, Gitea, Forgejo and GitLab name it; empty for other refs."""
+    found = _PULL_REQUEST.fullmatch(ref)
+    return found[1] if found else ""
 
 
 def short_ref(ref: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cictl.base.names.git_names import branch_of, short_ref, tag_of
+from cictl.base.names.git_names import branch_of, pull_request_of, short_ref, tag_of
 from cictl.wire import words
 from cictl.wire.jobs import JobExecution
 
@@ -55,6 +55,12 @@ OF_JOB = (
     JobVariable("CICTL_REF_NAME", "the same in short: `main`", lambda job: short_ref(_ref(job))),
     JobVariable("CICTL_BRANCH", "the branch; empty if the ref is none", lambda job: branch_of(_ref(job))),
     JobVariable("CICTL_TAG", "the tag, if the ref is `refs/tags/…`; else empty", lambda job: tag_of(_ref(job))),
+    JobVariable(
+        "CICTL_PULL_REQUEST",
+        "the number of the pull request that the run builds; else empty",
+        lambda job: pull_request_of(_ref(job)),
+    ),
+    JobVariable("CICTL_BASE_BRANCH", "the branch that it is to be merged into", lambda job: job.facts.base_branch),
     JobVariable(
         "CICTL_COMMIT",
         "the commit that all jobs of the run build; empty if the server could not ask the repository",

@@ -98,6 +98,11 @@ class Authentication:
         self, principal: Principal, job: JobRecord, route: str, needed: Access, params: dict[str, str]
     ) -> None:
         """Let a job read its run and what it depends on, send its own files, and start runs if its project allows it."""
+        if job.facts.from_fork and route in SENT_BY_JOBS | STARTED_BY_JOBS:
+            raise Forbidden(
+                "the token of a job of a pull request only reads",
+                hint="its agent sends artifacts and reports; what starts runs belongs on a branch",
+            )
         if route in SENT_BY_JOBS:
             self._reach.check_own(principal, params["job_id"])
         elif route in ARTIFACTS_READ_BY_AGENTS:

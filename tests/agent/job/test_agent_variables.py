@@ -33,19 +33,25 @@ def test_nothing_known_is_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ref", "short", "branch", "tag"),
+    ("ref", "short", "branch", "tag", "pull"),
     [
-        ("main", "main", "main", ""),
-        ("refs/heads/a/b", "a/b", "a/b", ""),
-        ("refs/tags/v1", "v1", "", "v1"),
-        ("refs/pull/3/head", "refs/pull/3/head", "", ""),
-        ("0123abc", "0123abc", "", ""),
+        ("main", "main", "main", "", ""),
+        ("refs/heads/a/b", "a/b", "a/b", "", ""),
+        ("refs/tags/v1", "v1", "", "v1", ""),
+        ("refs/pull/3/head", "refs/pull/3/head", "", "", "3"),
+        ("refs/merge-requests/41/head", "refs/merge-requests/41/head", "", "", "41"),
+        ("refs/pull/3/merge", "refs/pull/3/merge", "", "", ""),
+        ("0123abc", "0123abc", "", "", ""),
     ],
 )
-def test_a_ref_is_told_in_parts(ref: str, short: str, branch: str, tag: str) -> None:
+def test_a_ref_is_told_in_parts(ref: str, short: str, branch: str, tag: str, pull: str) -> None:
     found = variables(JobMetadata.pipeline_source_ref_raw(ref), JobMetadata.pipeline_source_ref_resolved("c0ffee"))
-    names = ("CICTL_REF", "CICTL_REF_NAME", "CICTL_BRANCH", "CICTL_TAG", "CICTL_COMMIT")
-    assert [found[name] for name in names] == [ref, short, branch, tag, "c0ffee"]
+    names = ("CICTL_REF", "CICTL_REF_NAME", "CICTL_BRANCH", "CICTL_TAG", "CICTL_PULL_REQUEST", "CICTL_COMMIT")
+    assert [found[name] for name in names] == [ref, short, branch, tag, pull, "c0ffee"]
+
+
+def test_a_pull_request_tells_its_base() -> None:
+    assert variables(JobMetadata.base_branch("main"))["CICTL_BASE_BRANCH"] == "main"
 
 
 def test_the_page_tells_of_each() -> None:

@@ -10,6 +10,7 @@ from cictl_server.services.triggers.rules import reason_against
 
 REPO = "https://git.example.test/shop.git"
 MAIN, OTHER, TAG = "refs/heads/main", "refs/heads/feature/tea", "refs/tags/v1"
+PULL = "refs/pull/7/head"
 
 
 def reason(rest: str, ref: str, paths: list[str] | None = None) -> str:
@@ -19,7 +20,7 @@ def reason(rest: str, ref: str, paths: list[str] | None = None) -> str:
     )
     [pipeline] = parse(text, config_file="cictl.yaml").pipelines
     change = RefChange(ref=ref, before="a" * 40, after="b" * 40)
-    return reason_against(pipeline, change, repo_url=REPO, tracked_ref=MAIN, paths=lambda: paths)
+    return reason_against(pipeline, change, repo_url=REPO, tracked_ref=MAIN, base_branch="main", paths=lambda: paths)
 
 
 SOURCE = f"vcs_source: {{repo: {REPO}}}"
@@ -34,6 +35,8 @@ SOURCE = f"vcs_source: {{repo: {REPO}}}"
         pytest.param("on: {push: {tags: ['v*']}}", TAG, None, id="a tag that is named"),
         pytest.param("on: {push: {branches: [main], tags: ['v*']}}", TAG, None, id="branches and tags"),
         pytest.param("on: {push: {paths: ['src/**']}}", MAIN, ["README", "src/pot.c"], id="one of the paths"),
+        pytest.param("on: {pull_request: {}}", PULL, None, id="a pull request"),
+        pytest.param("on: {pull_request: {branches: [main], paths: ['src/**']}}", PULL, ["src/a"], id="to a branch"),
         pytest.param("on: {push: {paths: ['src/**']}}", MAIN, None, id="paths that are not known are all paths"),
     ],
 )
@@ -69,6 +72,19 @@ def test_it_starts(on: str, ref: str, paths: list[str] | None) -> None:
         ),
         pytest.param(
             f"on: {{push: {{branches: ['**']}}}}, {SOURCE}", TAG, "`on.push` takes no tags", id="only branches"
+        ),
+        pytest.param(f"on: {{push: {{}}}}, {SOURCE}", PULL, "its `on` has no `pull_request`", id="pushes only"),
+        pytest.param(
+            f"on: {{pull_request: {{branches: ['release/*']}}}}, {SOURCE}",
+            PULL,
+            "`on.pull_request.branches` does not take main",
+            id="another base",
+        ),
+        pytest.param(
+            f"on: {{pull_request: {{paths: ['src/*.c']}}}}, {SOURCE}",
+            PULL,
+            "`on.pull_request.paths` takes none of the changed files",
+            id="no such file in the pull request",
         ),
         pytest.param(f"on: {{push: {{tags: ['v*']}}}}, {SOURCE}", MAIN, "`on.push` takes no branches", id="only tags"),
         pytest.param(f"on: {{push: {{}}}}, {SOURCE}", TAG, "`on.push` takes no tags", id="neither takes branches"),

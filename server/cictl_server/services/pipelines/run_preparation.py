@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
+from cictl.base.job_parts import ApprovalSpec
 from cictl.project_file import Pipeline
 from cictl.wire.jobs import JobSpec
 from cictl.wire.metadata import JobMetadata
@@ -16,7 +17,7 @@ from cictl.wire.projects import OFFLINE_CACHED, RunRequest
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.fleet.limits import check_agent_id
-from cictl_server.services.history.approvals import noted_approvals
+from cictl_server.services.history.approvals import held_for_approval, noted_approvals
 from cictl_server.services.history.forge_statuses import context_of
 from cictl_server.services.history.run_book import new_run
 from cictl_server.services.pipelines.auto_bump import check_auto_bump, with_auto_bump
@@ -121,12 +122,16 @@ class CommitStart:
         ref: By which it was found.
         event: What happened, such as `push`.
         commit: What the commit says of itself.
+        base_branch: What the pull request is to be merged into, for a run of one.
+        is_from_fork: As `JobMetadata.from_fork`; such runs wait for an approval.
     """
 
     tree: FetchedCommit
     ref: str
     event: str
     commit: CommitNote
+    base_branch: str = ""
+    is_from_fork: bool = False
 
 
 def run_mode(request: RunRequest) -> Mode:
@@ -202,13 +207,18 @@ class Preparer:
         with self.store.read() as view:
             inherited = inherit(view, project.id, pipeline, for_dry_run=False)
         source = source_at(start.tree, pipeline, ref=start.ref, inherited=inherited)
-        identity = self._identity(project, f"run-{self.numbers.next()}", event=start.event)
+        identity = dataclasses.replace(
+            self._identity(project, f"run-{self.numbers.next()}", event=start.event),
+            base_branch=start.base_branch,
+            is_from_fork=start.is_from_fork,
+        )
         planned = plan(pipeline, request, source=source, identity=identity, dependencies=inherited.runs)
+        planned = noted_approvals(_finished(pipeline, planned, source, request, Mode.RUN))
         return Prepared(
             project=project,
             name=pipeline.id,
             run_id=identity.pipeline_run_id,
-            planned=noted_approvals(_finished(pipeline, planned, source, request, Mode.RUN)),
+            planned=held_for_approval(planned, ApprovalSpec()) if start.is_from_fork else planned,
             event=start.event,
             commit=start.commit,
             warnings=list(source.warnings),

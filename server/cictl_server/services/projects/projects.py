@@ -321,7 +321,7 @@ def _poll_seconds(seconds: int) -> int:
 def _begin_refs(tx: Transaction, project: ProjectRecord, loaded: _Loaded) -> None:
     """Note where the branch of a new project stands, so that what is pushed from now on starts runs."""
     seen = SeenRefsChange(tx, project)
-    if loaded.branch and not seen.is_complete:
+    if loaded.branch and not seen.knows_all():
         seen.note({BRANCHES + loaded.branch: loaded.definition.commit})
 
 

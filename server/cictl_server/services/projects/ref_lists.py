@@ -15,9 +15,10 @@ _HEAD = "HEAD"
 class RefList:
     """What a remote said of its refs at one moment."""
 
-    def __init__(self, lines: Sequence[str]) -> None:
-        """Take the *lines* of `git ls-remote --symref`."""
+    def __init__(self, lines: Sequence[str], *, has_pull_requests: bool = False) -> None:
+        """Take the *lines* of `git ls-remote --symref`, which was asked for the heads of pull requests too, or not."""
         self._lines = lines
+        self.has_pull_requests = has_pull_requests
 
     @cached_property
     def digest(self) -> str:

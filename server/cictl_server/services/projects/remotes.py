@@ -219,7 +219,8 @@ class Remotes:
         """Return all branches and tags, and the heads of pull requests if they are wanted too."""
         wanted = ["HEAD", f"{BRANCHES}*", f"{TAGS}*", *(PULL_REQUESTS if pull_requests else ())]
         with self._repository(repo, None) as git:
-            return RefList(git.list_refs("--symref", REMOTE, *wanted, seconds=seconds))
+            lines = git.list_refs("--symref", REMOTE, *wanted, seconds=seconds)
+        return RefList(lines, has_pull_requests=pull_requests)
 
     def find_merge_base(self, repo: str, one: str, other: str) -> str:
         """Return the newest commit from which both come; empty if none of the last thousand is one."""

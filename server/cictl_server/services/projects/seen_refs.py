@@ -32,13 +32,15 @@ class _Book(Message):
     Attributes:
         repo_url: Whose refs they are; a project can move to another repository.
         parts: Over how many settings they are spread.
-        is_complete: All refs of a list are known, so one that is not is new.
+        is_complete: All branches and tags of a list are known, so one that is not is new.
+        has_pull_requests: The same for the heads of pull requests.
         digest: That of the list whose refs these are; empty where some of a list are not noted yet.
     """
 
     repo_url: str
     parts: int = 1
     is_complete: bool = False
+    has_pull_requests: bool = False
     digest: str = ""
 
 
@@ -53,10 +55,9 @@ class SeenRefs:
         self._stored_parts = book.parts if book else 0
         self._book = book if book and book.repo_url == project.repo_url else _Book(repo_url=project.repo_url, parts=0)
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether a ref that is not known here is new; else it is only unknown."""
-        return self._book.is_complete
+    def knows_all(self, *, pull_requests: bool = False) -> bool:
+        """Tell whether a branch, a tag or a pull request that is not known here is new; else it is only unknown."""
+        return self._book.has_pull_requests if pull_requests else self._book.is_complete
 
     @property
     def digest(self) -> str:
@@ -106,7 +107,7 @@ class SeenRefsChange(SeenRefs):
         if _parts_for(len(commits)) > self._book.parts:
             self._spread(commits)
         digest = refs.digest if commits == refs.commits else ""
-        self._put_book(replace(self._book, digest=digest, is_complete=True))
+        self._put_book(replace(self._book, digest=digest, is_complete=True, has_pull_requests=refs.has_pull_requests))
 
     def forget(self) -> None:
         """Forget all refs."""

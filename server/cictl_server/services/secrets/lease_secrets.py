@@ -117,6 +117,8 @@ class SecretService:
             SecretsRefused: They can't be read.
             SecretsDelayed: They can't be read now.
         """
+        if job.facts.from_fork and needs_secrets(job):
+            raise SecretsRefused(f"{PREFIX}runs of pull requests get no secrets")
         if not self.has_vaults:
             job = replace(job, step_plan=[replace(step, vault_connection="") for step in job.step_plan])
         try:

@@ -12,7 +12,7 @@ from cictl_server.services.projects.ref_lists import BRANCHES, TAGS
 class RefKind(StrEnum):
     BRANCH = "branch"
     TAG = "tag"
-    OTHER = "ref"
+    PULL_REQUEST = "pull request"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +33,11 @@ class RefChange:
     def kind(self) -> RefKind:
         if self.ref.startswith(BRANCHES):
             return RefKind.BRANCH
-        return RefKind.TAG if self.ref.startswith(TAGS) else RefKind.OTHER
+        return RefKind.TAG if self.ref.startswith(TAGS) else RefKind.PULL_REQUEST
 
     @property
     def name(self) -> str:
-        """The name of the branch or the tag."""
+        """The name of the branch or the tag; of a pull request that of its ref."""
         return self.ref.removeprefix(BRANCHES).removeprefix(TAGS)
 
     @property

@@ -11,7 +11,7 @@ from cictl_server.errors import GitFailed, InvalidProject, InvalidRequest
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.pipelines.commits import note_of
 from cictl_server.services.pipelines.dependencies import DependencyUnsatisfied
-from cictl_server.services.pipelines.planning import PUSH
+from cictl_server.services.pipelines.planning import PULL_REQUEST, PUSH
 from cictl_server.services.pipelines.run_preparation import CommitStart, Prepared, Preparer
 from cictl_server.services.pipelines.runs import FailedRun, RunService
 from cictl_server.services.projects.definitions import CommitDefinition, NoProjectFile, read_definition
@@ -19,7 +19,7 @@ from cictl_server.services.projects.icons import find_icon
 from cictl_server.services.projects.projects import placed
 from cictl_server.services.projects.ref_lists import BRANCHES, RefList
 from cictl_server.services.projects.remotes import FetchedCommit, Remotes
-from cictl_server.services.triggers.changes import RefChange
+from cictl_server.services.triggers.changes import RefChange, RefKind
 from cictl_server.services.triggers.rules import Paths, reason_against
 from cictl_server.store.contract import Store
 from cictl_server.store.records import JobRecord, ProjectRecord
@@ -66,6 +66,15 @@ class Change:
         """The full name of the ref that the project follows; empty if the remote has it no more, or it is a commit."""
         return self.refs.full_name(self.project.repo_ref)
 
+    @property
+    def is_pull_request(self) -> bool:
+        return self.moved.kind is RefKind.PULL_REQUEST
+
+    @property
+    def base_branch(self) -> str:
+        """What pull requests are to be merged into, as far as refs tell: the default branch."""
+        return self.refs.default_branch
+
     def nothing(self, reason: str, pipeline: str = "") -> NothingStarted:
         return NothingStarted(ref=self.moved.ref, reason=reason, pipeline=pipeline)
 
@@ -85,7 +94,14 @@ class Planner:
             GitFailed, NoCapacity: The commit can't be read now.
         """
         plan, text = Plan(), change.tree.tell()
-        start = CommitStart(tree=change.tree, ref=change.moved.built_ref, event=PUSH, commit=note_of(text))
+        start = CommitStart(
+            tree=change.tree,
+            ref=change.moved.built_ref,
+            event=PULL_REQUEST if change.is_pull_request else PUSH,
+            commit=note_of(text),
+            base_branch=change.base_branch if change.is_pull_request else "",
+            is_from_fork=change.is_pull_request,  # refs don't tell whose it is
+        )
         is_skipped = _SKIPS.search(text.message) is not None
         if is_skipped:
             plan.reasons.append(change.nothing("the message of its commit says [skip ci]"))
@@ -134,9 +150,10 @@ class Planner:
         return FailedRun(run_id=run_id, project=change.project, start=start, error=error, pipeline=pipeline)
 
     def _changed_paths(self, change: Change) -> list[str] | None:
-        """Return the paths that a push changed; of a new ref, since it left the default branch. None if that is unknown."""
+        """Return the paths that a push changed; of a new ref or a pull request, since it left the default branch. None if unknown."""
         try:
-            before = change.moved.before or self._branched_from(change)
+            known = "" if change.is_pull_request else change.moved.before
+            before = known or self._branched_from(change)
             return change.tree.changed_since(before) if before else None
         except GitFailed:  # the former commit may be gone from the remote
             return None
@@ -150,5 +167,10 @@ class Planner:
 
 def _reason_against(pipeline: Pipeline, change: Change, *, paths: Paths) -> str:
     return reason_against(
-        pipeline, change.moved, repo_url=change.project.repo_url, tracked_ref=change.tracked_ref, paths=paths
+        pipeline,
+        change.moved,
+        repo_url=change.project.repo_url,
+        tracked_ref=change.tracked_ref,
+        base_branch=change.base_branch,
+        paths=paths,
     )

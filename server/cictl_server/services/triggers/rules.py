@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from cictl.base.globs import PatternList
 from cictl.project_file import Pipeline
-from cictl.project_file.definition import Push
+from cictl.project_file.definition import PullRequest, Push
 from cictl_server.services.triggers.changes import RefChange, RefKind
 
 VCS = "vcs"
@@ -16,12 +16,15 @@ Paths = Callable[[], Iterable[str] | None]
 """Returns the changed paths, or None where nothing is known to compare with: then all of them count."""
 
 
-def reason_against(pipeline: Pipeline, change: RefChange, *, repo_url: str, tracked_ref: str, paths: Paths) -> str:
+def reason_against(
+    pipeline: Pipeline, change: RefChange, *, repo_url: str, tracked_ref: str, base_branch: str, paths: Paths
+) -> str:
     """Return why *pipeline* does not run for *change*; empty if it does.
 
     Args:
         repo_url: The repository that changed.
         tracked_ref: The full name of the ref that the project follows.
+        base_branch: What pull requests are to be merged into.
     """
     if pipeline.on is None and pipeline.trigger != VCS:
         return "only people start it: it has neither `on` nor `trigger: vcs`"
@@ -31,6 +34,8 @@ def reason_against(pipeline: Pipeline, change: RefChange, *, repo_url: str, trac
         return "it builds another repository than the project's"
     if pipeline.on is None:
         return "" if change.ref == tracked_ref else f"`trigger: vcs` alone means pushes to {tracked_ref or 'no ref'}"
+    if change.kind is RefKind.PULL_REQUEST:
+        return _against_pull_request(pipeline.on.pull_request, base_branch, paths)
     if pipeline.on.push is None:
         return "its `on` has no `push`"
     return _against_push(pipeline.on.push, change, paths)
@@ -48,6 +53,18 @@ def _against_push(push: Push, change: RefChange, paths: Paths) -> str:
         changed = paths()
         if changed is not None and not _takes_any(push.paths, changed):
             return "`on.push.paths` takes none of the changed files"
+    return ""
+
+
+def _against_pull_request(wanted: PullRequest | None, base_branch: str, paths: Paths) -> str:
+    if wanted is None:
+        return "its `on` has no `pull_request`"
+    if wanted.branches and not PatternList(wanted.branches).takes(base_branch):
+        return f"`on.pull_request.branches` does not take {base_branch or 'no branch'}"
+    if wanted.paths:
+        changed = paths()
+        if changed is not None and not _takes_any(wanted.paths, changed):
+            return "`on.pull_request.paths` takes none of the changed files"
     return ""
 
 

@@ -15,9 +15,9 @@ from cictl_server.services.projects.lookup import get_project
 from cictl_server.services.projects.ref_lists import RefList
 from cictl_server.services.projects.remotes import Remotes
 from cictl_server.services.projects.seen_refs import SeenRefs, SeenRefsChange
-from cictl_server.services.triggers.changes import RefChange
+from cictl_server.services.triggers.changes import RefChange, RefKind
 from cictl_server.services.triggers.starter import Outcome, Starter
-from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import ProjectRecord
 
 _SECONDS = 60.0
@@ -43,7 +43,8 @@ class Watcher:
         with self.store.read() as view:
             project = get_project(view, project_id)
             known = SeenRefs(view, project).digest
-        refs = self.remotes.list_refs(project.repo_url)
+            pull_requests = _wants_pull_requests(view, project_id)
+        refs = self.remotes.list_refs(project.repo_url, pull_requests=pull_requests)
         if refs.digest == known:
             return ProjectCheck(project=project.name, looked_utc=self.clock())
         return self._deal_with(self._followed(project, refs), refs)
@@ -64,9 +65,9 @@ class Watcher:
         with self.store.read() as view:
             seen = SeenRefs(view, project)
             changes = list(_changes(seen.all(), refs.commits))
-            is_first = not seen.is_complete
-        starting = [change for change in changes if not _starts_nothing(change, is_first=is_first)]
-        self._note(project, [change for change in changes if _starts_nothing(change, is_first=is_first)])
+            starting = [change for change in changes if _may_start(change, seen)]
+        chosen = set(starting)
+        self._note(project, [change for change in changes if change not in chosen])
         outcomes = list(self._start(project, starting, refs))
         self._close(project, refs)
         reasons = [reason for outcome in outcomes for reason in outcome.not_started]
@@ -100,9 +101,16 @@ class Watcher:
         self.store.write(lambda tx: SeenRefsChange(tx, get_project(tx, project.id)).close(refs))
 
 
-def _starts_nothing(change: RefChange, *, is_first: bool) -> bool:
-    """Tell whether a ref is gone, or was perhaps there before the first look."""
-    return not change.after or (is_first and not change.before)
+def _may_start(change: RefChange, seen: SeenRefs) -> bool:
+    """Tell whether a ref has a new commit. One that is not known may have been there before the first look at such refs."""
+    is_known = bool(change.before) or seen.knows_all(pull_requests=change.kind is RefKind.PULL_REQUEST)
+    return bool(change.after) and is_known
+
+
+def _wants_pull_requests(view: View, project_id: int) -> bool:
+    """Tell whether a pipeline as loaded last starts by pull requests. A forge keeps the refs of all there ever were."""
+    known = (record.definition.on for record in view.pipelines.of_project(project_id))
+    return any(on is not None and on.pull_request is not None for on in known)
 
 
 def _changes(seen: Mapping[str, str], listed: Mapping[str, str]) -> Iterator[RefChange]:

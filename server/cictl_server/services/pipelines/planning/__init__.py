@@ -13,13 +13,30 @@ from cictl.wire.metadata import JobMetadata
 from cictl.wire.projects import Needs, RunRequest
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.history.past_runs import PastRun, artifact_environment, matrix_variables
-from cictl_server.services.pipelines.planning.context import MANUAL, PUSH, SCHEDULE, RunIdentity, SourceContext
+from cictl_server.services.pipelines.planning.context import (
+    MANUAL,
+    PULL_REQUEST,
+    PUSH,
+    SCHEDULE,
+    RunIdentity,
+    SourceContext,
+)
 from cictl_server.services.pipelines.planning.inputs import check_inputs, input_values
 from cictl_server.services.pipelines.planning.job import plan_job
 from cictl_server.services.pipelines.planning.lost_outputs import refuse_lost_outputs
 from cictl_server.services.pipelines.planning.selection import missing_needs, select
 
-__all__ = ["MANUAL", "PUSH", "SCHEDULE", "RunIdentity", "SourceContext", "check_inputs", "plan", "selects"]
+__all__ = [
+    "MANUAL",
+    "PULL_REQUEST",
+    "PUSH",
+    "SCHEDULE",
+    "RunIdentity",
+    "SourceContext",
+    "check_inputs",
+    "plan",
+    "selects",
+]
 
 
 def plan(

@@ -11,6 +11,9 @@ MANUAL = "manual"
 PUSH = "push"
 """The event of a run that a new commit of a branch or a tag started."""
 
+PULL_REQUEST = "pull_request"
+"""The event of a run that a new commit of a pull request started."""
+
 SCHEDULE = "schedule"
 """The event of a run that a schedule started."""
 
@@ -44,10 +47,14 @@ class RunIdentity:
     Attributes:
         chain: The metadata of a member of a chain run.
         event: What started the run, such as `MANUAL`.
+        base_branch: What the pull request is to be merged into, for a run of one.
+        is_from_fork: As `JobMetadata.from_fork`.
     """
 
     project: str
     project_id: int
     pipeline_run_id: str
     event: str = MANUAL
+    base_branch: str = ""
+    is_from_fork: bool = False
     chain: Mapping[str, str] = field(default_factory=dict)

@@ -176,6 +176,8 @@ def _metadata(
         JobMetadata.build_target(name),
         JobMetadata.dry_run(request.dry_run),
         JobMetadata.pipeline_source_ref_raw(source.ref_raw),
+        JobMetadata.base_branch(identity.base_branch),
+        JobMetadata.from_fork(identity.is_from_fork),
         JobMetadata.tracked_ref(_tracked_ref(pipeline, job)),
         JobMetadata.pipeline_source_ref_resolved(source.commit),
         JobMetadata.pipeline_version_raw(source.version_raw),
