@@ -56,6 +56,7 @@ from cictl_server.storage import open_logs, open_signals, open_storage
 _SWITCH_SECONDS = 0.002
 """How long a thread that computes keeps others waiting: longer than a small request takes, and shorter than Python's 5 ms."""
 
+_FOLLOW_SECONDS = 2
 _WATCH_PAUSE = 0.2
 """Seconds between two passes over what is due; a pass itself waits until something is."""
 
@@ -320,6 +321,7 @@ class Server:
             )
         background.repeat("reload", self._reload_projects, first=0, pause=MAINTENANCE_SECONDS, is_awaited=False)
         background.repeat("watcher", self._watch_projects, first=0, pause=_WATCH_PAUSE)
+        background.repeat("followers", self._start_followers, first=_FOLLOW_SECONDS, pause=_FOLLOW_SECONDS)
         look = self.services.core.file_watch.look
         background.repeat("files", look, first=FILE_WATCH_SECONDS, pause=FILE_WATCH_SECONDS, is_awaited=False)
 
@@ -358,6 +360,10 @@ class Server:
     def _reload_projects(self) -> None:
         if self._leads():
             self.services.updates.reload.run_if_pending()
+
+    def _start_followers(self) -> None:
+        if self._leads():
+            self.services.triggers.followers.run_once()
 
     def _watch_projects(self) -> None:
         if self._leads():

@@ -49,6 +49,8 @@ secrets/test_own_secrets.py
 secrets/test_recall.py
 secrets/test_vault_answers.py
 secrets/test_vault_connections.py
+triggers/test_followers.py::test_a_pipeline_starts_after_the_success_of_another
+triggers/test_followers.py::test_a_failure_starts_nothing
 triggers/test_hooks.py::test_a_webhook_outlives_a_restart
 triggers/test_hooks.py::test_a_deleted_project_takes_its_webhooks_along
 triggers/test_watcher.py::test_a_branch_that_comes_back_starts_again

@@ -62,6 +62,9 @@ def _check_dependencies(file: FileShape, collector: Collector) -> None:
         after = pipeline.on.after if pipeline.on is not None else []
         where = f"pipelines[{index}].on.after"
         check_references(after, where, collector, own=pipeline.id, known=known, noun="pipeline")
+    starts = ((p.id, [item.strip() for item in p.on.after] if p.on is not None else []) for p in file.pipelines)
+    if cycle := find_cycle((id_, [item for item in items if item != id_]) for id_, items in starts):
+        collector.say("pipelines", f"pipelines start each other for ever by on.after: {quote(' -> '.join(cycle))}")
     others = ((p.id, [item for item in p.depends_on if item.strip() != p.id]) for p in file.pipelines)
     cycle = find_cycle(others)
     if cycle:

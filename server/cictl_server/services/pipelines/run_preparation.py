@@ -24,6 +24,7 @@ from cictl_server.services.pipelines.auto_bump import check_auto_bump, with_auto
 from cictl_server.services.pipelines.chains import Member, chain_members
 from cictl_server.services.pipelines.commits import CommitNote, CommitNotes
 from cictl_server.services.pipelines.dependencies import Inherited, inherit
+from cictl_server.services.pipelines.followed import followers, is_whole
 from cictl_server.services.pipelines.offline import (
     CachedSource,
     cached_source,
@@ -80,6 +81,7 @@ class Prepared:
         run_id: The id of the pipeline run or the chain run.
         event: What starts it, such as `manual`.
         commit: What the commit says of itself, for a run that asked its remote.
+        is_followed: Other pipelines start after its success.
         cache_source: The `CachedSource.origin` of an offline run; else empty.
     """
 
@@ -90,6 +92,7 @@ class Prepared:
     event: str = ""
     cache_source: str = ""
     commit: CommitNote = field(default_factory=CommitNote)
+    is_followed: bool = False
     warnings: list[str] = field(default_factory=list)
 
     def run_of(self, jobs: Sequence[JobRecord]) -> RunRecord:
@@ -124,6 +127,7 @@ class CommitStart:
         commit: What the commit says of itself.
         base_branch: What the pull request is to be merged into, for a run of one.
         is_from_fork: As `JobMetadata.from_fork`; such runs wait for an approval.
+        pipelines: All that the project file of the commit defines.
     """
 
     tree: FetchedCommit
@@ -132,6 +136,7 @@ class CommitStart:
     commit: CommitNote
     base_branch: str = ""
     is_from_fork: bool = False
+    pipelines: Sequence[Pipeline] = ()
 
 
 def run_mode(request: RunRequest) -> Mode:
@@ -177,6 +182,7 @@ class Preparer:
             check_inputs(request.inputs, [pipeline])
             inherited = inherit(view, project.id, pipeline, for_dry_run=request.dry_run)
             cached = _cached(view, project, pipeline, request, inherited, mode)
+            is_followed = mode is Mode.RUN and is_whole(request) and _is_followed(view, project, pipeline)
         source = cached.source if cached else self._resolved(project, pipeline, request, inherited, mode)
         if cached and mode.is_run:
             check_offline_source(pipeline, cached, in_chain=False)
@@ -192,9 +198,10 @@ class Preparer:
             tolerates_missing_inputs=mode.is_only_shown,
         )
         planned = _finished(pipeline, planned, source, request, mode)
-        return self._prepared(
+        prepared = self._prepared(
             project, pipeline.id, identity.pipeline_run_id, planned, cached, source, source.warnings, mode, event=event
         )
+        return dataclasses.replace(prepared, is_followed=is_followed)
 
     def at_commit(self, project: ProjectRecord, pipeline: Pipeline, start: CommitStart) -> Prepared:
         """Prepare a run of a pipeline of *project* as the project file of a commit defines it.
@@ -221,6 +228,7 @@ class Preparer:
             planned=held_for_approval(planned, ApprovalSpec()) if start.is_from_fork else planned,
             event=start.event,
             commit=start.commit,
+            is_followed=not start.is_from_fork and bool(followers(start.pipelines, pipeline.id)),
             warnings=list(source.warnings),
         )
 
@@ -379,6 +387,11 @@ class Preparer:
             version_file=versioning.file if versioning else "",
         )
         return source if first.version or mode.is_offline else with_own_version(self.remotes, pipeline, source)
+
+
+def _is_followed(view: View, project: ProjectRecord, pipeline: Pipeline) -> bool:
+    known = (record.definition for record in view.pipelines.of_project(project.id))
+    return bool(followers(known, pipeline.id))
 
 
 def _unresolved(pipeline: Pipeline, ref: str) -> SourceContext:

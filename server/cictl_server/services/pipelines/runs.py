@@ -20,6 +20,7 @@ from cictl_server.services.history.lifecycle import left_out
 from cictl_server.services.history.run_book import next_run_number, numbered, put_run
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.settling import Settler
+from cictl_server.services.pipelines.followed import note_followed
 from cictl_server.services.pipelines.planning import MANUAL
 from cictl_server.services.pipelines.run_preparation import CommitStart, Prepared, Preparer, run_mode
 from cictl_server.store.contract import Store, Transaction
@@ -143,6 +144,8 @@ class RunService:
             self.settler.put(tx, job)
         put_run(tx, prepared.run_of(new))
         self.settler.settle(tx, [job for job in new if job.skipped or job.awaited_group], now=self.clock())
+        if prepared.is_followed:
+            note_followed(tx, run_number)
         note_made(
             TargetKind.RUN,
             prepared.run_id,

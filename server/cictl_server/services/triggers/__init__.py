@@ -1,4 +1,4 @@
-"""What starts runs by itself: pushes that a look at a project's repository finds."""
+"""What starts runs by itself: pushes that a look at a project's repository finds, and the success of other runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cictl_server.services.projects.git_places import GitPlaces
 from cictl_server.services.projects.remotes import Remotes
 from cictl_server.services.secrets import Secrets
 from cictl_server.services.triggers.checks import CheckService
+from cictl_server.services.triggers.followers import Followers
 from cictl_server.services.triggers.hooks import HookService
 from cictl_server.services.triggers.lanes import GIT_PLACES
 from cictl_server.services.triggers.plan import Planner
@@ -23,6 +24,7 @@ from cictl_server.services.triggers.watcher import Watcher
 class Triggers:
     rounds: Rounds
     checks: CheckService
+    followers: Followers
     hooks: HookService
     own_places: GitPlaces
 
@@ -75,4 +77,14 @@ class Triggers:
             clock=core.clock,
             public_url=public_url,
         )
-        return cls(rounds=rounds, checks=checks(projects.remotes), hooks=hooks, own_places=own_places)
+        followers = Followers(
+            store=core.store,
+            remotes=Remotes(places=own_places),
+            preparer=pipelines.preparer,
+            runs=pipelines.runs,
+            numbers=core.ids,
+            clock=core.clock,
+        )
+        return cls(
+            rounds=rounds, checks=checks(projects.remotes), followers=followers, hooks=hooks, own_places=own_places
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cictl.project_file import Pipeline
 from cictl.wire.triggers import NothingStarted
@@ -132,6 +132,7 @@ class Planner:
             plan.failed.append(self._failed(change, start, error))
 
     def _add_runs(self, plan: Plan, change: Change, start: CommitStart, definition: CommitDefinition) -> None:
+        start = replace(start, pipelines=definition.file.pipelines)
         for pipeline in (placed(pipeline, change.project) for pipeline in definition.file.pipelines):
             reason = _reason_against(pipeline, change, paths=lambda: self._changed_paths(change))
             try:

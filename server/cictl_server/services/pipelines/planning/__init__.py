@@ -14,6 +14,7 @@ from cictl.wire.projects import Needs, RunRequest
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.history.past_runs import PastRun, artifact_environment, matrix_variables
 from cictl_server.services.pipelines.planning.context import (
+    AFTER,
     MANUAL,
     PULL_REQUEST,
     PUSH,
@@ -27,6 +28,7 @@ from cictl_server.services.pipelines.planning.lost_outputs import refuse_lost_ou
 from cictl_server.services.pipelines.planning.selection import missing_needs, select
 
 __all__ = [
+    "AFTER",
     "MANUAL",
     "PULL_REQUEST",
     "PUSH",

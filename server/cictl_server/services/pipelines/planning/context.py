@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+AFTER = "after"
+"""The event of a run that the success of another pipeline started."""
+
 MANUAL = "manual"
 """The event of a run that somebody started."""
 
