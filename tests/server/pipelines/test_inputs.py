@@ -57,6 +57,12 @@ def test_what_is_not_given_has_its_default(server: RunningServer, ids: dict[str,
     assert [step.condition for step in job.step_plan] == ["false", "false"]
 
 
+def test_a_choice_may_have_another_default_than_its_first_option(server: RunningServer) -> None:
+    level = "inputs: {level: {type: choice, options: [quick, full], default: full}}"
+    pipelines = server.define_project(f"pipelines: [{{id: p, {level}, jobs: [{{id: j, steps: [{{run: x}}]}}]}}]")
+    assert server.job(server.run(pipelines["p"])[0]).inputs == {"level": "full"}
+
+
 def test_a_choice_without_a_default_is_its_first_option(server: RunningServer) -> None:
     inputs = "inputs: {level: {type: choice, options: [quick, full]}}"
     jobs = "jobs: [{id: j, steps: [{run: 'brew {{input.level}}'}]}]"

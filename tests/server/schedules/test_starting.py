@@ -64,6 +64,14 @@ def test_a_run_starts_at_the_very_instant_and_says_why(server: RunningServer) ->
     assert len(look(server)) == 1
 
 
+def test_hours_are_those_of_the_zone(server: RunningServer) -> None:
+    define(server, '{cron: "0 15 * * *", timezone: Europe/Berlin}')
+    server.clock.step(2 * 3600 - 1)
+    assert look(server) == []
+    server.clock.step(1)
+    assert len(look(server)) == 1, "at 14:00 UTC clocks in Berlin show 15:00"
+
+
 def test_conditions_and_templates_know_the_event(server: RunningServer) -> None:
     jobs = "[{id: a, if: event == 'schedule', steps: [{run: '{{event}}'}]}, {id: b, if: event == 'manual', steps: [{run: x}]}]"
     server.define_project(f"pipelines: [{{id: build, on: {{schedule: [{{cron: '@daily'}}]}}, jobs: {jobs}}}]")
