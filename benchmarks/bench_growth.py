@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from concurrent.futures import ThreadPoolExecutor
 
-from bench_http import Heartbeats, WholeJobs
+from bench_http import Heartbeats, ManyHeartbeats, WholeJobs
+from bench_several import Reads, Summaries
 from cictl_testing.servers.postgres import Postgres
 from figures import Figure, Figures, in_turns, options
 from load import rate
@@ -48,7 +49,12 @@ def _two_servers(report: Figures, one: Served, other: Served, *, seconds: float,
 
 
 def _full(report: Figures, empty: Served, full: Served, *, seconds: float, rounds: int) -> None:
-    for name, kind in (("heartbeat", Heartbeats), ("whole job", WholeJobs)):
+    for name, kind in (
+        ("heartbeat of 1,000 agents", ManyHeartbeats),
+        ("whole job", WholeJobs),
+        ("list of jobs", Reads),
+        ("summary of jobs", Summaries),
+    ):
         _, found, ratio = in_turns(
             lambda kind=kind: rate(empty.url, kind(), connections=CONNECTIONS, seconds=seconds),  # type: ignore[misc]
             lambda kind=kind: rate(full.url, kind(), connections=CONNECTIONS, seconds=seconds),  # type: ignore[misc]

@@ -40,6 +40,13 @@ class Heartbeats(Scenario):
         return 1
 
 
+class ManyHeartbeats(Heartbeats):
+    """Those of a thousand agents in turn."""
+
+    def __call__(self, connection: Connection, _index: int) -> int:
+        return super().__call__(connection, self.done % 1000)
+
+
 class EmptyLeases(Scenario):
     def __call__(self, connection: Connection, index: int) -> int:
         body = b'{"agent_id":"agent-%d","capabilities":{"os":"beos"}}' % index

@@ -25,6 +25,17 @@ QUEUED = 20_000
 _PIECE = 16 << 10
 
 
+class Summaries(Scenario):
+    """The groups of the queue and of the history."""
+
+    def __call__(self, connection: Connection, _index: int) -> int:
+        _, answer = connection.send("GET", "/api/v1/jobs?view=summary")
+        if not json.loads(answer).get("total"):
+            raise Untrue("a summary that should tell of jobs tells of none")
+        self.did()
+        return 1
+
+
 class Reads(Scenario):
     """The list of jobs, as a page that shows it asks."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+import psycopg
+
 from cictl.wire.jobs import JobStatus, Source, Step
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
@@ -56,3 +58,43 @@ def put_jobs(store: Store, jobs: Iterable[JobRecord]) -> None:
             tx.jobs.put(job)
 
     store.write(put)
+
+
+TEMPLATES = 1_000
+"""So many executions are made one by one; `fill_history` lets the database repeat them."""
+
+APART = 10_000_000
+"""How much higher the numbers of the next repetition are: the digits before the last seven change, wherever a number stands."""
+
+_SPECS = """
+INSERT INTO job_specs (number, run, chain_run, project, pipeline, document)
+SELECT number + %(apart)s * place, replace(run, %(digits)s::text, digits), replace(chain_run, %(digits)s::text, digits), project, pipeline,
+       replace(document::text, %(digits)s::text, digits)::json
+  FROM job_specs, LATERAL (SELECT place, (%(digits)s::text::bigint + place)::text AS digits
+                             FROM generate_series(%(first)s::bigint, %(last)s) AS place) AS repetition
+ WHERE number < %(base)s + %(apart)s
+"""
+_JOBS = """
+INSERT INTO jobs (number, status, agent, document)
+SELECT number + %(apart)s * place, status, agent, replace(document::text, %(digits)s::text, digits)::json
+  FROM jobs, LATERAL (SELECT place, (%(digits)s::text::bigint + place)::text AS digits
+                        FROM generate_series(%(first)s::bigint, %(last)s) AS place) AS repetition
+ WHERE number < %(base)s + %(apart)s
+"""
+
+
+def fill_history(store: Store, url: str, count: int) -> int:
+    """Store *count* executions that are over, a multiple of `TEMPLATES`, in the database at *url*; return the index for further ones."""
+    fill(store, 0, TEMPLATES, JobStatus.SUCCEEDED)
+    repetitions = count // TEMPLATES
+    values = {"apart": APART, "base": BASE, "digits": str(BASE // APART)}
+    with psycopg.connect(url, autocommit=True) as connection:
+        for first in range(1, repetitions, 50):
+            last = min(first + 49, repetitions - 1)
+            connection.execute(_SPECS, {**values, "first": first, "last": last})
+            connection.execute(_JOBS, {**values, "first": first, "last": last})
+        further = (repetitions - 1) * TEMPLATES
+        connection.execute("UPDATE counters SET value = value + %s WHERE name = 'jobs succeeded'", (further,))
+        connection.execute("UPDATE last_ids SET last = %s WHERE name = 'jobs'", (BASE + repetitions * APART,))
+        connection.execute("VACUUM ANALYZE")
+    return repetitions * APART

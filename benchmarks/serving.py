@@ -149,15 +149,14 @@ def serve_database(pipe: Any, directory: str, url: str, queued: int, *, first: i
 
 def serve_full_database(pipe: Any, directory: str, url: str, queued: int, finished: int) -> None:
     """Serve a store in PostgreSQL with so many executions that are over, and so many that wait."""
-    from executions import fill
+    from executions import fill_history
 
-    from cictl.wire.jobs import JobStatus
     from cictl_server.storage import open_storage
 
     store = open_storage(url, Path(directory)).store
-    fill(store, 0, finished, JobStatus.SUCCEEDED)
+    first = fill_history(store, url, finished)
     store.close()
-    serve_database(pipe, directory, url, queued, first=finished)
+    serve_database(pipe, directory, url, queued, first=first)
 
 
 def serve_guarded(pipe: Any, directory: str, agents: int) -> None:
