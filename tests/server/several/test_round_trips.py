@@ -111,6 +111,17 @@ def test_a_token_whose_change_was_not_heard_of_counts_for_two_seconds(
     assert other.ask("GET", "/api/v1/agents", secret).status_code == 401
 
 
+def test_a_list_takes_no_more_round_trips_for_more_runs(both: tuple[SharingServer, SharingServer]) -> None:
+    server, _ = both
+    trips = []
+    for _ in range(3):
+        for _ in range(5):
+            server.enqueue()
+        talk = talk_of(lambda: server.get("/api/v1/jobs"))
+        trips.append(talk.round_trips)
+    assert trips == [11] * 3
+
+
 def test_nobody_looks_for_a_first_token_until_one_is_told_of(both: tuple[SharingServer, SharingServer]) -> None:
     server, other = both
     server.heartbeat()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 from cictl.wire.jobs import JobExecution, JobStatus, is_cancellation
@@ -53,6 +54,9 @@ Sees = Callable[[JobRecord], bool]
 def _everything(_job: JobRecord) -> bool:
     return True
 
+
+_AHEAD = 20
+"""For so many executions a list looks their runs up together."""
 
 _CANCELLED = "cancelled"
 _FINISHED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED})
@@ -228,9 +232,8 @@ def _capped(view: View, limit: int, sees: Sees, window: _Window | None = None) -
 def _entries(view: View, window: _Window, sees: Sees) -> Iterator[tuple[int, list[JobRecord]]]:
     """Yield each run, and each execution without one, with the number of its newest execution, the highest first."""
     groups: set[str] = set()
-    for job in view.jobs.newest_first(before=window.before):
-        if not sees(job):
-            continue
+    seen = (job for job in view.jobs.newest_first(before=window.before) if sees(job))
+    for job in _with_runs_foreseen(view, seen):
         group = _group(job)
         if not group:
             yield job.number, [job]
@@ -240,6 +243,20 @@ def _entries(view: View, window: _Window, sees: Sees) -> Iterator[tuple[int, lis
             # Members that existed at the first list and lie above the window: an earlier list showed this run.
             if not any(window.before <= member.number <= window.newest for member in members):
                 yield job.number, members
+
+
+def _with_runs_foreseen(view: View, jobs: Iterator[JobRecord]) -> Iterator[JobRecord]:
+    """Yield *jobs*, and look their runs up together, a few ahead: more of them may never be asked for."""
+    known = {""}
+    while some := list(islice(jobs, _AHEAD)):
+        runs = {job.facts.pipeline_run_id for job in some} - known
+        known |= runs
+        view.foresee(*(partial(_look_at_run, run=run) for run in sorted(runs)))
+        yield from some
+
+
+def _look_at_run(view: View, *, run: str) -> None:
+    view.jobs.of_run(run)
 
 
 def _group(job: JobRecord) -> str:
