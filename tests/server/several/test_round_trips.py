@@ -122,6 +122,19 @@ def test_a_list_takes_no_more_round_trips_for_more_runs(both: tuple[SharingServe
     assert trips == [11] * 3
 
 
+def test_a_cancel_takes_no_more_round_trips_for_more_jobs_that_wait(both: tuple[SharingServer, SharingServer]) -> None:
+    server, _ = both
+    trips = []
+    for rows in (2, 20):
+        matrix = ", ".join(f"{{row: {number}}}" for number in range(rows))
+        jobs = server.run(server.define(f'[{{id: work, matrix: {{include: [{matrix}]}}, steps: [{{run: "true"}}]}}]'))
+        assert len(jobs) == rows
+        run = server.job(jobs[0]).metadata["run_number"]
+        trips.append(talk_of(lambda run=run: server.post(f"/api/v1/runs/{run}/cancel")).round_trips)  # type: ignore[misc]
+        assert server.job(jobs[-1]).status == "failed"
+    assert trips[0] == trips[1]
+
+
 def test_nobody_looks_for_a_first_token_until_one_is_told_of(both: tuple[SharingServer, SharingServer]) -> None:
     server, other = both
     server.heartbeat()

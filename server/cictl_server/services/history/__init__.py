@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cictl_server.log_writer.contract import LogWriter
 from cictl_server.services.core import Core
+from cictl_server.services.history.lifecycle import shown_log_size
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.settling import Settler
 
@@ -22,7 +23,7 @@ class History:
             events=core.events,
             metrics=core.metrics,
             numbers=core.ids,
-            shown_size=logs.shown_size,
+            shown_size=lambda job: shown_log_size(job, logs.shown_size),
             ends_make_room=bool(limits.running),
         )
         return cls(settling=settler, limits=limits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -72,6 +73,14 @@ class Ending:
     closing_line: str = ""
     failed_dependency: FailedDependency | None = None
     cancelled_by: str = ""
+
+
+def shown_log_size(job: JobRecord, shown_size: Callable[[str], int]) -> int:
+    """Return how many bytes of the log of *job*, which is about to end, may be shown; *shown_size* tells it by the log's name.
+
+    Some changes end thousands of executions that wait. These have no log yet, so none is looked for.
+    """
+    return 0 if job.status is JobStatus.QUEUED else shown_size(job.log_name)
 
 
 def advance(

@@ -42,7 +42,7 @@ class Settler:
     """Stores changed executions, settles what waits for them, and announces both once they are durable.
 
     Attributes:
-        shown_size: Tells how many bytes of a log, by its name, readers may see.
+        shown_size: Tells how many bytes of an execution's log readers may see.
         ends_make_room: Only so many executions of a project are given out at once, so an end lets others be given out.
     """
 
@@ -50,7 +50,7 @@ class Settler:
     events: EventLog
     metrics: Metrics
     numbers: NumberSource
-    shown_size: Callable[[str], int]
+    shown_size: Callable[[JobRecord], int]
     ends_make_room: bool = False
 
     def put(self, tx: Transaction, job: JobRecord) -> None:

@@ -64,7 +64,7 @@ class CancelService:
 
     def _ending(self, job: JobRecord) -> Ending:
         return Ending(
-            log_size=self.logs.shown_size(job.log_name),
+            log_size=self.logs.shown_size_of(job),
             error=CANCELLED_BY_USER,
             cause=Cause.CANCELLED,
             closing_line=CANCEL_LINE,

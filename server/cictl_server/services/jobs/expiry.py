@@ -159,7 +159,7 @@ class MaintenanceService:
             lambda: logger.warning("execution given up execution=%s agent=%s: %s", job.id, job.agent_id, error)
         )
         ending = Ending(
-            log_size=self._logs.shown_size(job.log_name),
+            log_size=self._logs.shown_size_of(job),
             error=error,
             cause=cause,
             exit_code=job.exit_code,

@@ -45,7 +45,7 @@ class LostWork:
             lambda: logger.warning("execution given up execution=%s agent=%s: %s", job.id, job.agent_id, text)
         )
         ending = Ending(
-            log_size=self.logs.shown_size(job.log_name),
+            log_size=self.logs.shown_size_of(job),
             error=text,
             cause=Cause.AGENT_LOST,
             closing_line=f"{CONTROL}{text}",

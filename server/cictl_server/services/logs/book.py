@@ -13,9 +13,11 @@ from cictl_server.blobs.contract import BlobsAway
 from cictl_server.errors import LogGap, StoreAway
 from cictl_server.log_writer.contract import LogEditor, LogIndex, LogWriter
 from cictl_server.services.core.ids import leading_number
+from cictl_server.services.history.lifecycle import shown_log_size
 from cictl_server.services.logs.masked import MaskedLog, append_quickly
 from cictl_server.services.logs.snapshots import SNAPSHOT_LIMIT, Join
 from cictl_server.services.secrets.masks import Mask, Masks
+from cictl_server.store.records import JobRecord
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +80,10 @@ class LogBook:
     def shown_size(self, name: str) -> int:
         """Return how many bytes of the log may be shown."""
         return self._writer.shown_size(name)
+
+    def shown_size_of(self, job: JobRecord) -> int:
+        """Return how many bytes of the log of *job* may be shown."""
+        return shown_log_size(job, self.shown_size)
 
     def read(self, name: str, *, offset: int, limit: int) -> bytes:
         """Return up to *limit* bytes from *offset*; empty past the end."""

@@ -22,7 +22,7 @@ def superseded(
     level: Level,
     *,
     now: datetime,
-    shown_size: Callable[[str], int],
+    shown_size: Callable[[JobRecord], int],
 ) -> list[JobRecord]:
     """Return the executions that the newest run of *group* ends.
 
@@ -31,7 +31,7 @@ def superseded(
 
     Args:
         joined: Those whose coming makes the difference. Where they all queue, nobody is looked for.
-        shown_size: Tells how many bytes of a log count.
+        shown_size: Tells how many bytes of the log of one count.
     """
     if all(level.rule(job).on_new is OnNew.QUEUE for job in joined):
         return []
@@ -46,7 +46,7 @@ def superseded(
     }[level.rule(newest).on_new]
     members = {level.member(job): job for job in replaced if number_of(job) < number_of(newest)}
     ended = (job for member in members.values() for job in level.unfinished(view, member))
-    return [_ended(job, number_of(newest), now=now, log_size=shown_size(job.log_name)) for job in ended]
+    return [_ended(job, number_of(newest), now=now, log_size=shown_size(job)) for job in ended]
 
 
 def _ended(job: JobRecord, run_number: int, *, now: datetime, log_size: int) -> JobRecord:
