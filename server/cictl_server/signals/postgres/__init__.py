@@ -37,7 +37,7 @@ _POLL_SECONDS = 5.0
 _DEAF_POLL_SECONDS = 1.0
 """How often every waiter looks while none arrive."""
 
-_REST_SECONDS = 0.02
+_REST_SECONDS = 0.05
 """How long the sending thread rests after it has sent. So a busy server sends much at once, and an idle one sends at once."""
 
 _BACKOFF = Backoff(first=0.2, most=5, jitter=0.5)
