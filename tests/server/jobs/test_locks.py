@@ -130,3 +130,52 @@ def test_an_explanation_names_the_holder(server: RunningServer) -> None:
     assert (found.reason, found.agents[0].lock_holder) == (Reason.HOST_LOCKED, ids["serve"])
     assert found.summary == "2 agents fit, but none is free: b must wait: 1/serve has the lock port-8000 on its host"
     assert [fix.command for fix in found.fixes] == ["cictl jobs watch 1/serve"]
+
+
+class TestWhatTheServerEnds:
+    """The processes of a job that was cancelled, timed out or superseded may need a while to end."""
+
+    @pytest.fixture
+    def ids(self, server: RunningServer) -> dict[str, str]:
+        on_host(server, "moss", "a", "b")
+        on_host(server, "fern", "c")
+        ids = define(server, one="[x]", two="[x]", three="[x]", other="[y]")
+        server.running("a")
+        server.cancel(ids["one"])
+        return ids
+
+    def test_its_locks_rest_on_its_host_until_its_agent_asks_for_other_work(
+        self, server: RunningServer, ids: dict[str, str]
+    ) -> None:
+        found = server.read(Explanation, f"/api/v1/jobs/{ids['two']}/explain")
+        assert {agent.agent_id: agent.lock_holder_short_id for agent in found.agents} == {
+            "a": "1/one",
+            "b": "1/one",
+            "c": "",
+        }
+        assert given(server, "b", "c") == ["other", "two"]
+        assert given(server, "a") == ["three"]
+
+    def test_a_slot_that_asks_wakes_other_agents_of_the_host(self, server: RunningServer, ids: dict[str, str]) -> None:
+        assert given(server, "b") == ["other"]
+        server.report(ids["other"], "running", "b")
+        server.report(ids["other"], "succeeded", "b")
+        assert server.drain("a").status_code == 200
+        assert given(server, "b") == [""]
+        assert given(server, "a", "b") == ["", "two"]
+
+    def test_its_locks_do_not_rest_for_ever(self, server: RunningServer, ids: dict[str, str]) -> None:
+        assert given(server, "b") == ["other"]
+        server.report(ids["other"], "running", "b")
+        server.report(ids["other"], "succeeded", "b")
+        server.clock.step(19.9)
+        assert given(server, "b") == [""]
+        server.clock.step(0.2)
+        assert given(server, "b") == ["two"]
+
+    def test_what_never_ran_frees_its_locks_at_once(self, server: RunningServer) -> None:
+        on_host(server, "moss", "a", "b")
+        ids = define(server, one="[x]", two="[x]")
+        server.leased("a")
+        server.cancel(ids["one"])
+        assert given(server, "b") == ["two"]

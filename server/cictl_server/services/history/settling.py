@@ -22,6 +22,7 @@ from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.core.metrics import Metrics
+from cictl_server.services.core.resting_locks import rest_locks
 from cictl_server.services.history.approvals import asked
 from cictl_server.services.history.chain_waits import settled_by_chain
 from cictl_server.services.history.groups.levels import LEVELS
@@ -63,6 +64,8 @@ class Settler:
         tx.jobs.put(job)
         if before is not None:
             note_change(tx, before, job)
+            if job.locks and before.status is JobStatus.RUNNING and job.is_ended_by_server:
+                rest_locks(tx, job)
         tx.after_commit(lambda: self.events.add(EventKind.JOB, job.id))
         self.announce(tx, job)
 

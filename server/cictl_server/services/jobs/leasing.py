@@ -18,6 +18,7 @@ from cictl.wire.requirements import for_older_agents, meets_all
 from cictl.wire.updates import SERVER_IS_UPDATING
 from cictl_server.errors import NoCapacity, no_agent_id
 from cictl_server.services.core.hub import Hub
+from cictl_server.services.core.resting_locks import end_rests, resting, rests_of
 from cictl_server.services.fleet.hosts import host_of
 from cictl_server.services.fleet.limits import check_agent_id, kept_lease
 from cictl_server.services.fleet.matching import effective_capabilities
@@ -170,6 +171,8 @@ class LeasingService:
             return False  # the answer tells why
         if view.jobs.active_of_agent(agent_id) or view.jobs.due(now):
             return False
+        if rests_of(view, agent_id=agent_id, slot=request.slot, now=now):
+            return False
         return not view.jobs.is_any_claimable(self._acceptance(view, record, request))
 
     def _foresee(self, view: View, request: LeaseRequest, *, now: datetime) -> None:
@@ -179,6 +182,7 @@ class LeasingService:
             lambda view: view.jobs.due(now),
             lambda view: view.jobs.is_any_claimable(lambda _kind: False),
             lambda view: self.policies.of_queues(view).pauses,
+            lambda view: resting(view, now=now),
         )
 
     def _acceptance(self, view: View, record: AgentRecord | None, request: LeaseRequest) -> Accepts:
@@ -214,6 +218,9 @@ class LeasingService:
                 return LeaseResponse(assigned=False, message=_ACTIVE)
         if len(others) >= max(1, request.slots):
             return LeaseResponse(assigned=False, message=_ACTIVE)
+        if rests := rests_of(tx, agent_id=request.agent_id, slot=request.slot, now=now):
+            end_rests(tx, rests, now=now)
+            tx.after_commit(lambda: self.hub.publish(QUEUE))
         # Only now: what the agent has already is given to it again, since it may end that.
         if gone:
             return LeaseResponse(assigned=False, message=gone.text)

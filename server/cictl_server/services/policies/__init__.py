@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cictl.base.clock import Clock
 from cictl_server.services.core import Core
 from cictl_server.services.policies.agent_rules import AgentRules
 from cictl_server.services.policies.job_rules import JobRules
@@ -17,12 +18,13 @@ from cictl_server.store.contract import View
 class Policies:
     pauses: PauseService
     max_running: int
+    clock: Clock
 
     @classmethod
     def build(cls, core: Core, *, max_running: int) -> Policies:
         """Let agents hold *max_running* executions of one project; 0 for any number."""
         pauses = PauseService(store=core.store, hub=core.hub, clock=core.clock)
-        return cls(pauses=pauses, max_running=max_running)
+        return cls(pauses=pauses, max_running=max_running, clock=core.clock)
 
     def of_queues(self, view: View) -> QueueRules:
         """Return what the rules say of queues as of *view*."""
@@ -30,7 +32,7 @@ class Policies:
 
     def of_agent(self, view: View, *, host: str) -> AgentRules:
         """Return what the rules say of an agent on *host*, as `host_of` names it, as of *view*."""
-        return AgentRules(view, self.of_queues(view), host=host)
+        return AgentRules(view, self.of_queues(view), host=host, now=self.clock())
 
     def of_planned(self, view: View) -> PlannedRules:
         """Return what the rules say of executions that are planned, as of *view*."""
