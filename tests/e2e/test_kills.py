@@ -1,6 +1,7 @@
 """Servers and agents that are killed again and again while people start runs: nothing that was acknowledged is lost.
 
-The suite kills ten times among four agents. CICTL_TEST_KILLS=200 and CICTL_TEST_KILLED_AGENTS=20 are for a long run by hand.
+The suite kills ten times among four agents. CICTL_TEST_KILLS=200 and CICTL_TEST_KILLED_AGENTS=20 are for a long run by hand; with
+CICTL_TEST_STORE=postgresql the records are in a database.
 """
 
 from __future__ import annotations
@@ -9,18 +10,34 @@ import os
 import random
 import re
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cictl_testing.processes import Process, Workplace, eventually
+from cictl_testing.servers.postgres import database_url, postgres
+from cictl_testing.stores.chosen import chosen_kind
 
 from cictl.wire.jobs import Cause, JobExecution, JobStatus
 from cictl_client import Client, ClientError
 from tests.e2e.test_pipeline import define
 
+__all__ = ["database_url", "postgres"]
+
 KILLS = int(os.environ.get("CICTL_TEST_KILLS", "10"))
 AGENTS = int(os.environ.get("CICTL_TEST_KILLED_AGENTS", "4"))
 MOST_WAITING = 2 * AGENTS
+
+
+@pytest.fixture
+def workplace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workplace]:
+    """One whose server has the chosen store."""
+    on_database = chosen_kind() == "postgresql"
+    place = Workplace(
+        tmp_path, environment={"CICTL_STORE": request.getfixturevalue("database_url")} if on_database else {}
+    )
+    yield place
+    place.close()
 
 
 class Submitter(threading.Thread):
