@@ -115,8 +115,10 @@ def planned(pipeline: Pipeline, is_dry: bool) -> Any:
 
 
 NOT_PLANNED = {
+    ("FileShape", "notify"): "what is told when a run has ended is no part of it",
     ("FileShape", "pipeline_chains"): "a chain plans its pipelines one by one",
     ("InputShape", "description"): "for people",
+    **{("NotifyShape", key): "the same as notify" for key in ("branches", "pipelines")},
     ("PipelineShape", "depends_on"): "whose run satisfies it is looked up before the plan",
     ("PipelineShape", "trigger"): "what starts a run is no part of it",
     ("PipelineShape", "on"): "the same",
