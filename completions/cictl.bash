@@ -58,7 +58,7 @@ _cictl_node() {
         ;;
     "cictl run")
         commands=""
-        options="--local --matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt --env-file --secrets-file --keep -o --output --query --server --context --ca-file --debug -h --help"
+        options="--local --worktree --matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt --env-file --secrets-file --keep -o --output --query --server --context --ca-file --debug -h --help"
         valued="--matrix --matrix-index --ref --input --agent --priority --timeout --env-file --secrets-file -o --output --query --server --context --ca-file"
         arguments="targets" repeated=""
         ;;
@@ -268,7 +268,7 @@ _cictl_node() {
         ;;
     "cictl pipelines run")
         commands=""
-        options="--local --matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt --env-file --secrets-file --keep -o --output --query --server --context --ca-file --debug -h --help"
+        options="--local --worktree --matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt --env-file --secrets-file --keep -o --output --query --server --context --ca-file --debug -h --help"
         valued="--matrix --matrix-index --ref --input --agent --priority --timeout --env-file --secrets-file -o --output --query --server --context --ca-file"
         arguments="pipeline-targets" repeated=""
         ;;
@@ -316,7 +316,7 @@ _cictl_node() {
         ;;
     "cictl chains run")
         commands=""
-        options="--local --matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt --env-file --secrets-file --keep -o --output --query --server --context --ca-file --debug -h --help"
+        options="--local --worktree --matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt --env-file --secrets-file --keep -o --output --query --server --context --ca-file --debug -h --help"
         valued="--matrix --matrix-index --ref --input --agent --priority --timeout --env-file --secrets-file -o --output --query --server --context --ca-file"
         arguments="chains" repeated=""
         ;;

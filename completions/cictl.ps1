@@ -211,6 +211,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--local', 'Run the working tree of this checkout here, with a server and an agent of its own.');
+                , @('--worktree', 'Send the files of this checkout as they are, and build these; nothing is pushed.');
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
                 , @('--only', 'Leave out the jobs that the selected ones need.');
@@ -878,6 +879,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--local', 'Run the working tree of this checkout here, with a server and an agent of its own.');
+                , @('--worktree', 'Send the files of this checkout as they are, and build these; nothing is pushed.');
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
                 , @('--only', 'Leave out the jobs that the selected ones need.');
@@ -1047,6 +1049,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             commands = @()
             options = @(
                 , @('--local', 'Run the working tree of this checkout here, with a server and an agent of its own.');
+                , @('--worktree', 'Send the files of this checkout as they are, and build these; nothing is pushed.');
                 , @('--matrix', 'Only the matrix entry of this name.');
                 , @('--matrix-index', 'Only this matrix entry, counted from 0. [x>=0]');
                 , @('--only', 'Leave out the jobs that the selected ones need.');

@@ -182,6 +182,7 @@ class Source(Message):
         submodules: Empty for none, `true` for those of the repository itself, `recursive` for those of submodules too.
         lfs: Fetch what is kept by Git LFS.
         path: Folder below the directory of the job, into which it is checked out; empty for that directory itself.
+        worktree: Id of a working tree that somebody sent, which is checked out instead of what `repo` has; empty for none.
     """
 
     repo: str
@@ -191,6 +192,7 @@ class Source(Message):
     submodules: str = ""
     lfs: bool = False
     path: str = ""
+    worktree: str = ""
 
 
 class TestSummary(Message):

@@ -277,6 +277,8 @@ class RunRequest(Message):
         needs: What becomes of jobs that are needed and not selected (ours).
         inputs: Values of the pipeline's inputs, by name (ours).
         priority: -100 to 100, of all its jobs; absent for those of the project file (ours).
+        worktree: Id of a working tree that was sent to the project, to be built as its own project file says (ours). Each is
+            for one run of one pipeline.
     """
 
     pipeline_job_id: str = ""
@@ -289,6 +291,14 @@ class RunRequest(Message):
     needs: Needs = Needs.REFUSE
     inputs: dict[str, str] = msgspec.field(default_factory=dict)
     priority: int | None = None
+    worktree: str = ""
+
+
+class Worktree(Message):
+    """The answer to a working tree that was sent. `commit` is the one that its bundle has as HEAD."""
+
+    worktree: str
+    commit: str
 
 
 class SkippedJob(Message):

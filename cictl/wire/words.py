@@ -99,6 +99,8 @@ class JobFeature(StrEnum):
     """The agent obeys the options of steps, and the working directory and the shell of the job."""
     SOURCE_PATH = "cictl.source-path"
     """The agent checks out into the `path` of the source."""
+    WORKTREE = "cictl.worktree"
+    """The agent checks out the `worktree` of the source, which the server keeps."""
     SERVICES = "cictl.services"
     CACHES = "cictl.caches"
     """The agent keeps caches that lie in the checkout, by their keys."""

@@ -29,6 +29,7 @@ from cictl_client.calls.retention import RetentionCalls
 from cictl_client.calls.runs import RunCalls
 from cictl_client.calls.schedules import ScheduleCalls
 from cictl_client.calls.tests import TestCalls
+from cictl_client.calls.worktrees import WorktreeCalls
 from cictl_client.retry import Mutations
 from cictl_client.transport import Transport
 
@@ -53,6 +54,7 @@ class Client(
     TokenCalls,
     UpdateCalls,
     VaultCalls,
+    WorktreeCalls,
 ):
     """A client of one server; usable from several threads, and as a context manager.
 

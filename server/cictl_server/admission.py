@@ -50,7 +50,7 @@ class Admission:
         route = self._routes[found[3] or ""] if found else None
         if found is None or route is None or not route.takes(head.method):
             return 0
-        if route.is_upload and (head.length is None or head.length > SMALL_BODY):
+        if route.is_upload and "job_id" in found[2] and (head.length is None or head.length > SMALL_BODY):
             self._artifacts.check_target(found[2]["job_id"], _sender(head))
         return self._archive_bytes if route.body == ARCHIVE_BODY else route.body
 

@@ -34,6 +34,7 @@ from cictl_server.resources import (
     retention,
     runs,
     schedules,
+    worktrees,
 )
 from cictl_server.resources.about import events, metrics, openapi, server, updates
 from cictl_server.resources.access import audit, login, secrets, tokens, vault
@@ -90,6 +91,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/jobs/{job_id}/artifacts/download-all", artifacts.JobArtifactsArchiveResource, "all"),
     Route("/api/v1/jobs/{job_id}/artifacts/download", artifacts.JobArtifactsArchiveResource, "prefix"),
     Route("/artifacts/{job_id}/{path:path}", artifacts.ArtifactFileResource),
+    Route("/api/v1/jobs/{job_id}/worktree", worktrees.JobWorktreeResource),
+    Route("/api/v1/projects/{project_id}/worktrees", worktrees.ProjectWorktreesResource, body=ARCHIVE_BODY),
     Route("/api/v1/queue", queue.QueueResource),
     Route("/api/v1/queue/pause", queue.QueuePauseResource),
     Route("/api/v1/queue/resume", queue.QueueResumeResource),

@@ -65,6 +65,7 @@ from cictl_testing.servers.samples import (
     UNSET,
     UPDATED,
     VAULT,
+    WORKTREE,
 )
 
 from cictl.wire.access import (
@@ -124,6 +125,14 @@ def case(name: str, request: str, answer: object, call: Call, result: object, bo
 CASES = [
     case("health", "GET /healthz", HEALTH, Client.health, HEALTH),
     case("server_info", "GET /api/v1/server-info", INFO, Client.server_info, INFO),
+    case(
+        "upload_worktree",
+        "POST /api/v1/projects/3/worktrees",
+        WORKTREE,
+        lambda c: c.upload_worktree(3, io.BytesIO(b"bundle")),
+        WORKTREE,
+        b"bundle",
+    ),
     case("servers", "GET /api/v1/servers", SERVERS, Client.servers, SERVERS),
     case("runtime_state", "GET /api/v1/runtime-state", RUNTIME, Client.runtime_state, RUNTIME),
     case(
@@ -570,7 +579,7 @@ CASES = [
     ),
 ]
 ELSEWHERE = {
-    "base_url", "close", "download_all", "download_artifact", "events", "fetch_artifact", "follow_audit", "follow_log", "list_audit", "get_project_icon", "read_log", "request", "resolve_version",
+    "base_url", "close", "download_all", "download_artifact", "events", "fetch_artifact", "fetch_worktree", "follow_audit", "follow_log", "list_audit", "get_project_icon", "read_log", "request", "resolve_version",
     "run", "server_now", "stream_request", "verify_audit", "wait", "wait_for_job",
 }  # fmt: skip
 """Public names whose tests are below, or in a module of their own."""

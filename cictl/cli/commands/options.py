@@ -107,3 +107,7 @@ SecretsFile = Annotated[
     typer.Option("--secrets-file", metavar="FILE", help="With --local: the secrets that jobs name, NAME=value a line."),
 ]
 Keep = Annotated[bool, typer.Option("--keep", help="With --local: leave logs and artifacts behind, and say where.")]
+WorktreeOption = Annotated[
+    bool,
+    typer.Option("--worktree", help="Send the files of this checkout as they are, and build these; nothing is pushed."),
+]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 import typer
 
+from cictl.base.sizes import size_text
 from cictl.cli.app.commands import with_examples
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
@@ -32,6 +35,7 @@ from cictl.cli.commands.options import (
     SecretsFile,
     Timeout,
     Wait,
+    WorktreeOption,
     inputs_in,
     needs,
 )
@@ -50,6 +54,7 @@ cictl run shop/build
 cictl run shop/build/test --matrix linux --ref feature-1 --follow
 cictl run shop/build --input level=full --wait
 cictl run shop/build --reload --wait --timeout 600 -o json
+cictl run shop/build --worktree --follow
 cictl run --local
 cictl run --local build/test --env-file .env
 """
@@ -77,6 +82,7 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
         context: typer.Context,
         target: str = target,
         local: Local = False,
+        worktree: WorktreeOption = False,
         matrix: Matrix = "",
         matrix_index: MatrixIndex = None,
         only: Only = False,
@@ -109,7 +115,9 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
         session = Session.of(context)
         of_local = {"--env-file": env_file, "--secrets-file": secrets_file, "--keep": keep}
         of_server = {"--ref": ref, "--agent": agent, "--offline": offline, "--reload": reload}
-        _refuse("with --local", of_server) if local else _refuse("without --local", of_local)
+        _refuse("with --local", {**of_server, "--worktree": worktree}) if local else _refuse(
+            "without --local", of_local
+        )
         if local:
             from cictl.cli.commands.here.run_local import LocalOptions, prepared
 
@@ -120,6 +128,9 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
         if not target:
             raise _unnamed()
         session.refuse_if_readonly(f"run {target}")
+        if worktree:
+            _refuse("with --worktree", {"--ref": ref, "--offline": offline, "--reload": reload})
+            request = _sent_along(session, target, request)
         if reload:
             _reload_project_of(session, target, chains=chains, pipelines=pipelines)
         _start(session, target, request, agent=agent, waiting=waiting, chains=chains, pipelines=pipelines)
@@ -172,6 +183,26 @@ def show_started(session: Session, name: str, answer: RunResponse, *, waiting: W
     session.show(_run_result(answer, jobs))
     if jobs:
         session.note(f"follow with: {attach_command(session, [short_id(job) for job in jobs], run_id)}")
+
+
+def _sent_along(session: Session, text: str, request: RunRequest) -> RunRequest:
+    """Send the working tree around the current directory to the project of *text*, and return the *request* that names it."""
+    from cictl.cli.projects.place import find_repository
+    from cictl.cli.projects.snapshot import take, write_bundle
+
+    target = find_target(session.client, text)
+    if target.is_chain:
+        raise usage("a working tree is for one pipeline, not for a chain", hint="run its pipelines one by one")
+    checkout = find_repository(Path.cwd())
+    if checkout is None:
+        raise usage("this is no checkout, so there is no working tree to send", hint="go into the repository")
+    with TemporaryDirectory(prefix="cictl-worktree-") as directory:
+        snapshot, bundle = take(checkout, Path(directory) / "source.git"), Path(directory) / "bundle"
+        write_bundle(snapshot, bundle)
+        session.note(f"sending the files of {checkout} as they are, {size_text(bundle.stat().st_size)}")
+        with bundle.open("rb") as file:
+            sent = session.client.upload_worktree(target.project.id, file)
+    return msgspec.structs.replace(request, worktree=sent.worktree)
 
 
 def _refuse(when: str, options: Mapping[str, object]) -> None:

@@ -53,6 +53,11 @@ def take(checkout: Path, repository: Path) -> Snapshot:
     return _Taking(checkout, repository).take()
 
 
+def write_bundle(snapshot: Snapshot, file: Path) -> str:
+    """Write all files of *snapshot* as one commit without a history into a bundle, whose HEAD it is, and return the commit."""
+    return _Taking(snapshot.repository, snapshot.repository).bundle(snapshot.sha, file)
+
+
 class _Taking:
     """One snapshot under way."""
 
@@ -78,6 +83,12 @@ class _Taking:
         return Snapshot(
             repository=self._repository, sha=sha, branch=branch, origin=origin, is_changed=bool(head) and is_changed
         )
+
+    def bundle(self, sha: str, file: Path) -> str:
+        commit = self._commit(self._in_copy("rev-parse", f"{sha}^{{tree}}"), "")
+        self._in_copy("update-ref", "--no-deref", "HEAD", commit)
+        self._in_copy("bundle", "create", "-q", str(file), "HEAD")
+        return commit
 
     def _borrow(self) -> str:
         """Let the copy find the objects of the checkout, and return the commit of HEAD; empty before the first one."""

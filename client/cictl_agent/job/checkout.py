@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from cictl.wire.jobs import Cause, Source
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.job.submodules import PROTOCOLS, rewrites
 from cictl_agent.log.spool import JobLog
+from cictl_agent.retries import persist
 from cictl_agent.system.commands import CommandTimedOut, Exit, run_command
 from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.processes import Processes
 from cictl_agent.system.trees import remove_tree
+from cictl_client import ApiError
 
 _TRIES = 3
 _LIMIT_SECONDS = 1800
@@ -73,12 +75,14 @@ class Checkout:
     """One checkout into `directory`, which must not exist yet.
 
     Attributes:
+        fetch_worktree: Downloads the bundle of the working tree to a file, if the source is one.
         git_options: Options for every call of git on this system.
         retry_seconds: The wait before the second try; before the third it is twice as long.
     """
 
     source: Source
     directory: Path
+    fetch_worktree: Callable[[Path], object]
     environment: Mapping[str, str]
     log: JobLog
     interruption: Interruption
@@ -101,15 +105,39 @@ class Checkout:
         if self.source.lfs:
             self._check_lfs()
         self.directory.parent.mkdir(parents=True, exist_ok=True)
+        if self.source.worktree:
+            self._unpack_worktree(repo, ref)
+        else:
+            self._clone_remote(repo, ref)
+        if self.source.submodules:
+            self._check_out_submodules(repo)
+        if self.source.lfs:
+            self._fetch_lfs()
+
+    def _clone_remote(self, repo: str, ref: str) -> None:
         self._clone(repo, has_ref=bool(ref))
         if ref:
             self._switch_to(ref)
         elif self.source.tags:
             self._fetching("fetch", "--quiet", *self._depth, "origin", _ALL_TAGS)
-        if self.source.submodules:
-            self._check_out_submodules(repo)
-        if self.source.lfs:
-            self._fetch_lfs()
+
+    def _unpack_worktree(self, repo: str, commit: str) -> None:
+        """Check out the working tree that the server has: one commit of nobody, without a history. `origin` is the remote all the same."""
+        bundle = self.directory.with_name(f"{self.directory.name}.bundle")
+        self.log.line("[checkout] the working tree that was sent with the run")
+        try:
+            self._fetch(bundle)
+            self._must("clone", "--quiet", *_IDENTITY, "--no-checkout", "--", str(bundle), str(self.directory))
+        finally:
+            bundle.unlink(missing_ok=True)
+        self._must("checkout", "--quiet", "--force", "--detach", commit)
+        self._must("remote", "set-url", "origin", repo)
+
+    def _fetch(self, bundle: Path) -> None:
+        try:
+            persist(lambda: self.fetch_worktree(bundle), self.interruption)
+        except ApiError as error:
+            raise JobFailed(f"checkout failed: {error}") from error
 
     def _clone(self, repo: str, *, has_ref: bool) -> None:
         options = [*self._depth, *self._no_tags, *(("--no-checkout",) if has_ref else ())]

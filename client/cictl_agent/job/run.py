@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from cictl.base.clock import Clock
@@ -238,6 +239,9 @@ class JobRun:
             Checkout(
                 source=job.source,
                 directory=folder_of_source(self.directory, job.source.path),
+                fetch_worktree=partial(
+                    self.client.fetch_worktree, job.id, progress=lambda _: self.interruption.check()
+                ),
                 environment={**inherited_environment(os.environ), JOB_VARIABLE: job.id},
                 log=self.log,
                 interruption=self.interruption,

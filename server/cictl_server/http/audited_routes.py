@@ -84,6 +84,7 @@ ROUTINE = frozenset(
         # What changes nothing. The runs that a check starts are told as the server's own.
         "POST /api/v1/projects/{project_id}/check",
         "POST /api/v1/hooks/{project_id}",
+        "POST /api/v1/projects/{project_id}/worktrees",
         "POST /api/v1/update/check",
         "POST /api/v1/projects/{project_id}/forge/test",
         "POST /api/v1/projects/{project_id}/inspect",

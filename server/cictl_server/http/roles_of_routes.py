@@ -73,6 +73,7 @@ ROLES: Mapping[str, Access] = {
     "GET /api/v1/jobs/{job_id}/steps": VIEWER,
     "GET /api/v1/jobs/{job_id}/tests": VIEWER,
     "POST /api/v1/jobs/{job_id}/tests": AGENT,
+    "GET /api/v1/jobs/{job_id}/worktree": VIEWER,
     "GET /api/v1/jobs/{job_id}/artifacts": VIEWER,
     "POST /api/v1/jobs/{job_id}/artifacts": AGENT,
     "POST /api/v1/jobs/{job_id}/artifacts/upload-zip": AGENT,
@@ -95,6 +96,7 @@ ROLES: Mapping[str, Access] = {
     "POST /api/v1/projects/{project_id}/inspect": VIEWER,
     "POST /api/v1/projects/{project_id}/settings": OPERATOR,
     "POST /api/v1/projects/{project_id}/reload": OPERATOR,
+    "POST /api/v1/projects/{project_id}/worktrees": OPERATOR,
     "POST /api/v1/projects/{project_id}/check": OPERATOR,
     "GET /api/v1/projects/{project_id}/hook": VIEWER,
     "POST /api/v1/projects/{project_id}/hook/rotate": OPERATOR,
@@ -146,6 +148,7 @@ READ_BY_AGENTS = frozenset(
         "GET /api/v1/jobs/{job_id}/log",
         "GET /api/v1/jobs/{job_id}/steps",
         "GET /api/v1/jobs/{job_id}/tests",
+        "GET /api/v1/jobs/{job_id}/worktree",
     }
 )
 """What an agent may read of the jobs that it has, beside people, and a job of those of its run and of the runs that it started."""

@@ -40,13 +40,14 @@ class PipelineRunResource:
 
     def __init__(self, services: Services) -> None:
         self._runs = services.pipelines.runs
+        self._worktrees = services.pipelines.worktrees
 
-    @api(request=RunRequest, answers=_ENQUEUED)
+    @api(request=RunRequest, answers={**_ENQUEUED, 409: "the working tree has been run"})
     def on_post(self, req: falcon.Request, resp: falcon.Response, pipeline_id: str) -> None:
         """Enqueue a run of a pipeline, whole or in part."""
-        number = _pipeline(pipeline_id)
-        answer = self._runs.run_pipeline(number, media.read(req, RunRequest), starter=principal_of(req).job)
-        media.write(resp, answer, status=201)
+        number, request = _pipeline(pipeline_id), media.read(req, RunRequest)
+        run = self._worktrees.run if request.worktree else self._runs.run_pipeline
+        media.write(resp, run(number, request, starter=principal_of(req).job), status=201)
 
 
 class ChainRunResource:

@@ -164,7 +164,8 @@ class Services:
         projects = Projects.build(core)
         # level 3
         logs = Logs.build(core, secrets, log_writer, limit=max_log_bytes)
-        artifacts = Artifacts.build(core, fleet, secrets, directory, limits=artifact_limits or ArtifactLimits())
+        file_limits = artifact_limits or ArtifactLimits()
+        artifacts = Artifacts.build(core, fleet, secrets, directory, limits=file_limits)
         targets = notification_settings or NotificationSettings()
         notifications = Notifications.build(core, secrets, settings=targets, base_url=base_url)
         # level 4
@@ -183,7 +184,9 @@ class Services:
         )
         about = About.build(core, fleet, logs, secrets, shared_settings=shared_settings or {}, base_url=base_url)
         # level 5
-        pipelines = Pipelines.build(core, history, fleet, policies, secrets, projects, about)
+        pipelines = Pipelines.build(
+            core, history, fleet, policies, secrets, projects, about, artifact_limits=file_limits
+        )
         updates = Updates.build(core, fleet, projects, jobs, directory, tools=tools, process=process or ServerProcess())
         agents = Agents.build(core, history, fleet, jobs, releases=tools.releases)
         retention = Retention.build(core, audit, logs, artifacts, jobs)

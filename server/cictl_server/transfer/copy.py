@@ -16,6 +16,7 @@ from cictl_server.blobs.contract import PROJECTS
 from cictl_server.log_writer.blob_keys import LOGS
 from cictl_server.services.artifacts.places import ARTIFACTS, REPORTS, artifacts_of, reports_of
 from cictl_server.services.projects.icons import ICONS, icon_of
+from cictl_server.services.projects.worktrees import WORKTREES, worktree_of
 from cictl_server.store.records import ArtifactsRecord, JobRecord
 from cictl_server.store.unfinished import mark_finished, mark_unfinished, refuse_unfinished, source_of_copy
 from cictl_server.transfer.errors import TargetTaken
@@ -29,7 +30,7 @@ _AT_ONCE = 8
 """So many executions have their files copied side by side: each waits for the network most of its time."""
 _MOST_PENDING = 4 * _AT_ONCE
 _TELL_EVERY = 1000
-_AREAS = (ARTIFACTS, REPORTS, ICONS, LOGS, PROJECTS)
+_AREAS = (ARTIFACTS, REPORTS, ICONS, LOGS, WORKTREES, PROJECTS)
 
 Work = Callable[[], list[int]]
 """Copies something, and returns the size of each file that there is."""
@@ -135,9 +136,13 @@ class _Files:
             self._tell(f"copied {self.count} files, {self.size_bytes} bytes so far")
 
     def _works(self) -> Iterator[Work]:
+        trees = set[str]()
         for job, artifacts in iter_executions(self._source.store):
             yield self._copying_log(job)
             if not self.stay:
+                if job.source is not None and job.source.worktree and job.source.worktree not in trees:
+                    trees.add(job.source.worktree)
+                    yield self._copying_worktree(int(job.facts.project_id or 0), job.source.worktree)
                 if artifacts is not None:
                     yield self._copying_artifacts(artifacts)
                 if job.test_summary is not None:
@@ -161,3 +166,9 @@ class _Files:
     def _copying_icon(self, project: int) -> Work:
         source, target = self._source.blobs, self._target.blobs
         return lambda: copy_blob(source, icon_of(source, project), target, icon_of(target, project))
+
+    def _copying_worktree(self, project: int, run_id: str) -> Work:
+        source, target = self._source.blobs, self._target.blobs
+        return lambda: copy_blob(
+            source, worktree_of(source, project, run_id), target, worktree_of(target, project, run_id)
+        )

@@ -37,6 +37,7 @@ def check_out(tmp_path: Path, log: JobLog, interruption: Interruption, processes
         checkout = Checkout(
             source=Source(repo=str(repo), ref=ref),
             directory=tmp_path / "src",
+            fetch_worktree=lambda _file: None,
             environment=os.environ,
             log=log,
             interruption=interruption,

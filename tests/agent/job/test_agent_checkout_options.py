@@ -43,6 +43,7 @@ def check_out(tmp_path: Path, log: JobLog, interruption: Interruption, processes
         checkout = Checkout(
             source=Source(repo=str(repo), ref=ref, **options),  # type: ignore[arg-type]
             directory=tmp_path / "src",
+            fetch_worktree=lambda _file: None,
             environment=dict(os.environ),
             log=log,
             interruption=interruption,

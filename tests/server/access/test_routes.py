@@ -80,6 +80,7 @@ POST   /api/v1/jobs/{job_id}/rerun                           operator  -    name
 GET    /api/v1/jobs/{job_id}/blocked-by                      viewer    yes  named  run
 GET    /api/v1/jobs/{job_id}/explain                         viewer    yes  named  run
 GET    /api/v1/jobs/{job_id}/log                             viewer    yes  named  run
+GET    /api/v1/jobs/{job_id}/worktree                        viewer    yes  named  run
 GET    /api/v1/jobs/{job_id}/steps                           viewer    yes  named  run
 GET    /api/v1/jobs/{job_id}/tests                           viewer    yes  named  run
 POST   /api/v1/jobs/{job_id}/tests                           agent     yes  -      own
@@ -106,6 +107,7 @@ POST   /api/v1/projects/{project_id}/check                   operator  -    name
 GET    /api/v1/projects/{project_id}/hook                    viewer    -    named  -
 POST   /api/v1/projects/{project_id}/hook/rotate             operator  -    named  -
 POST   /api/v1/hooks/{project_id}                            none      -    any    any
+POST   /api/v1/projects/{project_id}/worktrees               operator  -    named  -
 POST   /api/v1/pipelines/{pipeline_id}/run-selection         operator  -    named  any
 POST   /api/v1/pipelines/{pipeline_id}/dry-run-preview       viewer    -    named  -
 POST   /api/v1/pipelines/{pipeline_id}/eligible-agents       viewer    -    named  -
@@ -354,11 +356,13 @@ def test_each_kind_of_token_gets_what_the_table_says(route: Route, stages: Itera
 
 EMPTY_HANDED = {
     "/api/v1/projects/{project_id}/icon": (404,),
+    "/api/v1/jobs/{job_id}/worktree": (404,),
     "/api/v1/agents/enroll": (403,),
     "/api/v1/hooks/{project_id}": (404,),
     "/badges/{project}/{pipeline}.svg": (200, 404),
 }
-"""Routes that answer so to those who may use them, too: there is no icon, no enrolment token in the body, and no signature.
+"""Routes that answer so to those who may use them, too: there is no icon, no working tree, no enrolment token in the body, and no
+signature.
 
 To whom badges are shown is in `tests/server/runs/test_badges.py`.
 """

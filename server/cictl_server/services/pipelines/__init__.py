@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cictl_server.services.about import About
+from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
 from cictl_server.services.history import History
@@ -16,6 +17,7 @@ from cictl_server.services.pipelines.runs import RunService
 from cictl_server.services.pipelines.source_refs import SourceRefService
 from cictl_server.services.pipelines.staleness import StaleDefinitions
 from cictl_server.services.pipelines.version_steps import VersionService
+from cictl_server.services.pipelines.worktrees import WorktreeService
 from cictl_server.services.policies import Policies
 from cictl_server.services.projects import Projects
 from cictl_server.services.secrets import Secrets
@@ -25,6 +27,7 @@ from cictl_server.services.secrets import Secrets
 class Pipelines:
     preparer: Preparer
     runs: RunService
+    worktrees: WorktreeService
     previews: PreviewService
     definition_views: InspectService
     source_refs: SourceRefService
@@ -40,6 +43,8 @@ class Pipelines:
         secrets: Secrets,
         projects: Projects,
         about: About,
+        *,
+        artifact_limits: ArtifactLimits,
     ) -> Pipelines:
         store, numbers, remotes = core.store, core.ids, projects.remotes
         preparer = Preparer(
@@ -49,16 +54,26 @@ class Pipelines:
             commits=CommitNotes(remotes),
             numbers=numbers,
         )
+        runs = RunService(
+            store=store,
+            settler=history.settling,
+            preparer=preparer,
+            numbers=numbers,
+            clock=core.clock,
+            disk=core.disk,
+            limits=history.limits,
+        )
         return cls(
             preparer=preparer,
-            runs=RunService(
+            runs=runs,
+            worktrees=WorktreeService(
                 store=store,
-                settler=history.settling,
+                blobs=core.blobs,
+                remotes=remotes,
                 preparer=preparer,
+                runs=runs,
                 numbers=numbers,
-                clock=core.clock,
-                disk=core.disk,
-                limits=history.limits,
+                limits=artifact_limits,
             ),
             previews=PreviewService(
                 store=store, preparer=preparer, matching=fleet.matching, runtime=about.runtime, policies=policies

@@ -128,6 +128,7 @@ class CommitStart:
         base_branch: What the pull request is to be merged into, for a run of one.
         is_from_fork: As `JobMetadata.from_fork`; such runs wait for an approval.
         pipelines: All that the project file of the commit defines.
+        worktree: Id of the working tree that the commit is made of, and of the run; empty for a commit of the repository.
     """
 
     tree: FetchedCommit
@@ -137,6 +138,7 @@ class CommitStart:
     base_branch: str = ""
     is_from_fork: bool = False
     pipelines: Sequence[Pipeline] = ()
+    worktree: str = ""
 
 
 def run_mode(request: RunRequest) -> Mode:
@@ -203,19 +205,29 @@ class Preparer:
         )
         return dataclasses.replace(prepared, is_followed=is_followed)
 
-    def at_commit(self, project: ProjectRecord, pipeline: Pipeline, start: CommitStart) -> Prepared:
+    def at_commit(
+        self, project: ProjectRecord, pipeline: Pipeline, start: CommitStart, *, request: RunRequest | None = None
+    ) -> Prepared:
         """Prepare a run of a pipeline of *project* as the project file of a commit defines it.
+
+        Args:
+            request: What somebody asks for; None for the whole pipeline with its own values.
 
         Raises:
             DependencyUnsatisfied: What it depends on has no run to build on.
-            InvalidRequest: An input is required, or something else about the run is impossible.
+            InvalidRequest: An input is required or wrong, or something else about the run is impossible.
         """
-        request = RunRequest()
+        if request is None:
+            request = RunRequest()
+        else:
+            _check_agent(request)
+            check_inputs(request.inputs, [pipeline])
         with self.store.read() as view:
-            inherited = inherit(view, project.id, pipeline, for_dry_run=False)
+            inherited = inherit(view, project.id, pipeline, for_dry_run=request.dry_run)
         source = source_at(start.tree, pipeline, ref=start.ref, inherited=inherited)
+        source = dataclasses.replace(source, worktree=start.worktree)
         identity = dataclasses.replace(
-            self._identity(project, f"run-{self.numbers.next()}", event=start.event),
+            self._identity(project, start.worktree or f"run-{self.numbers.next()}", event=start.event),
             base_branch=start.base_branch,
             is_from_fork=start.is_from_fork,
         )

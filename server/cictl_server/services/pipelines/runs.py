@@ -101,7 +101,7 @@ class RunService:
         prepared = self.preparer.pipeline(pipeline_db_id, request, run_mode(request), event=occasion.event)
         if approval is not None:
             prepared = dataclasses.replace(prepared, planned=held_for_approval(prepared.planned, approval))
-        return self._enqueue(prepared, request, starter, occasion)
+        return self.enqueue(prepared, request, occasion, starter=starter)
 
     def run_chain(self, chain_db_id: int, request: RunRequest, *, starter: JobRecord | None = None) -> RunResponse:
         """Enqueue a run of every pipeline of a chain.
@@ -114,7 +114,9 @@ class RunService:
             TooLarge, LimitReached: As `RunLimits`; nothing is enqueued then either.
         """
         self.disk.check_room("run")
-        return self._enqueue(self.preparer.chain(chain_db_id, request, run_mode(request)), request, starter, BY_HAND)
+        return self.enqueue(
+            self.preparer.chain(chain_db_id, request, run_mode(request)), request, BY_HAND, starter=starter
+        )
 
     def new_jobs(self, prepared: Prepared, *, starter: JobRecord | None = None) -> list[JobRecord]:
         """Return the executions of a run that is about to be stored.
@@ -184,9 +186,14 @@ class RunService:
         note_made(TargetKind.RUN, run.run_id, f"{project.name}/{run.pipeline}", run_number=run_number)
         return run_number
 
-    def _enqueue(
-        self, prepared: Prepared, request: RunRequest, starter: JobRecord | None, occasion: Occasion
+    def enqueue(
+        self, prepared: Prepared, request: RunRequest, occasion: Occasion, *, starter: JobRecord | None = None
     ) -> RunResponse:
+        """Store a run that was prepared for *request*, and return what whoever started it is told.
+
+        Raises:
+            TooLarge, LimitReached: As `RunLimits`; and what the `keep` of *occasion* raises.
+        """
         jobs = self.new_jobs(prepared, starter=starter)
 
         def enqueue(tx: Transaction) -> int:

@@ -15,6 +15,7 @@ from cictl_server.log_writer.blob_keys import LOGS, log_of_key
 from cictl_server.services.artifacts.places import ARTIFACTS, REPORTS, artifacts_of, reports_of
 from cictl_server.services.core.ids import leading_number
 from cictl_server.services.projects.icons import ICONS, icon_of
+from cictl_server.services.projects.worktrees import WORKTREES, run_of_worktree
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import ArtifactsRecord
 
@@ -66,7 +67,7 @@ class Sweep:
     def unnamed(self) -> Iterator[Blob]:
         """Yield each file that no record names and that is old enough."""
         before = self._clock() - _KEPT_ANYWAY
-        every = chain.from_iterable(map(self._blobs.iter_below, (*_AREAS, LOGS, PROJECTS)))
+        every = chain.from_iterable(map(self._blobs.iter_below, (*_AREAS, LOGS, WORKTREES, PROJECTS)))
         old = (blob for blob in every if blob.modified < before)
         while some := list(islice(old, _LOOKED_UP_AT_ONCE)):
             with self._store.read() as view:
@@ -76,6 +77,8 @@ class Sweep:
     def _is_named(self, view: View, key: str) -> bool:
         if log := log_of_key(key):
             return _is_named_log(view, log)
+        if run_id := run_of_worktree(key):
+            return bool(view.jobs.of_run(run_id))
         match = _KEY.match(key)
         if match is None:
             return True  # another room's

@@ -42,6 +42,7 @@ from cictl.wire.projects import (
     RunResponse,
     SourceRef,
     SourceRefs,
+    Worktree,
 )
 from cictl.wire.queue import QueuePause, QueueState
 from cictl.wire.reports import TestReport
@@ -191,3 +192,4 @@ RESTARTING = Restarting(restarting=True, message="at once")
 CHECKED = UpdateCheck(current_version="v1", update_available=True, latest_version="v2")
 UPDATED = UpdateAnswer(updated=True, message="staged", target="v2", target_version="v2")
 TAGS = UpdateTags(tags=["v2", "v1"], current_version="v1")
+WORKTREE = Worktree(worktree="run-7", commit="0123456789abcdef0123456789abcdef01234567")

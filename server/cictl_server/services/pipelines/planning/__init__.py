@@ -19,6 +19,7 @@ from cictl_server.services.pipelines.planning.context import (
     PULL_REQUEST,
     PUSH,
     SCHEDULE,
+    WORKTREE,
     RunIdentity,
     SourceContext,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "PULL_REQUEST",
     "PUSH",
     "SCHEDULE",
+    "WORKTREE",
     "RunIdentity",
     "SourceContext",
     "check_inputs",

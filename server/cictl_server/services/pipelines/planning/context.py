@@ -21,6 +21,10 @@ SCHEDULE = "schedule"
 """The event of a run that a schedule started."""
 
 
+WORKTREE = "worktree"
+"""The event of a run that somebody started for the files of a checkout as they were there."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceContext:
     """The source and the version of a run; what is unknown is empty.
@@ -28,6 +32,7 @@ class SourceContext:
     Attributes:
         ref_raw: The ref as configured or overridden.
         commit: The commit that it was resolved to.
+        worktree: As in `Source`.
         version_raw: `1.2.3`.
         version: `v1.2.3`, also the tag.
         warnings: What whoever starts the run should know of this source.
@@ -36,6 +41,7 @@ class SourceContext:
     repo: str = ""
     ref_raw: str = ""
     commit: str = ""
+    worktree: str = ""
     version_raw: str = ""
     version: str = ""
     tag_prefix: str = ""

@@ -148,7 +148,7 @@ def _source(pipeline: Pipeline, source: SourceContext) -> Source | None:
     """Return what the executions of *pipeline* check out, in the way that its file says; None for nothing."""
     if not source.repo:
         return None
-    found = Source(repo=source.repo, ref=source.commit or source.ref_raw)
+    found = Source(repo=source.repo, ref=source.commit or source.ref_raw, worktree=source.worktree)
     own = pipeline.vcs_source
     return (
         replace(found, depth=own.depth, tags=own.tags, submodules=own.submodules, lfs=own.lfs, path=own.path)

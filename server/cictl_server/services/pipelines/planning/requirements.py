@@ -48,6 +48,8 @@ def _features(spec: JobSpec) -> Iterator[JobFeature]:
         yield JobFeature.STEPS
     if spec.source and spec.source.path:
         yield JobFeature.SOURCE_PATH
+    if spec.source and spec.source.worktree:
+        yield JobFeature.WORKTREE
     if spec.services:
         yield JobFeature.SERVICES
     if any(cache.path for cache in spec.caches):
