@@ -207,9 +207,17 @@ SOURCE, PAGES = "src/a/b.py", "docs/index.md"
         pytest.param("ripgrep", "tags/14.1.1", SOURCE, "release", id="ripgrep-tag"),
         pytest.param("celery", "heads/main", SOURCE, "python docker analysis", id="celery-source"),
         pytest.param("celery", "heads/main", PAGES, "analysis", id="celery-pages"),
+        pytest.param("click", "pull/7/head", PAGES, "style with-flask", id="click-proposed-pages"),
+        pytest.param("cjson", "pull/7/head", "fuzzing/read.c", "build fuzz", id="cjson-proposed"),
+        pytest.param("httpx", "pull/7/head", SOURCE, "", id="httpx-proposed-to-main"),
+        pytest.param("woodpecker", "pull/7/head", "cmd/cli/main.go", "static test binaries", id="woodpecker-proposed"),
+        pytest.param("woodpecker", "pull/7/head", "go.sum", "static test security", id="woodpecker-proposed-sums"),
+        pytest.param("celery", "pull/7/head", "docker/Dockerfile", "docker analysis", id="celery-proposed"),
     ],
 )
-def test_what_a_push_starts(project: str, ref: str, path: str, started: str, read_project: Read) -> None:
+def test_what_a_push_or_a_pull_request_to_main_starts(
+    project: str, ref: str, path: str, started: str, read_project: Read
+) -> None:
     change = RefChange(ref=f"refs/{ref}", before="a" * 40, after="b" * 40)
     found = [
         pipeline.id
