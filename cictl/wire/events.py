@@ -13,6 +13,7 @@ class EventKind(StrEnum):
 
     JOB = "job"
     AGENT = "agent"
+    PROJECT = "project"
     RESET = "reset"
 
 
@@ -21,6 +22,12 @@ class JobChanged(Message):
 
     id: str
     state: JobState | None = None
+
+
+class ProjectChanged(Message):
+    """A look at the repository of a project found something new, or failed; `GET projects/{id}` tells how it went."""
+
+    project_id: int
 
 
 class AgentChanged(Message):

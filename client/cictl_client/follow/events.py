@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cictl.wire.codec import DecodeError, decode
-from cictl.wire.events import AgentChanged, EventKind, JobChanged
+from cictl.wire.events import AgentChanged, EventKind, JobChanged, ProjectChanged
 from cictl_client.errors import UnexpectedAnswer
 from cictl_client.retry import TRANSIENT, OnReconnect, Pause
 from cictl_client.streams import NoStream, open_events
@@ -21,18 +21,20 @@ PATH = "/api/v1/events"
 
 @dataclass(frozen=True, kw_only=True)
 class ServerEvent:
-    """Something that happened on the server; exactly one of `job`, `agent` and `missed` is set.
+    """Something that happened on the server; exactly one of `job`, `agent`, `project` and `missed` is set.
 
     Attributes:
         id: The `last_id` with which to go on after this event; empty before the server has sent one.
         job: An execution that changed or was deleted.
         agent: An agent that registered, came back, or was activated, deactivated or drained.
+        project: A project at whose repository a look found something new, or failed.
         missed: Whether events were lost for good, so that everything must be looked at anew.
     """
 
     id: str
     job: JobChanged | None = None
     agent: AgentChanged | None = None
+    project: ProjectChanged | None = None
     missed: bool = False
 
 
@@ -79,6 +81,8 @@ def _told(transport: Transport, kind: str, data: str, event_id: str) -> ServerEv
                 return ServerEvent(id=event_id, job=decode(data.encode(), JobChanged))
             case EventKind.AGENT:
                 return ServerEvent(id=event_id, agent=decode(data.encode(), AgentChanged))
+            case EventKind.PROJECT:
+                return ServerEvent(id=event_id, project=decode(data.encode(), ProjectChanged))
             case EventKind.RESET:
                 return ServerEvent(id=event_id, missed=True)
             case _:

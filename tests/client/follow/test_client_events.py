@@ -11,7 +11,7 @@ from cictl_testing.servers.answers import AnsweringServer, Reply, Seen, drop, re
 from cictl_testing.servers.threads import LocalServer
 
 from cictl.base.backoff import Backoff
-from cictl.wire.events import AgentChanged
+from cictl.wire.events import AgentChanged, ProjectChanged
 from cictl.wire.jobs import JobStatus
 from cictl_client import Client, NotFound, ServerEvent, UnexpectedAnswer
 from cictl_client.retry import Pause
@@ -133,3 +133,9 @@ def test_real_events_through_a_restart_of_the_server(tmp_path: Path) -> None:
     rules.services.core.hub.close()
     http.close()
     rules.close()
+
+
+def test_it_tells_of_projects(client: Client, server: AnsweringServer) -> None:
+    event = b'event: project\nid: 5\ndata: {"project_id":3}\n\n'
+    server.on(EVENTS, lambda _: stream(event))
+    assert next(client.events()) == ServerEvent(id="5", project=ProjectChanged(project_id=3))

@@ -9,6 +9,9 @@ from typing import Any
 from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 
+from cictl.wire.access import Role
+from cictl.wire.events import EventKind
+from cictl_server.services.access.principal import Principal
 from cictl_server.signals.topics import EVENTS
 
 
@@ -53,6 +56,21 @@ def test_changes_of_executions_and_agents_are_told(server: RunningServer) -> Non
     assert events[-1][2]["state"]["status"] == "succeeded"
     numbers = [number for _, number, _ in events]
     assert numbers == list(range(numbers[0], numbers[0] + 5))
+
+
+def test_changes_of_projects_are_told_to_who_sees_them(server: RunningServer) -> None:
+    server.define('[{id: j, steps: [{run: "true"}]}]')
+    follower = Follower(server)
+    for project_id in ("1", "9"):
+        server.services.core.events.add(EventKind.PROJECT, project_id)
+    server.heartbeat("a")
+    assert [(kind, data) for kind, _, data in follower.stop()] == [
+        ("project", {"project_id": 1}),
+        ("agent", {"agent_id": "a"}),
+    ]
+    reach = server.services.access.reach
+    assert reach.reaches_project(Principal(role=Role.VIEWER, token_id=1, projects=frozenset({"shop"})), 1)
+    assert not reach.reaches_project(Principal(role=Role.VIEWER, token_id=1, projects=frozenset({"other"})), 1)
 
 
 def test_a_follower_goes_on_after_the_event_it_saw_last(server: RunningServer) -> None:

@@ -336,3 +336,12 @@ def test_how_often_a_project_is_looked_at(watched: RunningServer) -> None:
     assert "next_look_utc" not in watched.get("/api/v1/projects/1").json["project"]
     refused = watched.post("/api/v1/projects/1/settings", {"poll_seconds": 86401})
     assert (refused.status_code, refused.text) == (400, "poll_seconds must be -1 to 86400\n")
+
+
+def test_events_tell_of_what_a_look_found(watched: RunningServer, origin: Origin) -> None:
+    last = watched.services.core.signals.feed.last_number()
+    check(watched)
+    commit(origin, "tea", branch="tea")
+    check(watched)
+    events = watched.services.core.signals.feed.after(last) or []
+    assert [event.subject for event in events if event.kind == "project"] == ["1"]

@@ -9,7 +9,7 @@ import falcon
 import msgspec
 
 from cictl.wire import words
-from cictl.wire.events import AgentChanged, EventKind, JobChanged
+from cictl.wire.events import AgentChanged, EventKind, JobChanged, ProjectChanged
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError
 from cictl_server.http import streams
@@ -19,7 +19,10 @@ from cictl_server.services import Services
 from cictl_server.services.access.principal import Principal
 from cictl_server.signals.contract import Happening
 
-_TEXT = "Events `job` (JobChanged), `agent` (AgentChanged) and `reset`: some were missed, look at everything anew."
+_TEXT = (
+    "Events `job` (JobChanged), `agent` (AgentChanged), `project` (ProjectChanged) and `reset`: "
+    "some were missed, look at everything anew."
+)
 
 
 class EventsResource:
@@ -41,7 +44,7 @@ class EventsResource:
         costs_work=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Follow the changes of executions and agents. A comment comes every 15 s."""
+        """Follow the changes of executions, agents and repositories. A comment comes every 15 s."""
         last = req.get_header(words.LAST_EVENT_ID) or ""
         after = int(last) if last.isascii() and last.isdigit() and len(last) <= 20 else None
         principal = principal_of(req)
@@ -59,6 +62,8 @@ class EventsResource:
     def _is_shown(self, event: Happening, principal: Principal) -> bool:
         if event.kind is EventKind.JOB:
             return self._reach.reaches_job(principal, event.subject)
+        if event.kind is EventKind.PROJECT:
+            return self._reach.reaches_project(principal, int(event.subject))
         return event.kind is not EventKind.AGENT or principal.job is None
 
     def _event(self, event: Happening) -> bytes:
@@ -68,6 +73,8 @@ class EventsResource:
         """Return the subject as it is now. An event says that something changed, not what it changed to."""
         if event.kind is EventKind.AGENT:
             return msgspec.json.encode(AgentChanged(agent_id=event.subject))
+        if event.kind is EventKind.PROJECT:
+            return msgspec.json.encode(ProjectChanged(project_id=int(event.subject)))
         if event.kind is not EventKind.JOB:
             return b"{}"
         try:

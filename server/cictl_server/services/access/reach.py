@@ -88,6 +88,14 @@ class ReachService:
         job = self._find_job(job_id)
         return job is not None and principal.sees_job(job)
 
+    def reaches_project(self, principal: Principal, project_id: int) -> bool:
+        """Tell whether the project is there, and *principal* sees it."""
+        try:
+            self.check_project(principal, project_id)
+        except NotFound:
+            return False
+        return True
+
     def check_starts(self, job: JobRecord) -> None:
         """Return if the token of *job* may start runs of its project.
 

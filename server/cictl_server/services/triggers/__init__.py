@@ -59,7 +59,12 @@ class Triggers:
             )
             watcher = Watcher(store=core.store, remotes=remotes, starter=starter, clock=core.clock)
             return CheckService(
-                store=core.store, watcher=watcher, looks=projects.looks, clock=core.clock, poll_seconds=poll_seconds
+                store=core.store,
+                watcher=watcher,
+                looks=projects.looks,
+                events=core.events,
+                clock=core.clock,
+                poll_seconds=poll_seconds,
             )
 
         rounds = Rounds(

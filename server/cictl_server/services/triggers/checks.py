@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 from cictl.base.backoff import Backoff
 from cictl.base.clock import Clock
+from cictl.wire.events import EventKind
 from cictl.wire.projects import AS_SERVER
 from cictl.wire.triggers import ProjectCheck
 from cictl_server.errors import CictlError, NotFound
+from cictl_server.services.core.events import EventLog
 from cictl_server.services.projects.hook_book import note_look, pending_hooks
 from cictl_server.services.projects.looks import Look, LookBook
 from cictl_server.services.projects.lookup import get_project
@@ -29,6 +31,7 @@ class CheckService:
     store: Store
     watcher: Watcher
     looks: LookBook
+    events: EventLog
     clock: Clock
     poll_seconds: int
 
@@ -54,12 +57,16 @@ class CheckService:
         )
         if self.store.look(lambda view: str(project_id) in pending_hooks(view)) and not found.left:
             self.store.write(lambda tx: note_look(tx, project_id, begun=begun))
+        if found.changed:
+            self.events.add(EventKind.PROJECT, str(project_id))
         return found
 
     def _note(self, project_id: int, begun: datetime, *, error: str) -> None:
         before = self.looks.find(project_id)
         failures = (before.failures if before else 0) + 1 if error else 0
         due = self._next(project_id, self.clock(), failures)
+        if error:
+            self.events.add(EventKind.PROJECT, str(project_id))
         self.looks.note(project_id, Look(begun=begun, due=due, error=error, failures=failures))
 
     def _next(self, project_id: int, now: datetime, failures: int) -> datetime | None:
