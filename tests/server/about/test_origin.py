@@ -14,7 +14,19 @@ from cictl_server.http.hosts import OwnHosts
 from cictl_server.http.origin import ForeignPage, OriginRule
 
 _ONE = dict.fromkeys(
-    ("job_id", "pipeline_id", "chain_id", "project_id", "agent_id", "connection_id", "path", "run"), "1"
+    (
+        "job_id",
+        "pipeline_id",
+        "chain_id",
+        "project_id",
+        "agent_id",
+        "connection_id",
+        "path",
+        "run",
+        "project",
+        "pipeline",
+    ),
+    "1",
 )
 """What stands for the ids in a path."""
 LOOPBACK, NETWORK = "127.0.0.1", "0.0.0.0"
@@ -155,6 +167,7 @@ WORK = [
     "/api/v1/runs/{run}/summary",
     "/api/v1/update/tags",
 ]
+EMBEDDED = {"/badges/{project}/{pipeline}.svg"}
 READS = [each.path for each in operations(ROUTES) if each.method == "get"]
 
 
@@ -173,7 +186,12 @@ def refused(server: RunningServer, sender: dict[str, str]) -> set[str]:
     "sender", [IMAGE, FRAME, {**IMAGE, "Sec-Fetch-Site": "same-site"}], ids=["image", "frame", "port"]
 )
 def test_no_part_of_another_page_is_read_from_here(server: RunningServer, sender: dict[str, str]) -> None:
-    assert refused(server, sender) == set(READS)
+    assert refused(server, sender) == set(READS) - (EMBEDDED if sender["Sec-Fetch-Dest"] == "image" else set())
+
+
+def test_what_others_may_show_as_images_is_marked() -> None:
+    """Who sees badges is in `tests/server/runs/test_badges.py`."""
+    assert {one.path for one in operations(ROUTES) if one.description.is_embedded} == EMBEDDED
 
 
 @pytest.mark.parametrize("sender", [LINK, SCRIPT], ids=["link", "script without fetch metadata"])

@@ -39,8 +39,10 @@ pipelines:
       - {id: pack, needs: [test], steps: [{run: "true"}]}
   - id: deploy
     depends_on: [build]
+    on: {schedule: [{cron: "@yearly"}]}
     jobs: [{id: push, steps: [{run: "true"}]}]
 pipeline_chains: [{id: all, pipelines: [build, deploy]}]
+notify: [{on: [always], webhook: "https://127.0.0.1:1", secret_env: CICTL_NOTIFY_UNSET}]
 """
 
 # Which fields a request needs depends on other fields, and queries count unusable numbers as absent: the server answers
@@ -138,6 +140,8 @@ def _configuration(seeds: Seeds) -> str:
         "agents": ["a", "b"],
         "numbers": [1],
         "runs": ["1", "2"],
+        "projects": ["1"],
+        "pipelines": ["build"],
         "statuses": ["running", "succeeded", "failed", "queued"],
         "actions": ["activate", "deactivate", "drain", "refresh-tools", "flush-job-history", "update", "run-script"],
         "shells": ["posix"],
@@ -156,6 +160,9 @@ def _configuration(seeds: Seeds) -> str:
         "path.connection_id": ("numbers", 0.8),
         "path.secret_id": ("numbers", 0.8),
         "path.run": ("runs", 0.8),
+        "path.project": ("projects", 0.8),
+        "path.pipeline": ("pipelines", 0.8),
+        "path.number": ("numbers", 0.8),
         "body.url": ("vaults", 0.9),
         "body.secret_id_env": ("variables", 0.9),
         "path.path": ("paths", 0.5),
