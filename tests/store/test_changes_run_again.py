@@ -28,6 +28,7 @@ forges/test_statuses.py
 jobs/test_clock_jumps.py
 jobs/test_explain.py
 jobs/test_leasing.py
+jobs/test_locks.py::TestWhatTheServerEnds::test_a_heartbeat_that_does_not_name_it_frees_its_locks
 jobs/test_priorities.py
 jobs/test_queue_pauses.py
 jobs/test_removal.py

@@ -164,6 +164,17 @@ class TestWhatTheServerEnds:
         assert given(server, "b") == [""]
         assert given(server, "a", "b") == ["", "two"]
 
+    @pytest.mark.parametrize(("running", "expected"), [([], "two"), (["one"], ""), (None, "")])
+    def test_a_heartbeat_that_does_not_name_it_frees_its_locks(
+        self, server: RunningServer, ids: dict[str, str], running: list[str] | None, expected: str
+    ) -> None:
+        assert given(server, "b") == ["other"]
+        server.report(ids["other"], "running", "b")
+        server.report(ids["other"], "succeeded", "b")
+        named = None if running is None else [ids[name] for name in running]
+        server.heartbeat("a", hostname="moss", running_job_ids=named)
+        assert given(server, "b") == [expected]
+
     def test_its_locks_do_not_rest_for_ever(self, server: RunningServer, ids: dict[str, str]) -> None:
         assert given(server, "b") == ["other"]
         server.report(ids["other"], "running", "b")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,6 +17,7 @@ from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.ids import job_number
+from cictl_server.services.core.resting_locks import Rest, end_rests, resting
 from cictl_server.services.fleet.limits import FleetLimits, check_agent_id, kept_heartbeat
 from cictl_server.services.fleet.lookup import get_agent_record
 from cictl_server.services.fleet.orders import Handout, OrderBook
@@ -47,6 +48,7 @@ class _State:
         is_busy: It must not end for an update now.
         over: The executions that it runs but must stop.
         tools: Those that it should look for; None if it looks for none on demand, or has looked for these.
+        ended: The locks that rest although it has ended what had them.
     """
 
     record: AgentRecord | None
@@ -54,6 +56,7 @@ class _State:
     is_busy: bool
     over: list[str]
     tools: ToolList | None
+    ended: list[Rest]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +108,9 @@ class AgentService:
             is_draining=request.draining,
             tools_looked_for=request.tools_looked_for,
         )
-        if has_changed:  # leases that wait must see it
+        if state.ended:
+            self.store.write(lambda tx: end_rests(tx, state.ended, now=self.clock()))
+        if has_changed or state.ended:  # leases that wait must see it
             self.hub.publish(QUEUE)
         decision = self._decide(request, state)
         self.orders.confirm(agent_id, received=request.orders_received, has_restart_status=bool(status))
@@ -135,8 +140,9 @@ class AgentService:
             return self._view(view, get_agent_record(view, agent_id))
 
     def _state(self, view: View, request: HeartbeatRequest) -> _State:
-        agent_id = request.agent_id
+        agent_id, now = request.agent_id, self.clock()
         view.foresee(
+            lambda view: resting(view, now=now),
             lambda view: view.agents.find(agent_id),
             lambda view: automatic_target(view, server_version=self.server_version),
             lambda view: view.jobs.active_of_agent(agent_id),
@@ -154,6 +160,7 @@ class AgentService:
                 if not _may_run(view, job_id=job_id, agent_id=agent_id)
             ],
             tools=self._tools_to_look_for(view, request),
+            ended=_ended(resting(view, now=now), request),
         )
 
     def _remember(self, request: HeartbeatRequest, known: AgentRecord | None) -> AgentProcess | None:
@@ -261,6 +268,14 @@ def _lines(handout: Handout, decision: Decision, *, restart_status: str) -> Iter
         yield f"agent restart status: {restart_status}"
     if decision.target:
         yield f"server requested update to {decision.target} (attempt={decision.attempt})"
+
+
+def _ended(rests: Iterable[Rest], request: HeartbeatRequest) -> list[Rest]:
+    """Return those of *rests* whose executions the agent says it runs no more; none if it does not tell what it runs."""
+    if request.running_job_ids is None:
+        return []
+    own = (rest for rest in rests if rest.agent_id == request.agent_id)
+    return [rest for rest in own if rest.job_id not in request.running_job_ids]
 
 
 def _may_run(view: View, *, job_id: str, agent_id: str) -> bool:

@@ -1,6 +1,7 @@
 """Locks of executions that the server has ended while they ran: their agents need a while to end the processes.
 
-They rest until the slot of the agent asks for other work, but not for ever: the agent may be gone.
+They rest until the slot of the agent asks for other work, or a heartbeat of the agent names the execution no more, but not for
+ever: the agent may be gone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _KEY = "resting_locks"
 class Rest(Message):
     """The locks of one execution that is over, which slot of which agent ran it, and until when they rest at most."""
 
-    number: int
+    job_id: str
     host: str
     agent_id: str
     slot: int
@@ -38,7 +39,7 @@ def rest_locks(tx: Transaction, job: JobRecord) -> None:
     """Let the locks of *job* rest, which is over just now."""
     assert job.finished is not None
     rest = Rest(
-        number=job.number,
+        job_id=job.id,
         host=job.lock_host,
         agent_id=job.agent_id,
         slot=job.lease_slot,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
+from cictl_server.services.core.ids import job_number
 from cictl_server.services.core.resting_locks import resting
 from cictl_server.services.policies.queue_rules import QueueRules
 from cictl_server.store.contract import Kind, View
@@ -36,7 +37,7 @@ class AgentRules:
     @cached_property
     def _holders(self) -> Mapping[str, JobRecord]:
         rests = [rest for rest in resting(self._view, now=self._now) if rest.host == self._host]
-        ended = [job for rest in rests if (job := self._view.jobs.find(rest.number))]
+        ended = [job for rest in rests if (job := self._view.jobs.find(job_number(rest.job_id)))]
         return {lock: job for job in (*ended, *self._view.jobs.with_locks(self._host)) for lock in job.locks}
 
 
