@@ -213,8 +213,6 @@ class Stage:
         project = f"pipelines: [{{id: p, {daily}, {jobs}}}]\npipeline_chains: [{{id: c, pipelines: [p]}}]"
         self.ids = server.define_project(project, repo_url=str(directory / "nothing"))
         server.define_project(project, name="other", repo_url=str(directory / "nothing"))
-        forge = ForgeRequest(kind="github", api="https://127.0.0.1:9", token="t", repository="tea/shop")
-        server.services.forges.forges.set(1, forge)
         server.services.projects.projects.change_settings(1, ProjectSettings(job_tokens=JobTokens.START))
         for agent_id in ("a", "b"):
             server.heartbeat(agent_id)
@@ -223,6 +221,8 @@ class Stage:
         vault = VaultConnectionRequest(name="v", url="http://127.0.0.1:1", role_id="r", secret_id_env="CICTL_VAULT_V")
         assert server.post("/api/v1/vault/connections", vault).status_code == 201
         assert server.post("/api/v1/secrets", SecretRequest(name="deploy", value="x")).status_code == 201
+        forge = ForgeRequest(kind="github", api="https://127.0.0.1:9", token="t", repository="tea/shop")
+        server.services.forges.forges.set(1, forge)
         self.secrets = self._secrets()
         self._run_job()
         server.clock.step(1)
