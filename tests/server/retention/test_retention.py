@@ -13,6 +13,8 @@ from cictl_testing.server import RunningServer
 from cictl.wire.retention import RetentionCounts, RetentionPolicies
 from cictl_server.errors import StoreError
 from cictl_server.services.retention.retention import RetentionService
+from cictl_server.store.contract import Transaction
+from cictl_server.store.run_records import RunRecord
 
 DAY = 24 * 3600
 
@@ -255,3 +257,32 @@ def test_two_passes_at_once_are_refused(server: RunningServer) -> None:
     with service._turn:
         answer = server.post("/api/v1/retention/run")
     assert (answer.status_code, answer.text) == (409, "retention is at work already\n")
+
+
+def test_runs_that_could_not_be_planned_go_by_the_same_limits(server: RunningServer, build: int) -> None:
+    """They have no jobs."""
+    ran(server, build, "failed")
+
+    def put(tx: Transaction) -> None:
+        for number in range(101, 106):
+            tx.runs.put(
+                RunRecord(
+                    number=number,
+                    run_id=f"run-{number}",
+                    created=server.clock(),
+                    parts={},
+                    project="shop",
+                    project_id="1",
+                    error="broken",
+                    pinned=number == 101,
+                )
+            )
+
+    server.store.write(put)
+    keep(server, keep_runs=2)
+    server.services.retention.retention.run_in_background(threading.Event())
+    assert [run["number"] for run in server.get("/api/v1/runs").json["runs"]] == [105, 104, 101, 1]
+    server.clock.step(3 * DAY)
+    keep(server, keep_days=2, keep_runs=0)
+    server.services.retention.retention.run_in_background(threading.Event())
+    assert [run["number"] for run in server.get("/api/v1/runs").json["runs"]] == [101]

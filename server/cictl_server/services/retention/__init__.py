@@ -13,6 +13,7 @@ from cictl_server.services.retention.pins import PinService
 from cictl_server.services.retention.policies import PolicyService
 from cictl_server.services.retention.retention import RetentionService
 from cictl_server.services.retention.sweep import Sweep
+from cictl_server.services.retention.unplanned import UnplannedRuns
 from cictl_server.services.retention.usage import UsageService
 
 
@@ -35,6 +36,7 @@ class Retention:
             logs=logs.book,
             files=artifacts.removal,
             stories=artifacts.stories,
+            unplanned=UnplannedRuns(store=core.store, policies=policies, clock=core.clock),
             sweep=sweep,
             clock=core.clock,
             trail=audit.trail,

@@ -26,6 +26,7 @@ from cictl_server.services.retention.candidates import Candidate, Walk, is_settl
 from cictl_server.services.retention.expiring import without_expired
 from cictl_server.services.retention.policies import PolicyService
 from cictl_server.services.retention.sweep import Sweep
+from cictl_server.services.retention.unplanned import UnplannedRuns
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import ArtifactsRecord, JobRecord
 
@@ -50,6 +51,7 @@ class RetentionService:
     logs: LogBook
     files: FileRemoval
     stories: TestStories
+    unplanned: UnplannedRuns
     sweep: Sweep
     clock: Clock
     trail: Trail
@@ -83,6 +85,7 @@ class RetentionService:
             gone = self._work(lambda: stopping.wait(_STEP_PAUSE_SECONDS))
             self._remove_old_logs(stopping)
             self.stories.forget_old(stopping)
+            self.unplanned.forget_old(stopping)
             self.sweep.run_if_due(stopping)
         finally:
             self._turn.release()
