@@ -15,7 +15,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('convert', 'Tell a file of another CI as a project file.');
                 , @('run', 'Run a pipeline, one of its jobs, or a chain.');
                 , @('agents', 'Agents: list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll.');
-                , @('projects', 'Projects: list show import reload check set delete icon hook.');
+                , @('projects', 'Projects: list show import reload check set delete icon hook forge.');
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
                 , @('chains', 'Chains: list show run preview source-refs eligible-agents.');
                 , @('jobs', 'Jobs: list show logs cancel prioritize rerun delete clear-queue flush-history artifacts download tests explain watch.');
@@ -516,7 +516,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('delete', 'Delete a project, its pipelines and its chains.');
                 , @('icon', 'Get the image that a project''s repository has as its icon or logo.');
                 , @('hook', 'Webhooks of a project, which tell of pushes: show rotate.');
-                , @('forge', 'Commits that show how runs stand: set show test remove.');)
+                , @('forge', 'Commits that show how runs stand: show set test remove.');)
             options = @(
                 , @('-y', 'Do not ask; go on.');
                 , @('--yes', 'Do not ask; go on.');

@@ -54,7 +54,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "Agents: list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll.",
     ),
     "projects": CommandEntry(
-        "cictl.cli.commands.projects", "app", "Projects: list show import reload check set delete icon hook."
+        "cictl.cli.commands.projects", "app", "Projects: list show import reload check set delete icon hook forge."
     ),
     "pipelines": CommandEntry(
         "cictl.cli.commands.runnables",

@@ -26,7 +26,7 @@ from cictl.wire.words import Feature
 
 app = new_group("cictl projects import https://example.com/shop.git\ncictl projects show shop")
 app.add_typer(project_hooks.app, name="hook", help="Webhooks of a project, which tell of pushes: show rotate.")
-app.add_typer(project_forge.app, name="forge", help="Commits that show how runs stand: set show test remove.")
+app.add_typer(project_forge.app, name="forge", help="Commits that show how runs stand: show set test remove.")
 
 ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="The project's name, its beginning, or its id.")]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
+from cictl.wire.forges import ForgeKind, ForgeRequest
 from cictl.wire.projects import ImportRequest
 from cictl.wire.reports import TestReport, TestReportUpload
 from cictl.wire.secrets import SecretRequest
@@ -27,6 +28,7 @@ _ENVIRONMENT = {
     "NO_PROXY": "127.0.0.1",
 }
 _NO_VAULT = "http://127.0.0.1:1"
+_NO_FORGE = "https://127.0.0.1:1"
 _VARIABLE = "CICTL_VAULT_FUZZED"
 _PROJECT = """\
 version: 1
@@ -92,6 +94,8 @@ def sow(directory: Path, repository: Path) -> Seeds:
     for name in ("pantry", "cellar"):
         connection = VaultConnectionRequest(name=name, url=_NO_VAULT, role_id="r", secret_id_env=_VARIABLE)
         assert server.post("/api/v1/vault/connections", connection).status_code == 201
+    forge = ForgeRequest(kind="github", api=_NO_FORGE, token="hunter2", repository="tea/shop")
+    assert server.post("/api/v1/projects/1/forge", forge).status_code == 200
     assert server.post("/api/v1/secrets", SecretRequest(name="deploy", value="hunter2")).status_code == 201
     server.close()
     return Seeds(repository=str(repository), over=over, held=[running], all=everything)
@@ -149,6 +153,8 @@ def _configuration(seeds: Seeds) -> str:
         "paths": ["out/report.txt", "out", "test-report.json", "x/../out"],
         "follow": ["1", "true"],
         "vaults": [_NO_VAULT],
+        "forges": [_NO_FORGE],
+        "kinds": list(ForgeKind),
         "variables": [_VARIABLE],
     }
     bindings = {
@@ -164,6 +170,8 @@ def _configuration(seeds: Seeds) -> str:
         "path.pipeline": ("pipelines", 0.8),
         "path.number": ("numbers", 0.8),
         "body.url": ("vaults", 0.9),
+        "body.api": ("forges", 0.9),
+        "body.kind": ("kinds", 0.9),
         "body.secret_id_env": ("variables", 0.9),
         "path.path": ("paths", 0.5),
         "query.prefix": ("paths", 0.5),
