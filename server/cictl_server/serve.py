@@ -102,6 +102,7 @@ class ServerConfig:
         trusted_proxies: Addresses and networks of proxies that tell for whom they ask; see `TrustedProxies`.
         vault_urls: The only Vaults from which secrets may come; empty allows any.
         has_vaults: Otherwise no Vault is asked, and all secrets are the server's own.
+        asks_approvals: Otherwise jobs wait for nobody's approval: whoever starts a run lets them begin.
         artifact_limits: How much a job may keep.
         min_free: Bytes that must be free on the disk for new work; by default 1 GiB, or 5 % of a smaller disk.
         run_limits: How much may wait at once.
@@ -132,6 +133,7 @@ class ServerConfig:
     trusted_proxies: Sequence[str] = ()
     vault_urls: Sequence[str] = ()
     has_vaults: bool = True
+    asks_approvals: bool = True
     artifact_limits: ArtifactLimits = field(default_factory=ArtifactLimits)
     min_free: int | None = None
     run_limits: RunLimits = field(default_factory=RunLimits)
@@ -241,6 +243,7 @@ class Server:
             update_tools=tools,
             vault_urls=config.vault_urls,
             has_vaults=config.has_vaults,
+            asks_approvals=config.asks_approvals,
             artifact_limits=config.artifact_limits,
             min_free=config.min_free,
             run_limits=config.run_limits,

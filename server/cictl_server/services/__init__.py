@@ -103,6 +103,7 @@ class Services:
         process: ServerProcess | None = None,
         vault_urls: Sequence[str] = (),
         has_vaults: bool = True,
+        asks_approvals: bool = True,
         artifact_limits: ArtifactLimits | None = None,
         min_free: int | None = None,
         max_log_bytes: int = DEFAULT_LOG_LIMIT,
@@ -158,7 +159,7 @@ class Services:
         access = Access.build(core, policy=policy)
         history = History.build(core, log_writer, limits=run_limits or RunLimits())
         fleet = Fleet.build(core, limits=fleet_limits or FleetLimits())
-        policies = Policies.build(core, max_running=history.limits.running)
+        policies = Policies.build(core, max_running=history.limits.running, asks_approvals=asks_approvals)
         audit = Audit.build(core, kept=audit_kept)
         secrets = Secrets.build(core, directory, vault_urls=vault_urls, has_vaults=has_vaults)
         projects = Projects.build(core)

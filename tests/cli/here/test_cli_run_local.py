@@ -28,6 +28,7 @@ pipelines:
         steps: [{run: "cat leaves *.txt; echo pot=$POT"}]
       - id: pour
         needs: [brew]
+        approval: {}
         caches: [{id: cups, path: cups, key: k}]
         steps: [{run: "ls cups || true; mkdir -p cups; touch cups/used"}]
   - id: broken

@@ -50,7 +50,7 @@ def embedded(
     *,
     agent_id: str = "here",
     variables: Mapping[str, str] | None = None,
-    has_vaults: bool = True,
+    is_for_one_run: bool = False,
 ) -> Iterator[Embedded]:
     """Run a server on *data_dir* and one agent in *work_dir*. What they log is in `server.log` below *data_dir*.
 
@@ -58,13 +58,14 @@ def embedded(
 
     Args:
         variables: What the agent gives to all jobs.
-        has_vaults: Otherwise no Vault is asked: the server's own secrets stand for those of steps with a `vault` block.
+        is_for_one_run: Nobody else is there. No Vault is asked: the server's own secrets stand for those of steps with a `vault`
+            block. And no job waits for an approval: whoever starts the run lets it begin.
 
     Raises:
         Failure: The server can't start.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
-    with _logging_to(data_dir / "server.log"), _serving(data_dir, has_vaults=has_vaults) as here:
+    with _logging_to(data_dir / "server.log"), _serving(data_dir, is_for_one_run=is_for_one_run) as here:
         with Client(here.url, token=here.token) as client:
             request = TokenRequest(name=f"agent {agent_id}", role=Role.AGENT, agent_id=agent_id)
             token = client.create_token(request).token
@@ -76,8 +77,14 @@ def embedded(
 
 
 @contextmanager
-def _serving(data_dir: Path, *, has_vaults: bool) -> Iterator[Embedded]:
-    config = ServerConfig(data_dir=data_dir, port=0, version=running_tag(), has_vaults=has_vaults)
+def _serving(data_dir: Path, *, is_for_one_run: bool) -> Iterator[Embedded]:
+    config = ServerConfig(
+        data_dir=data_dir,
+        port=0,
+        version=running_tag(),
+        has_vaults=not is_for_one_run,
+        asks_approvals=not is_for_one_run,
+    )
     try:
         server = Server(config)
         make_first_token(server.services.access.tokens, data_dir, host="this machine")

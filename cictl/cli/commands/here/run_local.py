@@ -91,7 +91,7 @@ def prepared(session: Session, text: str, *, only: bool, options: LocalOptions) 
         snapshot = take(checkout, data / "source.git")
         stack.enter_context(_building(snapshot))
         work_dir = stack.enter_context(_work_dir(session.env, checkout))
-        here = stack.enter_context(embedded(data / "data", work_dir, variables=variables, has_vaults=False))
+        here = stack.enter_context(embedded(data / "data", work_dir, variables=variables, is_for_one_run=True))
         own = Session(
             env={**_without_servers(session.env), "CICTL_TOKEN": here.token},
             stdin=session.stdin,

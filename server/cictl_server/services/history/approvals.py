@@ -28,12 +28,22 @@ def held_for_approval(planned: Iterable[JobSpec], approval: ApprovalSpec) -> lis
     return [replace(job, run_approval=approval, metadata=job.metadata | waits) for job in planned]
 
 
-def noted_approvals(planned: Sequence[JobSpec]) -> list[JobSpec]:
-    """Return the executions of a run, as planned; each knows whether one of them asks for an approval."""
+def noted_approvals(planned: Sequence[JobSpec], *, asks: bool) -> list[JobSpec]:
+    """Return the executions of a run, as planned; each knows whether one of them asks for an approval.
+
+    Args:
+        asks: Otherwise none of them does, whatever its job says.
+    """
+    if not asks:
+        return [_unasked(job) for job in planned]
     if not any(job.approval for job in planned):
         return list(planned)
-    asks = JobMetadata.entries(JobMetadata.run_asks_approval(True))
-    return [replace(job, metadata=job.metadata | asks) for job in planned]
+    noted = JobMetadata.entries(JobMetadata.run_asks_approval(True))
+    return [replace(job, metadata=job.metadata | noted) for job in planned]
+
+
+def _unasked(job: JobSpec) -> JobSpec:
+    return replace(job, approval=None, metadata=JobMetadata.without(job.metadata, JobMetadata.approval_blocked))
 
 
 def asked(job: JobRecord, *, now: datetime) -> JobRecord:

@@ -53,6 +53,7 @@ class Pipelines:
             stale_definitions=StaleDefinitions(remotes),
             commits=CommitNotes(remotes),
             numbers=numbers,
+            asks_approvals=policies.asks_approvals,
         )
         runs = RunService(
             store=store,

@@ -166,6 +166,7 @@ class Preparer:
     stale_definitions: StaleDefinitions
     commits: CommitNotes
     numbers: NumberSource
+    asks_approvals: bool
 
     def pipeline(self, pipeline_db_id: int, request: RunRequest, mode: Mode, *, event: str = MANUAL) -> Prepared:
         """Prepare a run of one pipeline, which *event* starts.
@@ -232,7 +233,9 @@ class Preparer:
             is_from_fork=start.is_from_fork,
         )
         planned = plan(pipeline, request, source=source, identity=identity, dependencies=inherited.runs)
-        planned = noted_approvals(_finished(pipeline, planned, source, request, Mode.RUN))
+        planned = noted_approvals(
+            _finished(pipeline, planned, source, request, Mode.RUN), asks=self.asks_approvals
+        )
         return Prepared(
             project=project,
             name=pipeline.id,
@@ -349,7 +352,7 @@ class Preparer:
             project=project,
             name=name,
             run_id=run_id,
-            planned=noted_approvals(planned),
+            planned=noted_approvals(planned, asks=self.asks_approvals),
             event=event,
             cache_source=cached.origin if cached else "",
             commit=self.commits.find(source.repo, source.commit) if mode is Mode.RUN else CommitNote(),

@@ -18,13 +18,21 @@ from cictl_server.store.contract import View
 class Policies:
     pauses: PauseService
     max_running: int
+    asks_approvals: bool
     clock: Clock
 
     @classmethod
-    def build(cls, core: Core, *, max_running: int) -> Policies:
-        """Let agents hold *max_running* executions of one project; 0 for any number."""
+    def build(cls, core: Core, *, max_running: int, asks_approvals: bool) -> Policies:
+        """Make the rules.
+
+        Args:
+            max_running: How many executions of one project agents may hold; 0 for any number.
+            asks_approvals: Whether jobs wait for the approvals that they ask for.
+        """
         pauses = PauseService(store=core.store, hub=core.hub, clock=core.clock)
-        return cls(pauses=pauses, max_running=max_running, clock=core.clock)
+        return cls(
+            pauses=pauses, max_running=max_running, asks_approvals=asks_approvals, clock=core.clock
+        )
 
     def of_queues(self, view: View) -> QueueRules:
         """Return what the rules say of queues as of *view*."""
