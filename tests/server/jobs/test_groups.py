@@ -10,7 +10,6 @@ from cictl_testing.server import RunningServer
 from cictl.base.job_parts import ApprovalSpec
 from cictl.wire.explain import Explanation, Reason
 from cictl.wire.jobs import Cause, JobExecution, JobStatus
-from cictl.wire.projects import RunRequest
 from cictl.wire.runs import Run
 
 STEPS = 'steps: [{run: "true"}]'
@@ -245,7 +244,7 @@ class TestApprovals:
     def test_a_run_that_waits_for_an_approval_supersedes_nothing_before_it_has_it(self, server: RunningServer) -> None:
         deploy = pipelines(server, "{group: live, on_new: cancel_running}", jobs=f"[{{id: one, {STEPS}}}]")
         [first] = server.run(deploy)
-        server.services.pipelines.runs.run_pipeline(deploy, RunRequest(), approval=ApprovalSpec())
+        server.run_held(deploy, ApprovalSpec())
         assert server.job(first).status == "queued"
         assert server.post("/api/v1/runs/2/approve", {}).status_code == 200
         assert (server.job(first).error, given(server, "a")) == (error(2), ["2/one"])

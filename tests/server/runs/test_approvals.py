@@ -11,7 +11,6 @@ from cictl_testing.server import RunningServer
 from cictl.base.job_parts import ApprovalSpec
 from cictl.wire.explain import Explanation, Reason
 from cictl.wire.jobs import Cause
-from cictl.wire.projects import RunRequest
 from cictl.wire.runs import Run
 
 SHIP = "{id: ship, needs: [make], approval: {roles: [operator], timeout_seconds: 600}, steps: [{run: ship}]}"
@@ -253,8 +252,7 @@ class TestWholeRuns:
 
     @pytest.fixture
     def held(self, server: RunningServer) -> RunningServer:
-        pipeline = server.define(JOBS)
-        server.services.pipelines.runs.run_pipeline(pipeline, RunRequest(), approval=ApprovalSpec(roles=["operator"]))
+        server.run_held(server.define(JOBS), ApprovalSpec(roles=["operator"]))
         return server
 
     def test_nothing_of_it_begins_before_the_approval(self, held: RunningServer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import falcon.testing
 import msgspec
 
+from cictl.base.job_parts import ApprovalSpec
 from cictl.project_file import parse
 from cictl.wire import words
 from cictl.wire.access import TokenRequest
@@ -23,6 +24,8 @@ from cictl_server.app import create_app
 from cictl_server.log_writer.contract import LogWriter
 from cictl_server.services import Services
 from cictl_server.services.access.authentication import Policy
+from cictl_server.services.history.approvals import held_for_approval
+from cictl_server.services.pipelines.run_preparation import Mode
 from cictl_server.services.projects.timetable import follow_file
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
@@ -268,6 +271,16 @@ class RunningServer:
         answer = self.post(f"/api/v1/pipelines/{pipeline_id}/run-selection", RunRequest(**fields))
         assert answer.status_code == 201, answer.text
         return decode(answer.content, RunResponse).job_execution_ids
+
+    def run_held(self, pipeline_id: int, approval: ApprovalSpec) -> list[str]:
+        """Start a run that waits as a whole, as that of a fork does, and return the ids of its executions."""
+        self.clock.step(0.001)
+        pipelines = self.services.pipelines
+        prepared = pipelines.preparer.pipeline(pipeline_id, RunRequest(), Mode.RUN)
+        prepared = replace(prepared, planned=held_for_approval(prepared.planned, approval))
+        jobs = pipelines.runs.new_jobs(prepared)
+        self.store.write(lambda tx: pipelines.runs.put(tx, prepared, jobs))
+        return [job.id for job in jobs]
 
     def run_chain(self, chain_id: int, **fields: Any) -> list[str]:
         """Run a chain and return the ids of its executions."""

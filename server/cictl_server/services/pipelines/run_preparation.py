@@ -233,9 +233,7 @@ class Preparer:
             is_from_fork=start.is_from_fork,
         )
         planned = plan(pipeline, request, source=source, identity=identity, dependencies=inherited.runs)
-        planned = noted_approvals(
-            _finished(pipeline, planned, source, request, Mode.RUN), asks=self.asks_approvals
-        )
+        planned = noted_approvals(_finished(pipeline, planned, source, request, Mode.RUN), asks=self.asks_approvals)
         return Prepared(
             project=project,
             name=pipeline.id,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cictl.base.clock import Clock
-from cictl.base.job_parts import ApprovalSpec
 from cictl.base.names.git_names import branch_of, tag_of
 from cictl.wire.audit.records import TargetKind
 from cictl.wire.projects import RunRequest, RunResponse, SkippedJob
 from cictl_server.services.core.deeds import actor_name, note_details, note_made
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
-from cictl_server.services.history.approvals import held_for_approval
 from cictl_server.services.history.forge_statuses import context_of
 from cictl_server.services.history.lifecycle import left_out
 from cictl_server.services.history.run_book import next_run_number, numbered, put_run
@@ -83,14 +80,12 @@ class RunService:
         request: RunRequest,
         *,
         starter: JobRecord | None = None,
-        approval: ApprovalSpec | None = None,
         occasion: Occasion = BY_HAND,
     ) -> RunResponse:
         """Enqueue a run of a pipeline, or of the selected part.
 
         Args:
             starter: The execution whose token asks for it, if one does.
-            approval: Whose approval the whole run waits for; None for nobody's.
             occasion: Why it starts; what its `keep` raises is raised.
 
         Raises:
@@ -99,8 +94,6 @@ class RunService:
         """
         self.disk.check_room("run")
         prepared = self.preparer.pipeline(pipeline_db_id, request, run_mode(request), event=occasion.event)
-        if approval is not None:
-            prepared = dataclasses.replace(prepared, planned=held_for_approval(prepared.planned, approval))
         return self.enqueue(prepared, request, occasion, starter=starter)
 
     def run_chain(self, chain_db_id: int, request: RunRequest, *, starter: JobRecord | None = None) -> RunResponse:

@@ -30,9 +30,7 @@ class Policies:
             asks_approvals: Whether jobs wait for the approvals that they ask for.
         """
         pauses = PauseService(store=core.store, hub=core.hub, clock=core.clock)
-        return cls(
-            pauses=pauses, max_running=max_running, asks_approvals=asks_approvals, clock=core.clock
-        )
+        return cls(pauses=pauses, max_running=max_running, asks_approvals=asks_approvals, clock=core.clock)
 
     def of_queues(self, view: View) -> QueueRules:
         """Return what the rules say of queues as of *view*."""

@@ -7,7 +7,6 @@ from hypothesis.stateful import rule
 
 from cictl.base.job_parts import ApprovalSpec
 from cictl.wire.jobs import Cause
-from cictl.wire.projects import RunRequest
 from cictl_server.store.records import JobRecord
 from cictl_testing.agents.model import Fate
 from cictl_testing.state_machine.machine import ServerMachine, counted, fates, names, picked, picks
@@ -28,11 +27,7 @@ class ApprovalMachine(ServerMachine):
     @counted
     def a_run_is_held(self, pick: int, seconds: int) -> None:
         approval = ApprovalSpec(roles=["operator"], timeout_seconds=seconds)
-        self.server.clock.step(0.001)
-        started = self.server.services.pipelines.runs.run_pipeline(
-            picked(self.pipelines, pick), RunRequest(), approval=approval
-        )
-        self.job_ids += started.job_execution_ids
+        self.job_ids += self.server.run_held(picked(self.pipelines, pick), approval)
 
     @rule(name=names)
     @counted
