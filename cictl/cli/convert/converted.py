@@ -8,8 +8,9 @@ from pathlib import PurePath
 from typing import Protocol
 
 from cictl.cli.app.failures import usage
-from cictl.cli.convert import gitlab, woodpecker
+from cictl.cli.convert import woodpecker
 from cictl.cli.convert.github import workflow
+from cictl.cli.convert.gitlab import pipeline as gitlab
 from cictl.cli.convert.output import Block, written
 from cictl.cli.convert.source import Mapping, load
 from cictl.cli.convert.tally import Tally

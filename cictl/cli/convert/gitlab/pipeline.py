@@ -1,4 +1,4 @@
-"""Pipelines of GitLab: `.gitlab-ci.yml`."""
+"""A `.gitlab-ci.yml` as a pipeline."""
 
 from __future__ import annotations
 
@@ -6,34 +6,13 @@ import re
 from collections.abc import Mapping as AnyMapping
 from typing import Any
 
+from cictl.cli.convert.gitlab.files import caches, put_artifacts, seconds
+from cictl.cli.convert.gitlab.rules import Rules
+from cictl.cli.convert.gitlab.texts import VARIABLES, in_text
 from cictl.cli.convert.output import Block
 from cictl.cli.convert.scripts import renamed, unknown
 from cictl.cli.convert.source import Mapping, Reference, Sequence, Value, is_true, mapping, texts
-from cictl.cli.convert.tally import NEVER, UNSAID, Tally
-from cictl.expressions import ExpressionError, parse
-
-VARIABLES: AnyMapping[str, str] = {
-    "CI_COMMIT_SHA": "CICTL_COMMIT",
-    "CI_COMMIT_REF_NAME": "CICTL_REF_NAME",
-    "CI_COMMIT_BRANCH": "CICTL_BRANCH",
-    "CI_COMMIT_TAG": "CICTL_TAG",
-    "CI_PIPELINE_ID": "CICTL_RUN_ID",
-    "CI_PIPELINE_IID": "CICTL_RUN_ID",
-    "CI_JOB_NAME": "CICTL_JOB",
-    "CI_JOB_ID": "CICTL_JOB_EXECUTION_ID",
-    "CI_PROJECT_NAME": "CICTL_PROJECT",
-    "CI_PROJECT_DIR": "PWD",
-    "CI_JOB_TOKEN": "",
-    "CI_COMMIT_SHORT_SHA": "",
-    "CI_COMMIT_REF_SLUG": "",
-    "CI_REGISTRY": "",
-    "CI_REGISTRY_IMAGE": "",
-    "CI_REGISTRY_USER": "",
-    "CI_REGISTRY_PASSWORD": "",
-    "CI_DEFAULT_BRANCH": "",
-    "CI_MERGE_REQUEST_IID": "",
-    "CI_PIPELINE_SOURCE": "",
-}
+from cictl.cli.convert.tally import Tally
 
 _OF_FILE = {"stages", "default", "variables", "workflow", "include", "image", "services", "cache", "before_script"} | {
     "after_script",
@@ -56,36 +35,11 @@ _TAKEN = {"os", "arch", "executor", "shell", "agent_id"}
 """Words of `runs_on` that are no labels."""
 
 _NEEDLESS = {"stage", "dependencies", "inherit", "interruptible"}
-_TEMPLATED = re.compile(r"\$(?:\{(CI_[A-Z_]+)\}|(CI_[A-Z_]+))")
-_IN_TEXTS = {
-    "CI_COMMIT_SHA": "{{sha}}",
-    "CI_COMMIT_BRANCH": "{{branch}}",
-    "CI_COMMIT_REF_NAME": "{{branch}}",
-    "CI_COMMIT_REF_SLUG": "{{branch}}",
-    "CI_COMMIT_TAG": "{{tag}}",
-    "CI_PIPELINE_ID": "{{run}}",
-}
-_DURATION = re.compile(r"(\d+)\s*(w|d|h|m|s)")
-_SECONDS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _CAUSES = {
     "runner_system_failure": "agent_lost",
     "stuck_or_timeout_failure": "timed_out",
     "job_execution_timeout": "timed_out",
 }
-_EVENTS = {
-    "push": "push",
-    "merge_request_event": "pull_request",
-    "schedule": "schedule",
-    "web": "manual",
-    "api": "manual",
-}
-_RULE_WORDS = re.compile(
-    r"""\$(?P<name>[A-Z_a-z0-9]+)|(?P<text>"[^"]*"|'[^']*')|(?P<regex>/(?:\\.|[^/])+/i?)|(?P<op>==|!=|=~|!~|&&|\|\||[()])|null|\s+"""
-)
-
-
-class _NoEqual(Exception):
-    """Something of a rule that can't be said."""
 
 
 def pipeline_of(file: Mapping, *, name: str, tally: Tally) -> Block:
@@ -99,7 +53,7 @@ class _File:
     def __init__(self, file: Mapping, tally: Tally) -> None:
         self._file = file
         self._tally = tally
-        self._events: set[str] = set()
+        self._rules = Rules(file, tally)
         self._default = mapping(file.get("default", ""))
 
     def pipeline(self, name: str) -> Block:
@@ -115,11 +69,11 @@ class _File:
             self._job(job_id, job, line) for job_id, job, line in sorted(jobs, key=lambda each: self._stage_of(each[1]))
         ]
         on = Block(push=Block(branches=["**"]))
-        if "tag" in self._events:
+        if "tag" in self._rules.events:
             on.put("push", Block(branches=["**"], tags=["**"]))
-        if "pull_request" in self._events:
+        if "pull_request" in self._rules.events:
             on.items.append(("pull_request", Block()))
-        if "schedule" in self._events:
+        if "schedule" in self._rules.events:
             on.note(
                 'Schedules stood at the forge. Say them here: `schedule: [{cron: "0 2 * * *", timezone: Europe/Berlin}]`.'
             )
@@ -179,14 +133,14 @@ class _File:
             why = "`after` of a pipeline of the same file, or `cictl run` in a step with the job's token"
             block.note(self._tally.leave(job.lines["trigger"], "trigger", why))
         self._needs(block, job)
-        self._rules(block, job)
+        self._rules.read(block, job)
         self._settings(block, job, line)
         self._matrix(block, job)
         block.put("env", self._variables(block, job))
         block.put("services", self._services(block, job))
-        block.put("caches", self._caches(block, job))
+        block.put("caches", caches(self._tally, block, job))
         block.put("steps", self._steps(block, job))
-        self._artifacts(block, job)
+        put_artifacts(self._tally, block, job)
         for key in job:
             if key in _NEEDLESS:
                 self._tally.needless += 1
@@ -210,127 +164,18 @@ class _File:
             self._tally.said += 1
         block.put("needs", needs)
 
-    def _rules(self, block: Block, job: Mapping) -> None:
-        said: list[str] = []
-        for rule in job["rules"] if isinstance(job.get("rules"), Sequence) else []:
-            values = mapping(rule)
-            self._rule(block, values, said)
-        for key in ("only", "except"):
-            if key in job:
-                said += self._only(block, job, key)
-        if str(job.get("when", "")) == "manual":
-            self._approval(block)
-        elif str(job.get("when", "")) in ("always", "on_failure"):
-            said = [f"({' or '.join(said)})"] if said else []
-            said = [" and ".join([*said, "always()" if job["when"] == "always" else "failure()"])]
-        elif str(job.get("when", "")) == "delayed":
-            block.note(self._tally.leave(job.lines["when"], "when: delayed", "nothing waits for a time alone"))
-        if said:
-            holding = [each for each in dict.fromkeys(said) if each != NEVER] or [NEVER]
-            block.put("if", " or ".join(holding))
-            self._tally.said += 1
-
-    def _approval(self, block: Block) -> None:
-        block.put("approval", Block(roles=["operator"]))
-        self._tally.said += 1
-
-    def _rule(self, block: Block, rule: Mapping, said: list[str]) -> None:
-        if rule.get("changes") or rule.get("exists"):
-            key = "changes" if rule.get("changes") else "exists"
-            block.note(
-                self._tally.leave(
-                    rule.lines[key], key, "`paths` of `on.push` and `on.pull_request` are for a whole pipeline"
-                )
-            )
-        if rule.get("when") == "manual":
-            self._approval(block)
-        if not rule.get("if"):
-            return
-        try:
-            condition = self._condition(str(rule["if"]))
-        except _NoEqual as error:
-            block.note(self._tally.leave(rule.lines["if"], f"if: {rule['if']}", f"{error} {UNSAID}"))
-            said.append(NEVER)
-            return
-        said.append(f"not ({condition})" if rule.get("when") == "never" else condition)
-
-    def _only(self, block: Block, job: Mapping, key: str) -> list[str]:
-        words = texts(mapping(job[key]).get("refs", "")) if isinstance(job[key], Mapping) else texts(job[key])
-        said = []
-        for word in words:
-            if word in ("tags", "branches"):
-                said.append("tag" if word == "tags" else "branch")
-                self._events.add("tag" if word == "tags" else "push")
-            elif word in ("merge_requests", "schedules", "web", "pushes"):
-                event = {"merge_requests": "pull_request", "schedules": "schedule", "web": "manual", "pushes": "push"}[
-                    word
-                ]
-                self._events.add(event)
-                said.append(f"event == '{event}'")
-            elif word.startswith("/"):
-                block.note(self._tally.leave(job.lines[key], f"{key}: {word}", "a condition compares whole names"))
-                said.append(NEVER)
-            else:
-                said.append(f"branch == '{word}'")
-        return [f"not ({' or '.join(said)})"] if key == "except" and said else said
-
     def _workflow_rules(self, pipeline: Block) -> None:
         rules = mapping(self._file.get("workflow", "")).get("rules", "")
         if rules:
             why = "say it in `on`: which branches, tags and events start runs"
             pipeline.note(self._tally.leave(rules.line, "workflow.rules", why))
 
-    def _condition(self, text: str) -> str:
-        out, at = [], 0
-        while at < len(text):
-            match = _RULE_WORDS.match(text, at)
-            if match is None:
-                raise _NoEqual(text)
-            at = match.end()
-            if match["name"]:
-                out.append(self._name(match["name"]))
-            elif match["text"]:
-                word = match["text"][1:-1]
-                out.append(f"'{_EVENTS.get(word, word)}'")
-                if out[-2:-1] == ["=="] and word in _EVENTS:
-                    self._events.add(_EVENTS[word])
-            elif match["regex"]:
-                raise _NoEqual(match["regex"])
-            elif match["op"]:
-                out.append({"&&": "and", "||": "or"}.get(match["op"], match["op"]))
-            elif match[0] == "null":
-                out.append("''")
-        said = " ".join(out).replace("( ", "(").replace(" )", ")")
-        try:
-            parse(said)
-        except ExpressionError as error:
-            raise _NoEqual(text) from error
-        return said
-
-    def _name(self, variable: str) -> str:
-        names = {
-            "CI_COMMIT_BRANCH": "branch",
-            "CI_COMMIT_REF_NAME": "branch",
-            "CI_COMMIT_TAG": "tag",
-            "CI_PIPELINE_SOURCE": "event",
-            "CI_COMMIT_SHA": "sha",
-        }
-        if variable == "CI_COMMIT_TAG":
-            self._events.add("tag")
-        if variable == "CI_DEFAULT_BRANCH":
-            return "'main'"
-        if variable in names:
-            return names[variable]
-        if variable in mapping(self._file.get("variables", "")):
-            return f"env.{variable}"
-        raise _NoEqual(f"${variable}")
-
     def _settings(self, block: Block, job: Mapping, line: int) -> None:
         runs_on = Block()
         image = job.get("image", "")
         image_name = str(mapping(image).get("name", "")) if isinstance(image, Mapping) else str(image)
         if image_name:
-            runs_on.put("container_image", self._in_text(block, image_name, job.lines["image"]))
+            runs_on.put("container_image", in_text(self._tally, block, image_name, job.lines["image"]))
             self._tally.said += 1
         for tag in texts(job.get("tags", "")):
             if tag in _TAKEN:
@@ -343,14 +188,14 @@ class _File:
         if runs_on and len(runs_on.items) > int(bool(image_name)):
             block.note("Agents that have these labels are started as `cictl run-agent --label NAME=yes`.")
         if job.get("timeout"):
-            block.put("timeout_seconds", _seconds(str(job["timeout"])))
+            block.put("timeout_seconds", seconds(str(job["timeout"])))
             self._tally.said += 1
         if isinstance(job.get("allow_failure"), Mapping) or is_true(job.get("allow_failure", "")):
             block.put("allow_failure", True)
             self._tally.said += 1
         self._retry(block, job)
         if job.get("resource_group"):
-            group = self._in_text(block, str(job["resource_group"]), job.lines["resource_group"])
+            group = in_text(self._tally, block, str(job["resource_group"]), job.lines["resource_group"])
             block.put("concurrency", Block(group=group, limit=1))
             self._tally.said += 1
         if job.get("environment"):
@@ -416,22 +261,10 @@ class _File:
             if name.startswith(("GIT_", "FF_")):
                 self._tally.needless += 1
             else:
-                said.items.append((name, self._in_text(block, text, variables.lines[name])))
+                said.items.append((name, in_text(self._tally, block, text, variables.lines[name])))
         if said.items:
             self._tally.said += 1
         return said
-
-    def _in_text(self, block: Block, text: str, line: int) -> str:
-        text = text.replace("${CI_PROJECT_DIR}/", "").replace("$CI_PROJECT_DIR/", "")  # where steps run anyway
-
-        def other(match: re.Match[str]) -> str:
-            name = match[1] or match[2]
-            if name in _IN_TEXTS:
-                return _IN_TEXTS[name]
-            block.note(self._tally.leave(line, f"${name}", "nothing is set in its place"))
-            return match[0]
-
-        return _TEMPLATED.sub(other, text)
 
     def _services(self, block: Block, job: Mapping) -> list[Block]:
         made = []
@@ -448,27 +281,6 @@ class _File:
             self._tally.said += 1
         if made and mapping(job.get("variables", "")):
             made[0].note("Services have an `env` of their own, and get no variables of the job.")
-        return made
-
-    def _caches(self, block: Block, job: Mapping) -> list[Block]:
-        given = job.get("cache", "")
-        made: list[Block] = []
-        for cache in given if isinstance(given, Sequence) else [given] if isinstance(given, Mapping) else []:
-            values = mapping(cache)
-            key = values.get("key", "")
-            if isinstance(key, Mapping) and key.get("files"):
-                names = ", ".join(f"'{name}'" for name in texts(key["files"]))
-                prefix = f"{key['prefix']}-" if key.get("prefix") else ""
-                text = f"{prefix}{{{{hash_files({names})}}}}"
-            else:
-                text = self._in_text(block, str(key or "default"), values.line)
-            for path in texts(values.get("paths", "")):
-                number = len(made) + 1
-                id_ = "cache" if number == 1 else f"cache-{number}"
-                made.append(Block(id=id_, path=path.rstrip("/*"), key=text))
-                self._tally.said += 1
-            if values.get("policy") in ("pull", "push"):
-                self._tally.needless += 1
         return made
 
     def _steps(self, block: Block, job: Mapping) -> list[Block]:
@@ -512,31 +324,6 @@ class _File:
             value = mapping(value).get(part, "")
         return value
 
-    def _artifacts(self, block: Block, job: Mapping) -> None:
-        given = mapping(job.get("artifacts", ""))
-        if not given:
-            return
-        paths = [_pattern(path) for path in texts(given.get("paths", ""))]
-        paths += [f"!{_pattern(path)}" for path in texts(given.get("exclude", ""))]
-        if paths:
-            item = Block(paths=paths)
-            if given.get("name"):
-                item.put("name", self._in_text(block, str(given["name"]), given.lines["name"]))
-            days = _seconds(str(given.get("expire_in", ""))) // 86400
-            if days:
-                item.put("keep_days", days)
-            when = {"on_failure": "failure", "always": "always"}.get(str(given.get("when", "")), "")
-            item.put("when", when)
-            block.put("artifacts", [item])
-            self._tally.said += 1
-        reports = mapping(given.get("reports", ""))
-        for kind in reports.keys() - {"junit"}:
-            why = {
-                "coverage_report": "`coverage_report` of a `test` reads it",
-                "dotenv": "write the variables to $CICTL_OUTPUT and name them in `outputs`",
-            }.get(kind, "the forge's own reports have no equal; keep the file as an artifact")
-            block.note(self._tally.leave(reports.lines[kind], f"reports.{kind}", why))
-
 
 def _fill(made: Mapping, base: Mapping) -> None:
     """Take what *base* has and *made* lacks; mappings are merged, as `extends` does."""
@@ -558,19 +345,6 @@ def _parts_of(path: str, file: Mapping) -> list[str]:
     """Return the keys of a reference. The first may begin with a dot, and have others in it."""
     first = max((key for key in file if path.startswith(f"{key}.")), key=len, default="")
     return [first, *path[len(first) + 1 :].split(".")] if first else path.split(".")
-
-
-def _seconds(text: str) -> int:
-    """Return how long a time such as `1h 30m` or `2 weeks` is; a number alone is seconds."""
-    if text.strip().isdecimal():
-        return int(text)
-    return sum(int(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text.lower()))
-
-
-def _pattern(path: str) -> str:
-    path = path.removeprefix("./")
-    last = path.rstrip("/").rpartition("/")[2]
-    return f"{path.rstrip('/')}/**" if path.endswith("/") or ("." not in last and "*" not in last) else path
 
 
 def _combinations(axes: AnyMapping[str, list[str]]) -> list[Block]:
