@@ -17,6 +17,12 @@ def _zip(_context: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else zipped({"report.txt": repr(value).encode()})
 
 
+@schemathesis.serializer("application/x-git-bundle")
+def _bundle(_context: Any, value: Any) -> bytes:
+    """Send bytes as they are, and any other value as its text: no bundle either way."""
+    return value if isinstance(value, bytes) else repr(value).encode()
+
+
 @schemathesis.hook
 def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
     """Keep leases from waiting, for which a run has no time, and take turns between both forms of errors.
