@@ -1,14 +1,17 @@
 """Two servers on one PostgreSQL, in turns with one of them, both on this machine; and what each part takes of the processors.
 
 The targets hold where there are processors for all: one for each server, which runs one thread of Python at a time, and others for PostgreSQL and the
-generator. Where there are not, the processor time of the parts tells which of them would be the limit.
+generator. Where there are not, each server gets a small share of one, as if it ran on a small machine of its own: then the servers are the limit, as they
+would be there, and what they do together tells whether they hinder each other.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
@@ -19,6 +22,10 @@ from cictl_testing.servers.postgres import Postgres
 from figures import Figure, Figures, Untrue, in_turns, options
 from load import Connection, rate
 from serving import Served, real_disk, serve_database, served
+from shares import ENOUGH_PROCESSORS, share_of_processor
+
+SHARE = 0.2
+"""Of one processor for each server, where there are few."""
 
 CONNECTIONS = 16
 QUEUED = 20_000
@@ -104,7 +111,7 @@ def _of(process: psutil.Process) -> float:
 
 
 def _compare(
-    report: Figures, name: str, work: Work, servers: list[Served], *, target: str, seconds: float, rounds: int
+    report: Figures, name: str, work: Work, servers: list[Served], *, how: str, target: str, seconds: float, rounds: int
 ) -> None:
     before = _processor_seconds()
     _, found, ratio = in_turns(
@@ -114,10 +121,16 @@ def _compare(
     )
     after = _processor_seconds()
     parts = ", ".join(f"{part} {1000 * (after[part] - before[part]) / max(work.done, 1):.2f}" for part in before)
-    did = f"ms of processor time for each: {parts}"
+    did = f"{how}; ms of processor time for each: {parts}"
     report.add(
         Figure(name=f"{name}, two servers", value=found, unit="/s", ratio=ratio, base="one", target=target, did=did)
     )
+
+
+def _shared(name: str, server: Served) -> AbstractContextManager[bool]:
+    if (os.cpu_count() or 1) >= ENOUGH_PROCESSORS:
+        return nullcontext(False)
+    return share_of_processor(name, server.pid, SHARE)
 
 
 def main() -> None:
@@ -129,14 +142,17 @@ def main() -> None:
             real_disk("bench-several-") as home,
             served(serve_database, str(home / "one"), postgres.url, QUEUED // 10 if arguments.quick else QUEUED) as one,
             served(serve_database, str(home / "two"), postgres.url, 0) as two,
+            _shared("one", one) as is_limited,
+            _shared("two", two),
         ):
+            how = f"each server has {SHARE:.0%} of a processor" if is_limited else "the servers share the processors"
             for name, work, target in (
                 ("heartbeats", Heartbeats(), ">= 1.8"),
                 ("lists of jobs", Reads(), ">= 1.8"),
                 ("pieces of logs", LogPieces(), ">= 1.8"),
                 ("whole jobs", WholeJobs(), ">= 1.3"),
             ):
-                _compare(report, name, work, [one, two], target=target, seconds=seconds, rounds=rounds)
+                _compare(report, name, work, [one, two], how=how, target=target, seconds=seconds, rounds=rounds)
     finally:
         postgres.remove()
 

@@ -57,6 +57,11 @@ class Served:
         self.url = url
         self._process = process
 
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
     def check(self) -> None:
         """Raise `Untrue` if the server has ended."""
         if self._process.exitcode is not None:
