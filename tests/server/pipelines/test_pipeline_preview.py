@@ -353,3 +353,13 @@ def test_a_preview_tells_which_rules_a_job_would_meet_and_who_holds_it(server: R
 
 def test_a_preview_tells_no_rules_of_a_job_that_its_condition_leaves_out(server: RunningServer) -> None:
     assert rules(server, server.define("[{id: ship, if: tag, approval: {}, steps: [{run: x}]}]")) == []
+
+
+def test_a_preview_tells_who_has_a_lock_and_where(server: RunningServer) -> None:
+    pipeline = server.define("[{id: test, locks: [port-8000, gpu], steps: [{run: x}]}]")
+    assert rules(server, pipeline) == [("host_locked", "it locks gpu, port-8000 on its host", False)]
+    server.run(pipeline)
+    server.heartbeat("a", hostname="moss")
+    server.leased("a")
+    [(_, text, _)] = rules(server, pipeline)
+    assert text == "it locks gpu, port-8000 on its host; 1/test has gpu on moss; 1/test has port-8000 on moss"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import islice
 
 from cictl.base.job_parts import ConcurrencySpec
 from cictl.wire.explain import Reason
-from cictl.wire.jobs import JobSpec
+from cictl.wire.jobs import JobSpec, JobStatus
 from cictl.wire.projects import PlannedRule
+from cictl.wire.short_ids import short_id_of
 from cictl_server.services.policies.approvals import who_may_approve
 from cictl_server.services.policies.job_rules import name_of_holder
 from cictl_server.services.policies.queue_rules import QueueRules
@@ -23,6 +26,16 @@ class PlannedRules:
     def __init__(self, view: View, queues: QueueRules) -> None:
         self.queues = queues
         self.view = view
+
+    @cached_property
+    def holders_of_locks(self) -> Mapping[str, list[JobRecord]]:
+        """The executions that have each lock, on whichever host."""
+        found = defaultdict[str, list[JobRecord]](list)
+        for status in (JobStatus.LEASED, JobStatus.RUNNING):
+            for job in self.view.jobs.with_status(status):
+                for lock in job.locks:
+                    found[lock].append(job)
+        return found
 
     def of(self, spec: JobSpec) -> list[PlannedRule]:
         """Return each rule that *spec* meets, in the order in which an execution would wait."""
@@ -46,10 +59,14 @@ def _takes_turns(rules: PlannedRules, job: JobRecord) -> PlannedRule | None:
     return _turns(rules, job.group, job.concurrency, "it")
 
 
-def _locks_something(_rules: PlannedRules, job: JobRecord) -> PlannedRule | None:
+def _locks_something(rules: PlannedRules, job: JobRecord) -> PlannedRule | None:
+    """On another host the locks may be free, so a taken one alone holds nothing back."""
     if not job.locks:
         return None
-    return PlannedRule(rule=Reason.HOST_LOCKED, text=f"it locks {', '.join(job.locks)} on its host", holds=False)
+    text = f"it locks {', '.join(job.locks)} on its host"
+    taken = ((lock, holder) for lock in job.locks for holder in rules.holders_of_locks.get(lock, ()))
+    text += "".join(f"; {short_id_of(one.facts)} has {lock} on {one.lock_host}" for lock, one in taken)
+    return PlannedRule(rule=Reason.HOST_LOCKED, text=text, holds=False)
 
 
 def _waits_with_its_queue(rules: PlannedRules, job: JobRecord) -> PlannedRule | None:
