@@ -37,6 +37,8 @@ SPEAKERS = {
     "cictl_client/calls/download.py": {"requests"},
     "cictl_client/retry.py": {"urllib3"},
     "cictl_client/transport.py": {"requests"},
+    "cictl_server/services/forges/posting.py": {"requests"},
+    "cictl_server/services/notifications/webhooks.py": {"requests"},
     "cictl_server/services/secrets/vault/transport.py": {"requests"},
 }
 

@@ -145,7 +145,7 @@ def _requests(
 def _bodies(content: dict[str, Any], texts: JsonTexts) -> st.SearchStrategy[bytes]:
     if "application/zip" in content:
         return damaged([zipped({"a.txt": b"hello", "b/c.txt": b"x" * 200})])
-    if "application/json" in content:
+    if "schema" in content.get("application/json", {}):
         return texts.body(content["application/json"]["schema"]).map(_harmless)
     return st.just(b"") | st.binary(max_size=20)
 

@@ -290,7 +290,7 @@ def test_tools_that_tell_no_version_are_told_to_be_there(windows: Windows, progr
 
 
 def test_unknown_tool_of_windows_may_answer_to_a_slash(windows: Windows, programs: Programs) -> None:
-    programs.add("makensis", '[ "$1" = /? ] && echo v3.08')
+    programs.add("makensis", '[ "$1" = "/?" ] && echo v3.08')
     assert Prober(windows, os.environ).version("makensis") == "3.08"
 
 

@@ -179,7 +179,7 @@ for _operation in operations(ROUTES):
         continue  # by the contract of the vault its other methods are not found
     METHODS.setdefault(_operation.path, set()).add(_operation.method.upper())
 NUMBERS = dict.fromkeys(("project_id", "pipeline_id", "chain_id", "connection_id", "secret_id", "token_id"), "1")
-IDS = {"agent_id": "a", "path": "x", "run": "1", **NUMBERS}
+IDS = {"agent_id": "a", "path": "x", "run": "1", "number": "1", "project": "shop", "pipeline": "p", **NUMBERS}
 
 
 @pytest.mark.parametrize("path", METHODS)

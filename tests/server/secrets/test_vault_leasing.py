@@ -292,6 +292,8 @@ def test_jobs_without_secrets_pay_nothing(
         original = getattr(server.store, kind)
         monkeypatch.setattr(server.store, kind, _counted(original, kind, transactions))
     pantry.put("cost", k="value")
+    server.enqueue()
+    assert server.lease("before").assigned, "a server that had nothing to give would look first"
     enqueue(server, step({"A": "{{ secret.t }}"}, secret("cost")))
     transactions.clear()
     assert server.lease("first").assigned
@@ -305,8 +307,8 @@ def test_jobs_without_secrets_pay_nothing(
 
 
 def _counted(original: Callable[..., Any], kind: str, transactions: list[str]) -> Callable[..., Any]:
-    def counted(*change: Any) -> Any:
+    def counted(*change: Any, **how: Any) -> Any:
         transactions.append(kind)
-        return original(*change)
+        return original(*change, **how)
 
     return counted

@@ -31,6 +31,7 @@ from cictl_server.services.projects.worktrees import worktree_of
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord, ProjectRecord
 
+_LONGEST_LINE = 4096
 _MESSAGE = "a working tree, which nobody committed"
 _GONE = "the working tree of this run is not kept any more"
 _SEND_AGAIN = "send it again: cictl run TARGET --worktree"
@@ -114,6 +115,8 @@ class WorktreeService:
         return StoredFile(blobs=self.blobs, blob=blob, name=f"{job.source.worktree}.bundle")
 
     def _commit_of(self, bundle: Path) -> str:
+        if _needs_others(bundle):
+            raise InvalidRequest("the bundle lacks commits that it needs; a working tree is one commit without a history")
         try:
             with self.remotes.fetched(str(bundle), "") as tree:
                 return tree.commit
@@ -149,6 +152,15 @@ def _pipeline_at(tree: FetchedCommit, project: ProjectRecord, pipeline_id: str) 
     if found.versioning is not None and found.versioning.auto_bump:
         raise InvalidRequest(f'pipeline "{pipeline_id}" raises the version by a push, which a working tree must not do')
     return placed(found, project)
+
+
+def _needs_others(bundle: Path) -> bool:
+    """Tell whether a bundle says that whoever takes it has other commits already: git would wait for them in vain."""
+    with bundle.open("rb") as file:
+        for line in iter(lambda: file.readline(_LONGEST_LINE), b""):
+            if line.startswith(b"-") or line == b"\n":
+                return line != b"\n"
+    return False
 
 
 def _copy(source: IO[bytes], target: IO[bytes], *, most: int) -> None:
