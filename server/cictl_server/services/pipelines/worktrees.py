@@ -116,7 +116,9 @@ class WorktreeService:
 
     def _commit_of(self, bundle: Path) -> str:
         if _needs_others(bundle):
-            raise InvalidRequest("the bundle lacks commits that it needs; a working tree is one commit without a history")
+            raise InvalidRequest(
+                "the bundle lacks commits that it needs; a working tree is one commit without a history"
+            )
         try:
             with self.remotes.fetched(str(bundle), "") as tree:
                 return tree.commit
