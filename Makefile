@@ -18,8 +18,8 @@ help: ## Show the verbs
 demo: $(VENV)/runtime ## Start a server and an agent, run a sample project, show the result
 	@$(BIN)/cictl demo
 
-test: $(VENV)/dev ## Run every test, side by side, in about ten minutes; ARGS=-kWORD or ARGS=tests/FOLDER runs some
-	@echo "Running $(if $(SELECTION),what ARGS selects,every test: about ten minutes on two cores)"
+test: $(VENV)/dev ## Run every test, side by side, in about twenty minutes; ARGS=-kWORD or ARGS=tests/FOLDER runs some
+	@echo "Running $(if $(SELECTION),what ARGS selects,every test: about twenty minutes on two cores)"
 	@echo "$(if $(filter 0,$(WORKERS)),One after the other; WORKERS=5 for,$(WORKERS)) side by side"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
 
