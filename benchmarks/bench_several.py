@@ -24,7 +24,7 @@ from load import Connection, rate
 from serving import Served, real_disk, serve_database, served
 from shares import ENOUGH_PROCESSORS, share_of_processor
 
-SHARE = 0.2
+SHARE = 0.35
 """Of one processor for each server, where there are few."""
 
 CONNECTIONS = 16
