@@ -61,8 +61,11 @@ def test_conditions_cost_less_than_half_of_the_rest(server: RunningServer) -> No
     before = entries(server)
     first = _processor_seconds(server, ids["conditional"])
     assert entries(server) == before + 1
-    plain = min(_processor_seconds(server, ids["plain"]) for _ in range(2))
-    assert min(first, _processor_seconds(server, ids["conditional"])) <= 1.5 * plain
+    # In turns and several times: the cost of a round grows with the others that the machine runs meanwhile.
+    rounds = [
+        (_processor_seconds(server, ids["plain"]), _processor_seconds(server, ids["conditional"])) for _ in range(4)
+    ]
+    assert min(first, *(conditional for _, conditional in rounds)) <= 1.5 * min(plain for plain, _ in rounds)
 
 
 def _processor_seconds(server: RunningServer, pipeline: int) -> float:
