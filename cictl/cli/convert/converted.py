@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Protocol
@@ -11,11 +10,10 @@ from cictl.cli.app.failures import usage
 from cictl.cli.convert import woodpecker
 from cictl.cli.convert.github import workflow
 from cictl.cli.convert.gitlab import pipeline as gitlab
+from cictl.cli.convert.names import id_of
 from cictl.cli.convert.output import Block, written
 from cictl.cli.convert.source import Mapping, load
 from cictl.cli.convert.tally import Tally
-
-_NOT_OF_ID = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +47,7 @@ def convert(text: str, *, path: str, project: str) -> Converted:
         raise usage(
             f"{path} is of no CI that is known here", hint="GitHub Actions, Forgejo, Gitea, GitLab or Woodpecker"
         )
-    name = _NOT_OF_ID.sub("-", PurePath(path).stem.lstrip(".")).strip("-") or "build"
+    name = id_of(PurePath(path).stem.lstrip("."), otherwise="build")
     pipeline = kind.pipeline_of(source, name=name, tally=tally)
     head = Block()
     head.note(f"Made from {path}. Comments that begin with `line` are of things there that have no equal.")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping as AnyMapping
 from typing import Any
 
+from cictl.cli.convert.names import id_of
 from cictl.cli.convert.output import Block
 from cictl.cli.convert.scripts import renamed, unknown
 from cictl.cli.convert.source import Mapping, Sequence, Value, is_true, mapping, texts
@@ -296,4 +297,4 @@ def _either(conditions: list[str]) -> str:
 
 
 def _id(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-") or "step"
+    return id_of(name, otherwise="step")

@@ -1,4 +1,4 @@
-"""Writing the project file of a repository."""
+"""The project file of a repository on this machine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,19 @@ from pathlib import Path
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.project_file import CONFIG_FILES
+
+
+def find_project_file(directory: Path) -> Path | None:
+    """Return the project file in *directory*; None if there is none."""
+    return next((directory / name for name in CONFIG_FILES if (directory / name).is_file()), None)
+
+
+def read_beneath(root: Path, path: str) -> bytes | None:
+    """Return the content of an included file, as it lies in the checkout; None if there is none."""
+    try:
+        return (root / path).read_bytes()
+    except OSError:
+        return None
 
 
 def write_project_file(root: Path, text: str, *, force: bool) -> Path:

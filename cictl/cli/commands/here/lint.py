@@ -17,6 +17,7 @@ from cictl.cli.app.failures import Failure
 from cictl.cli.app.session import Session
 from cictl.cli.output.table import Column, Result
 from cictl.cli.projects.place import find_repository
+from cictl.cli.projects.project_file import find_project_file, read_beneath
 from cictl.project_file import CONFIG_FILES, Finding, lint_warnings
 from cictl.project_file import lint as find_problems
 
@@ -53,7 +54,7 @@ def lint(
         return
     name, text = ("stdin", session.stdin.buffer.read()) if path == "-" else _read(path)
     root = _root(Path() if path == "-" else Path(name).parent)
-    read_file = partial(_read_beneath, root)
+    read_file = partial(read_beneath, root)
     findings = find_problems(text, config_file=Path(name).name, read_file=read_file)
     warnings = lint_warnings(text, config_file=Path(name).name, read_file=read_file)
     if session.wants_data:
@@ -70,10 +71,10 @@ def _read(path: str) -> tuple[str, bytes]:
     """Return the name to show and the content of the file that *path* means."""
     file = Path(path)
     if file.is_dir():
-        candidates = [file / name for name in CONFIG_FILES if (file / name).is_file()]
-        if not candidates:
+        found = find_project_file(file)
+        if found is None:
             raise _unreadable(f"no {' or '.join(CONFIG_FILES)} in {path}", "name the file, or go where it is")
-        file = candidates[0]
+        file = found
     try:
         return str(file), file.read_bytes()
     except OSError as error:
@@ -86,14 +87,6 @@ def _root(directory: Path) -> Path:
     if repository is None or directory.is_absolute():
         return repository or directory
     return Path(os.path.relpath(repository))
-
-
-def _read_beneath(root: Path, path: str) -> bytes | None:
-    """Return the content of an included file, as it lies in the checkout; None if there is none."""
-    try:
-        return (root / path).read_bytes()
-    except OSError:
-        return None
 
 
 def _file_of(finding: Finding, name: str, root: Path) -> str:

@@ -24,6 +24,7 @@ from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
 from cictl.cli.commands.here.embedded import embedded
 from cictl.cli.projects.place import find_repository
+from cictl.cli.projects.project_file import find_project_file, read_beneath
 from cictl.cli.projects.snapshot import Snapshot, take
 from cictl.cli.projects.variables_file import read_variables
 from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, parse, secret_names
@@ -109,21 +110,14 @@ def prepared(session: Session, text: str, *, only: bool, options: LocalOptions) 
 
 
 def _read_definition(checkout: Path) -> ProjectFile:
-    file = next((checkout / name for name in CONFIG_FILES if (checkout / name).is_file()), None)
+    file = find_project_file(checkout)
     if file is None:
         raise usage(f"no {' or '.join(CONFIG_FILES)} in {checkout}", hint="go into a checkout that has one")
     try:
-        return parse(file.read_bytes(), config_file=file.name, read_file=partial(_read_beneath, checkout))
+        return parse(file.read_bytes(), config_file=file.name, read_file=partial(read_beneath, checkout))
     except ProjectFileError as error:
         findings = [{**msgspec.structs.asdict(f), "file": f.file or file.name} for f in error.findings]
         raise Failure(str(error), exit_code=ExitCode.ERROR, code="project_file", findings=findings) from error
-
-
-def _read_beneath(checkout: Path, path: str) -> bytes | None:
-    try:
-        return (checkout / path).read_bytes()
-    except OSError:
-        return None
 
 
 def _target(definition: ProjectFile, text: str) -> str:

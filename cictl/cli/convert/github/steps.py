@@ -8,6 +8,7 @@ from typing import Any
 
 from cictl.cli.convert.github import expressions
 from cictl.cli.convert.github.expressions import NoEqual, condition, in_text
+from cictl.cli.convert.names import pattern_of
 from cictl.cli.convert.output import Block, Remark
 from cictl.cli.convert.scripts import renamed, unknown
 from cictl.cli.convert.source import Mapping, Sequence, is_true, mapping
@@ -149,7 +150,7 @@ class StepReader:
     def _upload(self, given: Mapping, line: int, parts: JobParts) -> None:
         paths = [path.strip() for path in str(given.get("path", "")).splitlines() if path.strip()]
         try:
-            kept = [_pattern(in_text(path, in_script=False)) for path in paths]
+            kept = [pattern_of(in_text(path, in_script=False)) for path in paths]
             name = in_text(str(given.get("name", "")), in_script=False)
         except NoEqual as error:
             parts.steps.append(Remark(self._tally.leave(line, "upload of an artifact", f"{error} has no equal")))
@@ -243,12 +244,3 @@ def shell_named(text: str) -> str:
 
 def _simple(version: str) -> str:
     return version if version.replace(".", "").isdecimal() else ""
-
-
-def _pattern(path: str) -> str:
-    """Return the pattern for a path that may be a directory."""
-    excluded, path = path.startswith("!"), path.removeprefix("!").removeprefix("./")
-    last = path.rstrip("/").rpartition("/")[2]
-    if path.endswith("/") or ("." not in last and "*" not in last and "{{" not in last):
-        path = f"{path.rstrip('/')}/**"
-    return f"!{path}" if excluded else path

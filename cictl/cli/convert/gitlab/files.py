@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from cictl.cli.convert.gitlab.texts import in_text
+from cictl.cli.convert.names import pattern_of
 from cictl.cli.convert.output import Block
 from cictl.cli.convert.source import Mapping, Sequence, mapping, texts
 from cictl.cli.convert.tally import Tally
@@ -39,8 +40,8 @@ def put_artifacts(tally: Tally, block: Block, job: Mapping) -> None:
     given = mapping(job.get("artifacts", ""))
     if not given:
         return
-    paths = [_pattern(path) for path in texts(given.get("paths", ""))]
-    paths += [f"!{_pattern(path)}" for path in texts(given.get("exclude", ""))]
+    paths = [pattern_of(path) for path in texts(given.get("paths", ""))]
+    paths += [f"!{pattern_of(path)}" for path in texts(given.get("exclude", ""))]
     if paths:
         item = Block(paths=paths)
         if given.get("name"):
@@ -66,9 +67,3 @@ def seconds(text: str) -> int:
     if text.strip().isdecimal():
         return int(text)
     return sum(int(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text.lower()))
-
-
-def _pattern(path: str) -> str:
-    path = path.removeprefix("./")
-    last = path.rstrip("/").rpartition("/")[2]
-    return f"{path.rstrip('/')}/**" if path.endswith("/") or ("." not in last and "*" not in last) else path

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping as AnyMapping
 from typing import Any
 
 from cictl.cli.convert.gitlab.files import caches, put_artifacts, seconds
 from cictl.cli.convert.gitlab.rules import Rules
 from cictl.cli.convert.gitlab.texts import VARIABLES, in_text
+from cictl.cli.convert.names import id_of
 from cictl.cli.convert.output import Block
 from cictl.cli.convert.scripts import renamed, unknown
 from cictl.cli.convert.source import Mapping, Reference, Sequence, Value, is_true, mapping, texts
@@ -338,7 +338,7 @@ def _fill(made: Mapping, base: Mapping) -> None:
 
 
 def _id(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-") or "job"
+    return id_of(name, otherwise="job")
 
 
 def _parts_of(path: str, file: Mapping) -> list[str]:

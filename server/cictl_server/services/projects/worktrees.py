@@ -8,12 +8,12 @@ from cictl_server.blobs.contract import Blobs
 
 WORKTREES = "worktrees/"
 _SUFFIX = ".bundle"
-_KEY = re.compile(rf"(?:projects/[^/]+/)?{WORKTREES}(?P<run>run-[0-9]+){re.escape(_SUFFIX)}")
+_KEY = re.compile(rf"(?:projects/[^/]+/)?{WORKTREES}project-[0-9]+/(?P<run>run-[0-9]+){re.escape(_SUFFIX)}")
 
 
 def worktree_of(blobs: Blobs, project_id: int, run_id: str) -> str:
-    """Return the key of the bundle for the run *run_id*."""
-    return f"{blobs.of_project(str(project_id))}{WORKTREES}{run_id}{_SUFFIX}"
+    """Return the key of the bundle for the run *run_id*. Without the project in it, one project could build what was sent to another."""
+    return f"{blobs.of_project(str(project_id))}{WORKTREES}project-{project_id}/{run_id}{_SUFFIX}"
 
 
 def run_of_worktree(key: str) -> str:
