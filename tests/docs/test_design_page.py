@@ -37,7 +37,7 @@ def test_what_a_list_names_is_there(path: str, names: tuple[str, ...]) -> None:
 
 
 WRITTEN_FOR_OTHERS = {
-    "cictl/cli/commands/here/demo_project.py",
+    "cictl/cli/commands/here/local/demo_project.py",
     "cictl/cli/convert/gitlab/pipeline.py",
     *(f"cictl/cli/starter/{name}.py" for name in ("compiled", "node", "python")),
 }

@@ -32,7 +32,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "cictl.cli.commands.here.run_agent", "run_agent", "Run an agent that executes jobs.", PlainCommand
     ),
     "demo": CommandEntry(
-        "cictl.cli.commands.here.demo", "demo", "Try everything: a server, an agent, a project.", PlainCommand
+        "cictl.cli.commands.here.local.demo", "demo", "Try everything: a server, an agent, a project.", PlainCommand
     ),
     "healthcheck": CommandEntry(
         "cictl.cli.commands.about.healthcheck", "healthcheck", "Check that the server is up and well."

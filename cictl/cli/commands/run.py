@@ -119,7 +119,7 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
             "without --local", of_local
         )
         if local:
-            from cictl.cli.commands.here.run_local import LocalOptions, prepared
+            from cictl.cli.commands.here.local.run_local import LocalOptions, prepared
 
             options = LocalOptions(env_file=env_file, secrets_file=secrets_file, keep=keep)
             waiting = replace(waiting, follow=not wait, cancel_on_interrupt=True)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from cictl.cli.commands.here import demo_project
+from cictl.cli.commands.here.local import demo_project
 
 if TYPE_CHECKING:
-    from cictl.cli.commands.here.embedded import Embedded
+    from cictl.cli.commands.here.local.embedded import Embedded
     from cictl.cli.output.table import Result
     from cictl.wire.jobs import JobExecution
     from cictl_client import Client
@@ -42,7 +42,7 @@ def demo(
 
       cictl demo --keep
     """
-    from cictl.cli.commands.here.embedded import embedded
+    from cictl.cli.commands.here.local.embedded import embedded
     from cictl_client import Client
 
     if shutil.which("git") is None:

@@ -22,7 +22,7 @@ from cictl.base.git_settings import with_settings
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
-from cictl.cli.commands.here.embedded import embedded
+from cictl.cli.commands.here.local.embedded import embedded
 from cictl.cli.projects.place import find_repository
 from cictl.cli.projects.project_file import find_project_file, read_beneath
 from cictl.cli.projects.snapshot import Snapshot, take
