@@ -126,8 +126,9 @@ def test_an_update_without_a_service_manager(layout: Layout, port: int) -> None:
         assert helper.wait(timeout=DEADLINE_SECONDS) == 0
         wait_for(layout, port, NEW)
     finally:
-        server.kill()
-        helper.kill()
+        for process in (server, helper):
+            process.kill()
+            process.wait()
         if running := announced(layout):
             end(running, seconds=20)
 

@@ -1,4 +1,4 @@
-"""What `cictl serve` makes of its options."""
+"""What `cictl serve` makes of its options, and how it ends."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from cictl_testing.processes import Process
 
 from cictl.cli.commands.here.serve import _address, _program, _size
 
@@ -64,3 +65,14 @@ def test_a_program_that_may_be_told_has_a_name_and_a_place(tmp_path: Path) -> No
     for text in (str(program), f"={program}", "mail=mail", f"mail={tmp_path}/none"):
         with pytest.raises(typer.BadParameter, match="is not NAME=PATH with the absolute path of a program"):
             _program(text)
+
+
+def test_many_signals_are_one(tmp_path: Path) -> None:
+    server = Process("serve", "--port", "0", "--data-dir", "data", environment={}, directory=tmp_path)
+    try:
+        server.wait_for_line("serves http")
+        while server.process.poll() is None:
+            server.process.terminate()
+        assert server.wait() == 0, server.output
+    finally:
+        server.stop()

@@ -269,13 +269,13 @@ def serve(
     """
     import logging
     import os
-    import signal
     import sys
     from datetime import timedelta
 
     import platformdirs
 
     from cictl.base import log_output
+    from cictl.cli.commands.here.end_signals import ignore_signals, stop_at_first_signal
     from cictl.installation import health
     from cictl.installation.versions import running_tag
     from cictl_server.connections import ConnectionLimits
@@ -336,8 +336,7 @@ def serve(
         health.write_down(layout.updates, health.HealthyServer(version, server.instance_id))
     if no_auth:
         typer.echo("warning: nobody is authenticated; whoever reaches this address controls the agents", err=True)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: server.stop())
+    stop_at_first_signal(server.stop)
     records = f", records in {server.records_place}" if store else ""
     typer.echo(f"cictl {version} serves {server.url}, data in {config.data_dir}{records}", err=True)
     if server.first_token_file is not None:
@@ -347,6 +346,7 @@ def serve(
     if server.is_restart_wanted:
         typer.echo("restarting", err=True)
         _start_again(port=None if port else int(server.url.rpartition(":")[2]))
+    ignore_signals()
     typer.echo("stopped", err=True)
 
 
