@@ -9,7 +9,7 @@ from typing import Self
 import msgspec
 
 from cictl.wire.codec import Message
-from cictl.wire.jobs import CacheStat, Cause, JobExecution, StepEvent
+from cictl.wire.jobs import CacheStat, Cause, JobExecution, JobStateResponse, StepEvent
 
 AGENT_DEACTIVATED = "agent is deactivated"
 """The lease message that a deactivated agent gets."""
@@ -295,6 +295,8 @@ class StatusRequest(Message):
             keeps it. The server keeps at most `MOST_WARNINGS` of them.
         failed_step: In the report of a failure, the position in the plan of the step that failed the job (ours). 0 if none did.
         outputs: In the report of success, the texts of the outputs that the job declares, by name (ours).
+        next_lease: In the report of an end, the request for the next execution (ours). The server takes its `agent_id` from
+            the report, never holds it, and answers it only with `Prefer: return=minimal`.
     """
 
     agent_id: str = ""
@@ -315,6 +317,7 @@ class StatusRequest(Message):
     warnings: list[str] = msgspec.field(default_factory=list)
     failed_step: int = 0
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    next_lease: LeaseRequest | None = None
 
 
 class LeaseRequest(Message):
@@ -359,3 +362,14 @@ class LeaseResponse(Message):
     message: str = ""
     lease_token: str = ""
     job_token: str = ""
+
+
+class ReportAnswer(JobStateResponse):
+    """The short answer to a status report.
+
+    Attributes:
+        lease: The answer to `next_lease`. Absent without one, and where the request for work failed: then the agent asks by
+            `POST agent/lease`, and learns why.
+    """
+
+    lease: LeaseResponse | None = None

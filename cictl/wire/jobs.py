@@ -450,7 +450,7 @@ class LoggedStep(Message):
 
     Attributes:
         index: Position in the plan, from 1.
-        started_utc: When the server got the report, by its clock.
+        started_utc: When it began, by the server's clock: when the report of it came, less what it was old by the agent's clock.
         log_offset: The step's part of the log begins with the first line that begins at this byte or later.
     """
 

@@ -73,6 +73,8 @@ class Feature(StrEnum):
     """An import may give the project a name, and replace another one."""
     JOB_STATE = "job-state"
     LEASE_WAIT = "lease-wait"
+    LEASE_WITH_REPORT = "lease-with-report"
+    """The report of an end may ask for the next execution, and its short answer brings it."""
     LOG_APPEND = "log-append"
     LOG_FOLLOW = "log-follow"
     METRICS = "metrics"

@@ -190,6 +190,7 @@ class Agent:
                 clock=self._clock,
                 stop=stop,
                 container_host=self._container_host,
+                next_lease=asking.with_report(number),
             )
 
         return Slot(

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from cictl.wire.agents import AGENT_DEACTIVATED, AgentProcess, LeaseRequest, LeaseResponse
 from cictl.wire.jobs import JobExecution
 from cictl.wire.words import Feature
+from cictl_agent.log.reporter import NextLease
 from cictl_agent.retries import backoff
 from cictl_client import Client, ClientError, ForeignAnswer
 
@@ -46,6 +47,9 @@ class Asking:
 
     A server with the feature `lease-wait` holds the request until there is work, and is asked again at once. Any other
     server is asked every three seconds. After a failure, or an empty answer that was not held, the pause grows.
+
+    A server with the feature `lease-with-report` is also asked by the report that ends a job (`with_report`). The job that
+    it answers with is the slot's next one.
     """
 
     def __init__(
@@ -74,7 +78,9 @@ class Asking:
         self._stop = stop
         self._turn = threading.Lock()
         self._features: frozenset[str] | None = None
-        self._request_id = ""
+        self._request_ids: dict[int, str] = {}
+        """Of the requests of each slot that were not answered yet."""
+        self._came_with_report: dict[int, Leased] = {}
         self._wait_seconds = _WAIT_SECONDS
         self._pauses = _pauses()
         self._is_troubled = False
@@ -92,12 +98,36 @@ class Asking:
 
         Where the server gives an agent one job at a time, it is still the slot's turn while the job runs.
         """
+        if (leased := self._came_with_report.pop(slot, None)) is not None:
+            yield None if self._is_too_late(leased) else leased
+            return
         with self._turn:
             job = self._wait_for_job(slot)
             if self._is_alone():
                 yield job
                 return
         yield job
+
+    def with_report(self, slot: int) -> NextLease:
+        """Return how the report that ends a job of a slot asks for its next one."""
+        return NextLease(request=lambda: self._wanted(slot), on_answer=lambda answer: self._take(slot, answer))
+
+    def _wanted(self, slot: int) -> LeaseRequest | None:
+        is_possible = Feature.LEASE_WITH_REPORT in self.features and not self._is_alone()
+        if not is_possible or self._stop.is_set() or self._is_held():
+            return None
+        return self._request(slot, wait_seconds=0)
+
+    def _take(self, slot: int, answer: LeaseResponse) -> None:
+        self._request_ids.pop(slot, None)
+        if leased := _leased(answer):
+            self._came_with_report[slot] = leased
+
+    def _is_too_late(self, leased: Leased) -> bool:
+        """Tell whether the agent must stop before it has begun the job."""
+        if self._stop.is_set():
+            logger.warning("a job came too late, the server will offer it again job=%s", leased.job.id)
+        return self._stop.is_set()
 
     def _is_alone(self) -> bool:
         """Tell whether the server gives this agent one job at a time."""
@@ -110,15 +140,12 @@ class Asking:
                 continue
             began = time.monotonic()
             answer = self._ask(slot)
-            if self._stop.is_set():
-                if answer is not None and answer.job_execution is not None:
-                    logger.warning(
-                        "a job came too late, the server will offer it again job=%s", answer.job_execution.id
-                    )
-                return None
-            if answer is not None and answer.assigned and answer.job_execution is not None:
+            leased = _leased(answer)
+            if leased is not None:
                 self._pauses = _pauses()
-                return Leased(job=answer.job_execution, token=answer.lease_token, job_token=answer.job_token)
+                return None if self._is_too_late(leased) else leased
+            if self._stop.is_set():
+                return None
             self._pause(answer, waited=time.monotonic() - began)
         return None
 
@@ -141,25 +168,27 @@ class Asking:
     def _lease(self, slot: int) -> LeaseResponse:
         if self._features is None:
             self._features = self._ask_features()
+        # After a failure the answer is wanted at once: it shows that the server is back.
+        is_answered_at_once = self._is_troubled or Feature.LEASE_WAIT not in self._features
+        answer = self._client.lease(self._request(slot, wait_seconds=0 if is_answered_at_once else self._wait_seconds))
+        self._request_ids.pop(slot, None)
+        return answer
+
+    def _request(self, slot: int, *, wait_seconds: int) -> LeaseRequest:
         is_one_of_many = self._slots > 1 and not self._is_alone()
-        self._request_id = self._request_id or uuid.uuid4().hex
-        request = LeaseRequest(
+        return LeaseRequest(
             agent_id=self._agent_id,
             capabilities=dict(self._capabilities()),
-            # After a failure the answer is wanted at once: it shows that the server is back.
-            wait_seconds=0 if self._is_troubled or Feature.LEASE_WAIT not in self._features else self._wait_seconds,
-            request_id=self._request_id,
+            wait_seconds=wait_seconds,
+            # The id is kept after a failure: the lost answer may have been a job, and the server gives that job again to a
+            # request with the same id. With a new id it would stay leased, to an agent that does not know of it.
+            request_id=self._request_ids.setdefault(slot, uuid.uuid4().hex),
             process=self._process,
             slot=slot if is_one_of_many else 0,
             slots=self._slots if is_one_of_many else 0,
             reads_ranges=True,
             sends_token=True,
         )
-        answer = self._client.lease(request)
-        # The id is kept after a failure: the lost answer may have been a job, and the server gives that job again to a
-        # request with the same id. With a new id it would stay leased, to an agent that does not know of it.
-        self._request_id = ""
-        return answer
 
     def _ask_features(self) -> frozenset[str]:
         features = frozenset(self._client.server_info().features)
@@ -208,6 +237,12 @@ class Asking:
                 self._pauses = _pauses()
                 return
         self._stop.wait(next(self._pauses))
+
+
+def _leased(answer: LeaseResponse | None) -> Leased | None:
+    if answer is None or not answer.assigned or answer.job_execution is None:
+        return None
+    return Leased(job=answer.job_execution, token=answer.lease_token, job_token=answer.job_token)
 
 
 def _pauses() -> Iterator[float]:

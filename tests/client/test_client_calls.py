@@ -12,6 +12,7 @@ from cictl.wire.agents import (
     HeartbeatRequest,
     LeaseRequest,
     LeaseResponse,
+    ReportAnswer,
     StatusRequest,
 )
 from cictl.wire.jobs import (
@@ -129,6 +130,12 @@ def test_report_says_whether_a_short_answer_will_do(
     server.on(f"POST {OF_JOB}/status", reply(JobResponse(job_execution=JOB)))
     assert client.report_status("job-1", StatusRequest(), minimal=minimal) == STATE
     assert server.seen[0].headers.get("prefer") == preference
+
+
+def test_an_old_servers_answer_to_a_report_has_no_lease(client: Client, server: AnsweringServer) -> None:
+    server.on(f"POST {OF_JOB}/status", reply(JobResponse(job_execution=JOB)))
+    assert client.report_and_lease("job-1", StatusRequest()) == ReportAnswer(job_execution=STATE)
+    assert server.seen[0].headers["prefer"] == "return=minimal"
 
 
 def test_report_about_an_unknown_job_is_not_found(client: Client, server: AnsweringServer) -> None:

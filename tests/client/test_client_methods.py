@@ -80,6 +80,7 @@ from cictl.wire.agents import (
     AgentResponse,
     HeartbeatRequest,
     LeaseRequest,
+    ReportAnswer,
     StatusRequest,
 )
 from cictl.wire.artifacts import ArtifactData, ArtifactList, ArtifactUpload
@@ -552,6 +553,14 @@ CASES = [
         lambda c: c.report_status("job-1", StatusRequest(agent_id="a", status="running")),
         STATE,
         StatusRequest(agent_id="a", status="running"),
+    ),
+    case(
+        "report_and_lease",
+        f"POST {OF_JOB}/status",
+        ReportAnswer(job_execution=STATE, lease=LEASED),
+        lambda c: c.report_and_lease("job-1", StatusRequest(status="failed", next_lease=LeaseRequest(agent_id="a"))),
+        ReportAnswer(job_execution=STATE, lease=LEASED),
+        StatusRequest(status="failed", next_lease=LeaseRequest(agent_id="a")),
     ),
     case(
         "upload_artifacts_json",

@@ -33,7 +33,7 @@ from cictl_agent.job.steps.shells import IN_CONTAINERS, ContainerShell, LocalShe
 from cictl_agent.job.steps.steps import Steps, tells_commands
 from cictl_agent.job.warnings import Warnings
 from cictl_agent.job.workspace import prepare_workspace
-from cictl_agent.log.reporter import Reporter
+from cictl_agent.log.reporter import NO_NEXT_LEASE, NextLease, Reporter
 from cictl_agent.log.spool import JobLog
 from cictl_agent.log.state_watch import Watch
 from cictl_agent.system.household import Household
@@ -61,6 +61,7 @@ class JobRun:
         adopts_orphans, household: See `JobProcesses`.
         stop: Set when the agent must stop.
         container_host: Where a job that wants one gets its container.
+        next_lease: How the report of the end asks for the next job.
         interruption: Stops the checkout and the steps.
         aftermath: Stops the uploads after them. It is given when the agent itself stops, and when the uploads take too
             long: a job that timed out still keeps its artifacts.
@@ -82,6 +83,7 @@ class JobRun:
     clock: Clock
     stop: threading.Event
     container_host: ContainerHost
+    next_lease: NextLease = NO_NEXT_LEASE
     interruption: Interruption = field(default_factory=Interruption)
     aftermath: Interruption = field(default_factory=Interruption)
     processes: Processes = field(init=False)
@@ -141,6 +143,7 @@ class JobRun:
                 interruption=self.interruption,
                 appends=Feature.LOG_APPEND in self.features,
                 clock=self.clock,
+                next_lease=self.next_lease,
             )
             if not self.reporter.begin(PREPARING):
                 return

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
 from cictl.base.clock import Clock
 from cictl.redaction import masked_message
-from cictl.wire.agents import STATUS_UNMASKED, StatusRequest
+from cictl.wire.agents import STATUS_UNMASKED, LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.jobs import STEP_STARTED, JobState, JobStatus, Step, StepEvent
 from cictl_agent.log.spool import JobLog
 from cictl_agent.retries import backoff
@@ -25,8 +26,8 @@ SNAPSHOT_BYTES = 524_288
 CHUNK_BYTES = SNAPSHOT_BYTES // 2
 
 _LEAST_CHUNK_BYTES = 1 << 12
-_BATCH_SECONDS = 0.02
-"""News waits this long for more, so that a very short job is reported in one request."""
+_BATCH_SECONDS = 0.05
+"""News waits this long for more, so that steps which end within it have no request of their own."""
 _APPEND_SECONDS = 0.1
 _SNAPSHOT_SECONDS = 0.5
 _BEGIN_SECONDS = 20.0
@@ -34,6 +35,22 @@ _BEGIN_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 
 _DETAILS = ("events", "cache_stats", "runtime_capabilities")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextLease:
+    """How the report of an end asks for the next execution.
+
+    Attributes:
+        request: Returns what to ask for; None where the report must not ask.
+        on_answer: Takes the server's answer to it.
+    """
+
+    request: Callable[[], LeaseRequest | None]
+    on_answer: Callable[[LeaseResponse], None]
+
+
+NO_NEXT_LEASE = NextLease(request=lambda: None, on_answer=lambda _: None)
 
 
 class Reporter:
@@ -54,6 +71,7 @@ class Reporter:
         interruption: Interruption,
         appends: bool,
         clock: Clock,
+        next_lease: NextLease = NO_NEXT_LEASE,
     ) -> None:
         self._client = client
         self._job_id = job_id
@@ -63,6 +81,7 @@ class Reporter:
         self._interruption = interruption
         self._appends = appends
         self._clock = clock
+        self._next_lease = next_lease
         self._chunk = CHUNK_BYTES
         self._sent = 0
         self._is_over = False
@@ -235,6 +254,7 @@ class Reporter:
     def _finish_once(self, report: StatusRequest) -> None:
         while self._is_behind() and not self._is_over:
             self._send(self._running())
+        report = msgspec.structs.replace(report, next_lease=self._next_lease.request())
         if self._is_over:
             self._post(report)
         elif self._appends:
@@ -266,9 +286,15 @@ class Reporter:
             self._appends = False
 
     def _post(self, request: StatusRequest) -> JobState:
-        masked = masked_message(request, self._log.redact, keep=STATUS_UNMASKED)
-        stamped = msgspec.structs.replace(masked, timestamp_utc=self._clock())
-        return self._client.report_status(self._job_id, stamped, lease_token=self._lease_token, minimal=True)
+        masked = masked_message(
+            msgspec.structs.replace(request, next_lease=None), self._log.redact, keep=STATUS_UNMASKED
+        )
+        # What is asked for is the agent's own, and no secret of the job: its capabilities must arrive as they are.
+        stamped = msgspec.structs.replace(masked, timestamp_utc=self._clock(), next_lease=request.next_lease)
+        answer = self._client.report_and_lease(self._job_id, stamped, lease_token=self._lease_token)
+        if answer.lease is not None:
+            self._next_lease.on_answer(answer.lease)
+        return answer.job_execution
 
     def _hear(self, state: JobState) -> None:
         self.heard_at = time.monotonic()

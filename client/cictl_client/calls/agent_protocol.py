@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import IO
 
 from cictl.wire import words
-from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse, LeaseRequest, LeaseResponse, StatusRequest
+from cictl.wire.agents import (
+    HeartbeatRequest,
+    HeartbeatResponse,
+    LeaseRequest,
+    LeaseResponse,
+    ReportAnswer,
+    StatusRequest,
+)
 from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
-from cictl.wire.codec import encode
+from cictl.wire.codec import DecodeError, decode, encode
 from cictl.wire.jobs import JobState
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
-from cictl_client.answers import Asked
+from cictl_client.answers import Asked, RawResponse
 from cictl_client.calls.calls import Calls
 from cictl_client.calls.paths import job_path
 from cictl_client.follow import logs as following
@@ -44,12 +51,28 @@ class AgentProtocolCalls(Calls):
         Args:
             lease_token: As the lease gave it, here and at the uploads.
         """
+        asked, response = self._report(job_id, request, lease_token=lease_token, minimal=minimal, timeout=timeout)
+        return following.read_state(asked, response)
+
+    def report_and_lease(
+        self, job_id: str, request: StatusRequest, *, lease_token: str = "", timeout: float = 30.0
+    ) -> ReportAnswer:
+        """Report how an execution goes, and return its state with the answer to the report's `next_lease`, if it has one."""
+        asked, response = self._report(job_id, request, lease_token=lease_token, minimal=True, timeout=timeout)
+        try:
+            return decode(response.body, ReportAnswer)
+        except DecodeError:  # a reference server sends the whole execution
+            return ReportAnswer(job_execution=following.read_state(asked, response))
+
+    def _report(
+        self, job_id: str, request: StatusRequest, *, lease_token: str, minimal: bool, timeout: float
+    ) -> tuple[Asked, RawResponse]:
         headers = {"Content-Type": "application/json", **_proof(lease_token)}
         if minimal:
             headers[words.PREFER] = words.RETURN_MINIMAL
         path = f"{job_path(job_id)}/status"
         response = self._transport.send("POST", path, body=encode(request), headers=headers, timeout=timeout)
-        return following.read_state(Asked(self._transport.base_url, path), response)
+        return Asked(self._transport.base_url, path), response
 
     def upload_artifacts_zip(
         self,

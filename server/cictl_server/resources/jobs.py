@@ -7,7 +7,7 @@ from functools import partial
 import falcon
 
 from cictl.wire import words
-from cictl.wire.agents import StatusRequest
+from cictl.wire.agents import ReportAnswer, StatusRequest
 from cictl.wire.jobs import BlockedBy, DeletedJob, JobResponse, JobStateResponse, PriorityRequest, RerunResponse
 from cictl.wire.problems import Code, Problem
 from cictl.wire.queue import ClearedQueue, FlushedHistory, JobList, JobPage, JobSummary
@@ -196,16 +196,17 @@ class JobStatusResource:
 
     def __init__(self, services: Services) -> None:
         self._reporting = services.jobs.reporting
+        self._succession = services.jobs.succession
 
     @api(
         request=StatusRequest,
         answers={
-            200: (JobResponse, JobStateResponse),
+            200: (JobResponse, ReportAnswer),
             400: "no `agent_id`, a bad status, or, by the contract, an unknown execution",
             409: "another agent or attempt holds it, it was never leased, or log bytes leave a gap",
         },
         headers=[
-            Parameter(name=words.PREFER, text=f"`{words.RETURN_MINIMAL}` asks for a JobStateResponse."),
+            Parameter(name=words.PREFER, text=f"`{words.RETURN_MINIMAL}` asks for a ReportAnswer."),
             LEASE_TOKEN,
         ],
     )
@@ -225,8 +226,7 @@ class JobStatusResource:
     def _report(self, req: falcon.Request, resp: falcon.Response, job_id: str, report: StatusRequest) -> None:
         token = lease_token(req)
         if words.RETURN_MINIMAL in (req.get_header(words.PREFER) or ""):
-            state = self._reporting.report_minimal(job_id, report, lease_token=token)
-            media.write(resp, JobStateResponse(job_execution=state))
+            media.write(resp, self._succession.report(job_id, report, lease_token=token))
         else:
             media.write(resp, JobResponse(job_execution=self._reporting.report(job_id, report, lease_token=token)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -172,6 +172,18 @@ def test_steps_begin_where_the_agent_says(server: RunningServer) -> None:
         LoggedStep(index=1, total=2, name="compile", started_utc=first, log_offset=9),
         LoggedStep(index=2, total=2, name="test", started_utc=server.clock.now, log_offset=40),
     ]
+
+
+def test_a_step_that_is_reported_late_began_when_its_agent_says(server: RunningServer) -> None:
+    job_id = talking_job(server, "checkout\n")
+    server.clock.step(5)
+    theirs = datetime(2031, 1, 1, tzinfo=UTC)  # the clock of the agent is wrong, and only its differences count
+    late = msgspec.structs.replace(begun(1, "compile", log_offset=9), timestamp_utc=theirs - timedelta(seconds=3))
+    early = msgspec.structs.replace(begun(2, "test", log_offset=9), timestamp_utc=theirs - timedelta(hours=1))
+    server.report(job_id, "running", events=[late, early], timestamp_utc=theirs)
+    first, second = server.read(JobSteps, f"/api/v1/jobs/{job_id}/steps").steps
+    assert first.started_utc == server.clock.now - timedelta(seconds=3)
+    assert second.started_utc == server.job(job_id).started_utc
 
 
 def test_a_step_of_an_agent_that_counts_no_bytes_begins_where_the_log_ended(server: RunningServer) -> None:

@@ -25,6 +25,7 @@ from cictl_server.services.jobs.priorities import PriorityService
 from cictl_server.services.jobs.removal import RemovalService
 from cictl_server.services.jobs.reporting import ReportingService
 from cictl_server.services.jobs.rerun import RerunService
+from cictl_server.services.jobs.succession import Succession
 from cictl_server.services.logs import Logs
 from cictl_server.services.policies import Policies
 from cictl_server.services.secrets import Secrets
@@ -41,6 +42,7 @@ class Jobs:
     leasing: LeasingService
     lease_pause: LeasePause
     reporting: ReportingService
+    succession: Succession
     losses: LostWork
     removal: RemovalService
     expiry: MaintenanceService
@@ -66,6 +68,31 @@ class Jobs:
         tokens = LeaseTokens(access.authentication.new_job_token)
         losses = LostWork(store=store, settler=settler, logs=book, clock=clock)
         jobs = JobService(store=store, logs=book, hub=hub, matching=matching, policies=policies)
+        leasing = LeasingService(
+            store=store,
+            settler=settler,
+            losses=losses,
+            presence=presence,
+            processes=fleet.processes,
+            members=core.signals.members,
+            policies=policies,
+            handover=Handover(
+                store=store,
+                settler=settler,
+                tokens=tokens,
+                secrets=secrets.lease_secrets,
+                sensitive=secrets.sensitive,
+                clock=clock,
+            ),
+            tokens=tokens,
+            pause=pause,
+            hub=hub,
+            clock=clock,
+            default_timeout_seconds=default_timeout_seconds,
+        )
+        reporting = ReportingService(
+            store=store, logs=book, masks=secrets.masks, settler=settler, presence=presence, clock=clock
+        )
         return cls(
             jobs=jobs,
             cancel=CancelService(store=store, settler=settler, logs=book, clock=clock),
@@ -82,32 +109,10 @@ class Jobs:
                 pause=pause,
                 clock=clock,
             ),
-            leasing=LeasingService(
-                store=store,
-                settler=settler,
-                losses=losses,
-                presence=presence,
-                processes=fleet.processes,
-                members=core.signals.members,
-                policies=policies,
-                handover=Handover(
-                    store=store,
-                    settler=settler,
-                    tokens=tokens,
-                    secrets=secrets.lease_secrets,
-                    sensitive=secrets.sensitive,
-                    clock=clock,
-                ),
-                tokens=tokens,
-                pause=pause,
-                hub=hub,
-                clock=clock,
-                default_timeout_seconds=default_timeout_seconds,
-            ),
+            leasing=leasing,
             lease_pause=pause,
-            reporting=ReportingService(
-                store=store, logs=book, masks=secrets.masks, settler=settler, presence=presence, clock=clock
-            ),
+            reporting=reporting,
+            succession=Succession(reporting, leasing),
             losses=losses,
             removal=RemovalService(
                 store=store,

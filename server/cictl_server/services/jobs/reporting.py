@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -280,7 +280,13 @@ class ReportingService:
         begun = [event for event in request.events if event.type == STEP_STARTED and event.step is not None]
         if begun:
             now, size = self._clock(), self._logs.size(job.log_name)
-            self._logs.index.note_steps(job.log_name, [_logged(event, size=size, now=now) for event in begun])
+            self._logs.index.note_steps(
+                job.log_name,
+                [
+                    _logged(event, size=size, begun=now - _age(event, request, most=now - (job.started or now)))
+                    for event in begun
+                ],
+            )
 
     def _check_whole(self, job: JobRecord, request: StatusRequest, *, size: int) -> None:
         """Compare the log, of *size* bytes, with the size and digest that its agent names; ask for a damaged log again, once."""
@@ -372,11 +378,19 @@ def _end_of_piece(request: StatusRequest) -> int:
     return request.output_offset + len(request.output_append.encode())
 
 
-def _logged(event: StepEvent, *, size: int, now: datetime) -> LoggedStep:
+def _age(event: StepEvent, request: StatusRequest, *, most: timedelta) -> timedelta:
+    """Return how long before its report an event was, by the agent's clock: agents gather what happens. 0 if they don't tell."""
+    told, sent = event.timestamp_utc, request.timestamp_utc
+    if told is None or sent is None or (told.tzinfo is None) is not (sent.tzinfo is None):
+        return timedelta()
+    return max(timedelta(), min(sent - told, most))
+
+
+def _logged(event: StepEvent, *, size: int, begun: datetime) -> LoggedStep:
     """Return where a step begins in the log: where its agent says, else where the log ended before this report."""
     step = event.step or Step()
     offset = size if event.log_offset is None else max(0, event.log_offset)
-    return LoggedStep(index=step.index, total=step.total, name=step.name, started_utc=now, log_offset=offset)
+    return LoggedStep(index=step.index, total=step.total, name=step.name, started_utc=begun, log_offset=offset)
 
 
 def _check_sender(view: View, job: JobRecord, sender: Sender, status: JobStatus) -> bool:

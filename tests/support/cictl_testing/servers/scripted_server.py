@@ -16,7 +16,14 @@ from typing import Any
 import falcon
 import msgspec
 
-from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse, LeaseRequest, LeaseResponse, StatusRequest
+from cictl.wire.agents import (
+    HeartbeatRequest,
+    HeartbeatResponse,
+    LeaseRequest,
+    LeaseResponse,
+    ReportAnswer,
+    StatusRequest,
+)
 from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
 from cictl.wire.codec import decode, encode
 from cictl.wire.jobs import JobExecution, JobResponse, JobState, JobStateResponse, JobStatus
@@ -265,7 +272,7 @@ class ScriptedServer:
         with self._lock:
             if job.status.is_terminal:
                 job.reports.append(report)
-                return _json(response, JobStateResponse(job_execution=job.state))
+                return _json(response, self._short_answer(job, report))
             if self._write_log(job, report):
                 problem = Problem(title="gap", status=409, code=Code.LOG_GAP, log_size=len(job.log))
                 response.status, response.data, response.content_type = 409, encode(problem), PROBLEM_JSON
@@ -273,9 +280,13 @@ class ScriptedServer:
             job.reports.append(report)
             job.status, job.error = JobStatus(report.status), report.error
             if "log-append" in self.features:
-                return _json(response, JobStateResponse(job_execution=job.state))
+                return _json(response, self._short_answer(job, report))
             whole = msgspec.structs.replace(job.execution, status=job.status, output=job.text)
             return _json(response, JobResponse(job_execution=whole))
+
+    def _short_answer(self, job: ServedJob, report: StatusRequest) -> ReportAnswer:
+        wish = report.next_lease if "lease-with-report" in self.features else None
+        return ReportAnswer(job_execution=job.state, lease=self._lease(wish) if wish else None)
 
     def _write_log(self, job: ServedJob, report: StatusRequest) -> bool:
         """Write what the report brings, and tell whether there is a gap."""
