@@ -6,6 +6,8 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 _USER_INFO = re.compile(r"(?<=://)[^/\s]*@")
+_SCP_LIKE = re.compile(r"(?:[^@/]+@)?(?P<host>[^/:@]{2,}):(?!//)(?P<path>.+)")
+"""The short form that git takes for ssh. A host has two letters at least: one with a colon is a drive of Windows."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -48,6 +50,23 @@ def without_login(url: str) -> str:
     user = user_info.removesuffix("@").partition(":")[0]
     is_address = before.casefold() not in ("http://", "https://")
     return before + (f"{user}@" if is_address and user_info else "") + after
+
+
+def repository_key(url: str) -> str:
+    """Return what the URLs of one repository have in common, however it is reached: its host and its path.
+
+    `git@example.com:tea/shop.git`, `ssh://git@example.com:2222/tea/shop` and `https://example.com/tea/shop/` are one repository. Ports
+    differ between ways to one forge, so they don't count. A path on this machine is itself.
+    """
+    address = without_user_info(url.strip()).rstrip("/").removesuffix(".git")
+    if address.startswith("file://"):
+        return address.removeprefix("file://")
+    short = _SCP_LIKE.fullmatch(address)
+    if short is not None:
+        return f"{short['host'].casefold()}/{short['path'].lstrip('/')}"
+    _, scheme, rest = address.rpartition("://")
+    host, slash, path = rest.partition("/")
+    return f"{host.partition(':')[0].casefold()}{slash}{path}" if scheme else address
 
 
 def user_info_of(url: str) -> str:

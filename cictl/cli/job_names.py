@@ -19,12 +19,10 @@ from typing import NamedTuple
 
 from cictl.cli.app.failures import not_found
 from cictl.cli.names import MAX_JOBS, Target, ambiguous, choose, find_target
-from cictl.cli.short_ids import label, newest_of_each, run_ids, short_id
+from cictl.cli.short_ids import LAST, label, newest_of_each, run_ids, short_id
 from cictl.wire.jobs import JobExecution
 from cictl.wire.short_ids import name_in_run
 from cictl_client import Client
-
-LAST = "@last"
 
 _LISTING = "cictl jobs list"
 _NUMBERED = re.compile(r"([1-9][0-9]*)(?:/(.*))?", re.DOTALL)

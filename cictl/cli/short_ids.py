@@ -11,6 +11,9 @@ from cictl.wire.short_ids import job_name, short_id_of
 if TYPE_CHECKING:  # shell completion reads short ids too, and must start quickly
     from cictl.wire.jobs import JobExecution
 
+LAST = "@last"
+"""Stands for the newest run."""
+
 
 def label(job: JobExecution) -> str:
     """Return `job/matrix`, for the lines of a run; the id where an execution has no job name."""

@@ -6,6 +6,7 @@ import pytest
 
 from cictl.base.urls import (
     origin,
+    repository_key,
     split_http,
     user_info_of,
     without_login,
@@ -92,3 +93,32 @@ def test_a_text_may_mention_several() -> None:
 )
 def test_a_repository_is_shown_without_its_login(url: str, shown: str) -> None:
     assert without_login(url) == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/tea/shop",
+        "https://anna:secret@Example.com/tea/shop.git",
+        "http://example.com:3000/tea/shop/",
+        "ssh://git@example.com:2222/tea/shop.git",
+        "git@example.com:tea/shop.git",
+        "example.com:/tea/shop",
+    ],
+)
+def test_ways_to_one_repository_have_one_key(url: str) -> None:
+    assert repository_key(url) == "example.com/tea/shop"
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("/srv/shop.git", "/srv/shop"),
+        ("file:///srv/shop", "/srv/shop"),
+        ("C:/shop", "C:/shop"),
+        ("./a:b", "./a:b"),
+        ("", ""),
+    ],
+)
+def test_a_path_is_its_own_key(path: str, key: str) -> None:
+    assert repository_key(path) == key

@@ -21,7 +21,7 @@ def confirm(session: Session, question: str) -> None:
     if not name:
         ask(session, question)
     elif not (session.options.get("yes") and session.options.get("context") == name):
-        if not _can_ask(session):
+        if not can_ask(session):
             raise usage(
                 f"{question} needs --context {name} --yes: that context is protected",
                 hint=f"name it: --context {name} --yes",
@@ -38,7 +38,7 @@ def confirm_work(session: Session, question: str, *, is_lost: bool) -> None:
     Raises:
         Failure: As `confirm`.
     """
-    if session.settings.protected or (is_lost and _can_ask(session)):
+    if session.settings.protected or (is_lost and can_ask(session)):
         confirm(session, question)
 
 
@@ -50,14 +50,14 @@ def ask(session: Session, question: str) -> None:
     """
     if session.options.get("yes"):
         return
-    if not _can_ask(session):
+    if not can_ask(session):
         raise usage(f"{question} needs --yes when nobody can be asked", hint="add --yes")
     _expect(session, f"{question} [y/N] ", ("y", "yes", "Y", "Yes", "YES"))
 
 
 def may(session: Session, question: str) -> bool:
     """Ask *question* before something harmless and welcome; an empty answer is yes. Where nobody can be asked it is no."""
-    if not _can_ask(session):
+    if not can_ask(session):
         return False
     session.stderr.write(plain(f"{question} [Y/n] "))
     session.stderr.flush()
@@ -65,7 +65,8 @@ def may(session: Session, question: str) -> bool:
     return answer.endswith("\n") and answer.strip().lower() in ("", "y", "yes")
 
 
-def _can_ask(session: Session) -> bool:
+def can_ask(session: Session) -> bool:
+    """Tell whether a person is there who sees a question and can answer it."""
     return session.stdin.isatty() and session.stderr.isatty()
 
 

@@ -19,14 +19,15 @@ from cictl.cli.app.session import Session
 from cictl.cli.app.words import STATUSES
 from cictl.cli.commands import job_results
 from cictl.cli.commands.options import CancelOnInterrupt, Follow, JobId, JobIds, RunOption, Timeout, Wait, statuses_in
-from cictl.cli.job_names import LAST, find_job_id, find_job_ids, find_jobs_of_run
+from cictl.cli.job_names import find_job_id, find_job_ids, find_jobs_of_run
 from cictl.cli.jobs.filters import find_filters
 from cictl.cli.jobs.several import Several
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
 from cictl.cli.names import MAX_JOBS
 from cictl.cli.outcome import outcome
 from cictl.cli.output.table import Result
-from cictl.cli.short_ids import newest_of_each, run_ids, short_id
+from cictl.cli.projects.newest import newest_failure_here
+from cictl.cli.short_ids import LAST, newest_of_each, run_ids, short_id
 from cictl.cli.tables.jobs import enqueued_result, job_result, jobs_result, summary_result
 from cictl.wire.jobs import JobExecution, LoggedStep
 from cictl_client import Client
@@ -91,7 +92,7 @@ def show_job(context: typer.Context, job: JobId) -> None:
 @app.command(
     "logs",
     cls=Command,
-    epilog="cictl jobs logs -f 41/test\ncictl jobs logs 41/test --tail 50\n"
+    epilog="cictl jobs logs --failed\ncictl jobs logs -f 41/test\ncictl jobs logs 41/test --tail 50\n"
     "cictl jobs logs 41/test --step 'make test'\ncictl jobs logs --run 41 --failed\n"
     "cictl jobs logs 41/test --grep 'warning|error' --timestamps\ncictl jobs logs 41/test --raw > build.log",
 )
@@ -122,7 +123,7 @@ def show_log(
     offset: Annotated[int, typer.Option("--offset", metavar="BYTES", min=0, help="Begin at this byte.")] = 0,
     raw: Annotated[bool, typer.Option("--raw", help="Leave terminal control sequences in.")] = False,
 ) -> None:
-    """Show a job's log, or a part of it.
+    """Show a job's log, or a part of it. Without a JOB: of the newest failure of the project that this checkout belongs to.
 
     Parts narrow one another: `--step build --tail 20` is the end of that step, and --grep looks at what is left. Times are those at which the server got a line, to a second.
 
@@ -147,7 +148,7 @@ def show_log(
         raw=raw,
     )
     wanted.check(follow=follow, of_run=bool(run))
-    if bool(job) == bool(run):
+    if (job and run) or (follow and not (job or run)):
         raise usage("name a job, or --run RUN", hint="`cictl jobs list` shows ids and runs")
     wanted = replace(wanted, since=since_instant(session, since))
     if run and follow:
@@ -156,7 +157,7 @@ def show_log(
     if run:
         logs.show_logs(session, find_jobs_of_run(session.client, run), wanted)
         return
-    job_id = find_job_id(session.client, job)
+    job_id = find_job_id(session.client, job) if job else newest_failure_here(session)
     if follow:
         raise typer.Exit(logs.follow_log(session, job_id, wanted))
     logs.show_log(session, job_id, wanted)

@@ -14,7 +14,7 @@ import typer
 
 from cictl.base.sizes import size_text
 from cictl.cli.app.commands import with_examples
-from cictl.cli.app.failures import Failure, usage
+from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
 from cictl.cli.commands.options import (
     AgentOption,
@@ -43,6 +43,7 @@ from cictl.cli.jobs.wait import Follower, Waiting, attach_command
 from cictl.cli.names import MAX_JOBS, find_agent, find_project, find_target
 from cictl.cli.output.slow import reading_text, told_when_slow
 from cictl.cli.output.table import Result
+from cictl.cli.projects.choice import choose_here
 from cictl.cli.short_ids import short_id
 from cictl.cli.tables.jobs import jobs_result, summary_result
 from cictl.wire.jobs import JobExecution
@@ -60,6 +61,8 @@ cictl run --local build/test --env-file .env
 """
 
 _HELP = """Run a pipeline, one of its jobs, or a chain.
+
+In a checkout that the server builds, it asks which one if none is named; where nobody can be asked, it tells the commands.
 
 One job, or one matrix entry, takes the jobs along that it needs; --only leaves them out.
 
@@ -125,9 +128,8 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
             waiting = replace(waiting, follow=not wait, cancel_on_interrupt=True)
             with prepared(session, target, only=only, options=options) as here:
                 _start(here.session, here.target, request, waiting=waiting)
-        if not target:
-            raise _unnamed()
-        session.refuse_if_readonly(f"run {target}")
+        session.refuse_if_readonly(f"run {target}".rstrip())
+        target = target or choose_here(session)
         if worktree:
             _refuse("with --worktree", {"--ref": ref, "--offline": offline, "--reload": reload})
             request = _sent_along(session, target, request)
@@ -140,10 +142,12 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
 
 
 _TARGET = typer.Argument(
-    "", metavar="TARGET", help="PROJECT/PIPELINE[/JOB], a unique name, or a database id; [PIPELINE[/JOB]] with --local."
+    "",
+    metavar="[TARGET]",
+    help="PROJECT/PIPELINE[/JOB], a unique name, or a database id; [PIPELINE[/JOB]] with --local; without it, asks.",
 )
 
-run = with_examples(RUN_EXAMPLES)(run_verb(_TARGET, text=_HELP))
+run = with_examples(f"cictl run{RUN_EXAMPLES}")(run_verb(_TARGET, text=_HELP))
 
 
 def _start(
@@ -210,10 +214,6 @@ def _refuse(when: str, options: Mapping[str, object]) -> None:
     for name, value in options.items():
         if value:
             raise usage(f"{name} means nothing {when}", hint="`cictl run --help`")
-
-
-def _unnamed() -> Failure:
-    return usage("what shall run?", hint="cictl run PROJECT/PIPELINE, or cictl run --local in a checkout")
 
 
 def _reload_project_of(session: Session, text: str, *, chains: bool, pipelines: bool) -> None:

@@ -13,10 +13,12 @@ from cictl.cli.app.instants import since_instant
 from cictl.cli.app.session import Session
 from cictl.cli.app.words import RUN_STATUSES
 from cictl.cli.commands.options import CancelOnInterrupt, Follow, Timeout, Wait, statuses_in
-from cictl.cli.job_names import LAST, find_run, find_run_and_job
+from cictl.cli.job_names import find_run, find_run_and_job
 from cictl.cli.jobs.filters import find_place
 from cictl.cli.jobs.wait import Follower, Waiting
 from cictl.cli.output.table import Result
+from cictl.cli.projects.newest import newest_run_here
+from cictl.cli.short_ids import LAST
 from cictl.cli.tables.runs import run_result, runs_result, summary_result
 from cictl_client import Client
 
@@ -26,6 +28,9 @@ app = new_group(
 )
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Such as 41, @last, shop/build@last, or a long id.")]
+RunOrNewest = Annotated[
+    str, typer.Argument(metavar="[RUN]", help="Such as 41; without it, the newest run of this checkout.")
+]
 Approvable = Annotated[
     str, typer.Argument(metavar="RUN[/JOB]", help="Such as 41/ship, 41/ship/green for one row, @last/ship, or 41.")
 ]
@@ -82,10 +87,11 @@ def list_runs(
 
 
 @app.command("show", cls=Command, epilog="cictl runs show 41\ncictl runs show shop/build@last --query status")
-def show(context: typer.Context, run: RunName) -> None:
-    """Show one run: what it built, how its jobs stand."""
+def show(context: typer.Context, run: RunOrNewest = "") -> None:
+    """Show one run: what it built, how its jobs stand. Without a RUN: the newest of the project that this checkout belongs to."""
     session = Session.of(context)
-    session.show(run_result(session.client.get_run(_named(session.client, run))))
+    named = _named(session.client, run) if run else newest_run_here(session)
+    session.show(run_result(session.client.get_run(named)))
 
 
 @app.command(
@@ -95,14 +101,18 @@ def show(context: typer.Context, run: RunName) -> None:
 )
 def summarize(
     context: typer.Context,
-    run: RunName,
+    run: RunOrNewest = "",
     max_bytes: Annotated[
         int, typer.Option("--max-bytes", metavar="N", min=2000, max=200_000, help="How long its JSON may be.")
     ] = 4000,
 ) -> None:
-    """Show why a run failed, in few bytes: jobs with the ends of their logs, tests, what ran since the last success."""
+    """Show why a run failed, in few bytes: jobs with the ends of their logs, tests, what ran since the last success.
+
+    Without a RUN: the newest of the project that this checkout belongs to.
+    """
     session = Session.of(context)
-    found = session.client.summarize_run(_named(session.client, run), max_bytes=max_bytes)
+    named = _named(session.client, run) if run else newest_run_here(session)
+    found = session.client.summarize_run(named, max_bytes=max_bytes)
     session.show(summary_result(found))
 
 

@@ -184,10 +184,14 @@ def _jobs(source: Source, begin: str) -> Iterator[Name]:
 
 
 def _runs(source: Source, begin: str) -> Iterator[Name]:
-    """Yield numbers; ids where a run has none, or where one is being typed. The newest job of a run tells its state."""
+    """Yield `@last` and numbers; ids where a run has none, or where one is being typed. The newest job of a run tells its state."""
+    from cictl.cli.short_ids import LAST
+
     seen: set[str] = set()
     for job in source.items(f"jobs?max={MAX_JOBS}", "job_executions"):
         facts = _facts(job)
+        if not seen:
+            yield LAST, f"{_text(job, 'status')} {_age(job)} {_of(job)}"
         ids = [run for run in (facts.chain_run_id, facts.pipeline_run_id) if run]
         runs = [facts.run_number] if facts.run_number and (not begin or begin[0].isdigit()) else ids
         for run in (run for run in runs if run not in seen):

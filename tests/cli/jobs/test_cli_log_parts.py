@@ -374,7 +374,7 @@ def test_failed_logs_of_a_run_without_failures(run: Run, server: RunningServer) 
         ("job-1", "--run", "run-1"),
         ("--run", "run-1", "--offset", "1"),
         ("--run", "run-1", "-f", "--grep", "x"),
-        (),
+        ("-f",),
     ],
 )
 def test_what_excludes_each_other(shown: Run, showcase: Shop, options: tuple[str, ...]) -> None:

@@ -71,7 +71,7 @@ def ask(*argv: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
         pytest.param("targets", "else/build/", [], id="jobs of another project"),
         pytest.param("pipeline-targets", "shop/", ["shop/build", "shop/deploy"], id="targets without chains"),
         pytest.param("jobs", "", ["job-2", "job-1"], id="jobs, the newest first"),
-        pytest.param("runs", "", ["run-1"], id="runs, each once"),
+        pytest.param("runs", "", ["@last", "run-1"], id="runs, each once"),
     ],
 )
 def test_names(env: dict[str, str], kind: str, begin: str, found: list[str]) -> None:
@@ -89,7 +89,7 @@ def test_numbered_jobs_are_offered_by_their_short_ids(cli: Run, shop: Shop, env:
     env = {**env, "CICTL_SERVER_URL": shop.url}
     assert names("jobs", "", env) == ["1/test/linux", "1/compile"]
     assert names("jobs", "job-", env) == ["job-3", "job-2"]
-    assert names("runs", "", env) == ["1"]
+    assert names("runs", "", env) == ["@last", "1"]
     assert names("runs", "run-", env) == ["run-1"]
 
 

@@ -25,12 +25,15 @@ class Screen:
         }
         self._home = home
 
-    def start(self, *argv: str, columns: int = 80, env: Mapping[str, str] = NO_CHANGE) -> pexpect.spawn[str]:
+    def start(
+        self, *argv: str, columns: int = 80, env: Mapping[str, str] = NO_CHANGE, cwd: Path | None = None
+    ) -> pexpect.spawn[str]:
+        """Start the program in *cwd*, by default the home directory."""
         return pexpect.spawn(
             sys.executable,
             ["-m", "cictl.cli.app.main", *argv],
             env={**self.env, **env},
-            cwd=str(self._home),
+            cwd=str(cwd or self._home),
             dimensions=(24, columns),
             encoding="utf-8",
             timeout=60,

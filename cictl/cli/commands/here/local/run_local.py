@@ -23,6 +23,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
 from cictl.cli.commands.here.local.embedded import embedded
+from cictl.cli.projects.choice import choose
 from cictl.cli.projects.place import find_repository
 from cictl.cli.projects.project_file import find_project_file, read_beneath
 from cictl.cli.projects.snapshot import Snapshot, take
@@ -77,7 +78,7 @@ def prepared(session: Session, text: str, *, only: bool, options: LocalOptions) 
     checkout = find_repository(Path.cwd()) or Path.cwd()
     definition = _read_definition(checkout)
     name = definition.name
-    target = _target(definition, text.removeprefix(f"{name}/"))
+    target = _target(session, definition, text.removeprefix(f"{name}/"))
     variables = read_variables(options.env_file, option="--env-file")
     secrets = read_variables(options.secrets_file, option="--secrets-file")
     _check_secrets(definition, target, secrets, only=only, option=options)
@@ -112,7 +113,10 @@ def prepared(session: Session, text: str, *, only: bool, options: LocalOptions) 
 def _read_definition(checkout: Path) -> ProjectFile:
     file = find_project_file(checkout)
     if file is None:
-        raise usage(f"no {' or '.join(CONFIG_FILES)} in {checkout}", hint="go into a checkout that has one")
+        raise usage(
+            f"no {' or '.join(CONFIG_FILES)} in {checkout}",
+            hint="cictl init, which writes one; or go into a checkout that has one",
+        )
     try:
         return parse(file.read_bytes(), config_file=file.name, read_file=partial(read_beneath, checkout))
     except ProjectFileError as error:
@@ -120,15 +124,19 @@ def _read_definition(checkout: Path) -> ProjectFile:
         raise Failure(str(error), exit_code=ExitCode.ERROR, code="project_file", findings=findings) from error
 
 
-def _target(definition: ProjectFile, text: str) -> str:
-    """Return what *text* names; for an empty one the only pipeline."""
+def _target(session: Session, definition: ProjectFile, text: str) -> str:
+    """Return what *text* names; for an empty one the only pipeline, or the one of several that the user chooses."""
     names = [pipeline.id for pipeline in definition.pipelines]
     chains = [chain.id for chain in definition.pipeline_chains]
     if not text and len(names) == 1:
         return names[0]
     if not text:
-        raise usage(
-            "there are several pipelines; name one", hint=f"cictl run --local {names[0]}, or {', '.join(names[1:])}"
+        texts = [
+            f"after {', '.join(pipeline.depends_on)}" * bool(pipeline.depends_on) for pipeline in definition.pipelines
+        ]
+        texts += [f"chain of {', '.join(chain.pipelines)}" for chain in definition.pipeline_chains]
+        return choose(
+            session, [*names, *chains], texts=texts, command=lambda name: f"cictl run --local {shlex.quote(name)}"
         )
     if text.partition("/")[0] not in (*names, *chains):
         raise Failure(
