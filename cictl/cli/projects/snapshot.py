@@ -32,7 +32,7 @@ class Snapshot:
         sha: The commit: that of HEAD where the tree is just that, else one of nobody with HEAD as its parent.
         branch: Where it is, alone with the checkout's tags.
         origin: The URL that the checkout calls `origin`; empty for none.
-        is_changed: Whether the tree is another than that of HEAD.
+        is_changed: Whether the tree is another than that of HEAD, or there is no HEAD yet.
     """
 
     repository: Path
@@ -80,9 +80,7 @@ class _Taking:
         if own:
             self._copy_tags()
         origin = origin_of(self._checkout) if own else ""
-        return Snapshot(
-            repository=self._repository, sha=sha, branch=branch, origin=origin, is_changed=bool(head) and is_changed
-        )
+        return Snapshot(repository=self._repository, sha=sha, branch=branch, origin=origin, is_changed=is_changed)
 
     def bundle(self, sha: str, file: Path) -> str:
         commit = self._commit(self._in_copy("rev-parse", f"{sha}^{{tree}}"), "")

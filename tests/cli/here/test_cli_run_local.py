@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,6 +79,16 @@ def test_the_working_tree_runs_as_it_is(run: Run, checkout: Path) -> None:
     assert "brew | changed\nbrew | untracked\nbrew | pot=\n" in done.out
     assert f"running teahouse/build here, from the working tree of {checkout}\n" in done.err
     assert "\npour | used\n" not in done.out
+
+
+def test_a_tree_before_the_first_commit_is_nobodys_commit(
+    run: Run, checkout: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = home / "fresh"
+    git(home, "init", "-q", str(fresh))
+    shutil.copy(checkout / "cictl.yaml", fresh)
+    monkeypatch.chdir(fresh)
+    assert f"running teahouse/broken here, from the working tree of {fresh}\n" in run("run", "--local", "broken").err
 
 
 def test_a_second_run_finds_the_caches_of_the_first(run: Run, checkout: Path) -> None:
