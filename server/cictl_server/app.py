@@ -84,6 +84,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/jobs/{job_id}/blocked-by", jobs.JobBlockedByResource),
     Route("/api/v1/jobs/{job_id}/explain", explain.JobExplainResource),
     Route("/api/v1/jobs/{job_id}/log", logs.JobLogResource),
+    Route("/api/v1/jobs/{job_id}/log/lines", logs.JobLogLinesResource),
+    Route("/api/v1/jobs/{job_id}/log/search", logs.JobLogSearchResource),
     Route("/api/v1/jobs/{job_id}/steps", logs.JobStepsResource),
     Route("/api/v1/jobs/{job_id}/tests", reports.JobTestsResource, body=LARGE_BODY),
     Route("/api/v1/jobs/{job_id}/artifacts", artifacts.JobArtifactsResource, body=LARGE_BODY),

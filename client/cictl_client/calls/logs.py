@@ -7,6 +7,7 @@ from datetime import datetime
 
 from cictl.wire import words
 from cictl.wire.jobs import JobSteps, LoggedStep
+from cictl.wire.log_lines import LogHits, LogLines
 from cictl_client.answers import Asked, shapeless
 from cictl_client.calls.calls import Calls, given
 from cictl_client.calls.paths import job_path
@@ -38,6 +39,32 @@ class LogCalls(Calls):
         begin = response.headers.get(words.LOG_OFFSET, "")
         offset = int(begin) if begin.isdigit() else offset
         return LogChunk(data=response.body, offset=offset, size=int(size), complete=is_complete)
+
+    def read_log_lines(
+        self, job_id: str, *, first: int | None = None, offset: int | None = None, count: int = 300
+    ) -> LogLines:
+        """Return lines of the log.
+
+        Args:
+            first: The number of the first line wanted, from 1.
+            offset: Instead of *first*: begin with the line that has this byte. Without either, the last lines are returned.
+            count: 1 to 1000. There are fewer where they are long.
+        """
+        params = given(offset=offset, count=count) | ({} if first is None else {"from": first})
+        return self._transport.get(LogLines, f"{job_path(job_id)}/log/lines", params=params)
+
+    def search_log(self, job_id: str, text: str, *, offset: int = 0, max_hits: int = 100) -> LogHits:
+        """Return the lines of the log that have *text*, in whatever case.
+
+        The server looks through 32 MiB at most, so go on with `next_offset` as *offset* until it is None.
+
+        Args:
+            text: 1 to 400 characters of one line.
+            offset: The byte to begin with.
+            max_hits: 1 to 500.
+        """
+        params = given(q=text, offset=offset, max=max_hits)
+        return self._transport.get(LogHits, f"{job_path(job_id)}/log/search", params=params)
 
     def list_steps(self, job_id: str) -> list[LoggedStep]:
         """Return the steps of an execution that have begun, with where the log of each begins."""

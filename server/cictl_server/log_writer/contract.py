@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ import msgspec
 
 from cictl.wire.jobs import LoggedStep
 from cictl_server.blobs.contract import Readable
+from cictl_server.log_writer.line_marks import LineMark
 
 GRANULARITY = timedelta(seconds=1)
 """Bytes that arrive within this time after noted ones count as arrived with them."""
@@ -35,10 +36,12 @@ class Notes(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     Attributes:
         arrivals: Offset and milliseconds of each.
         steps: Number, total, name, milliseconds and offset of each.
+        lines: The marks of whole blocks, as far as they were made.
     """
 
     arrivals: list[tuple[int, int]] = msgspec.field(default_factory=list)
     steps: list[tuple[int, int, str, int, int]] = msgspec.field(default_factory=list)
+    lines: list[LineMark] = msgspec.field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +169,7 @@ class LogWriter(ABC):
 
 
 class LogIndex(ABC):
-    """When the bytes of logs arrived, and where their steps begin.
+    """When the bytes of logs arrived, and where their steps and lines begin.
 
     It is a hint and not durable: for a log without an index the times are unknown. Times are kept to a millisecond.
     """
@@ -189,6 +192,17 @@ class LogIndex(ABC):
     @abstractmethod
     def steps(self, name: str) -> list[LoggedStep]:
         """Return the steps that have begun, by their number. If a step was noted twice, the first note counts."""
+
+    @abstractmethod
+    def line_marks(self, name: str) -> list[LineMark]:
+        """Return the marks that are kept of the log: of its first blocks, perhaps fewer than it has."""
+
+    @abstractmethod
+    def note_line_marks(self, name: str, marks: Sequence[LineMark], *, known: int) -> None:
+        """Keep *marks*, of which the first *known* are kept already, instead of what is there.
+
+        An implementation may let it be while the log grows, if it makes them by itself when the log is finished.
+        """
 
     @abstractmethod
     def offset_since(self, name: str, instant: datetime) -> int | None:

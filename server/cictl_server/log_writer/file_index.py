@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -30,8 +30,10 @@ from cictl_server.log_writer.contract import (
     instant_of,
     milliseconds,
 )
+from cictl_server.log_writer.line_marks import MARK_BYTES, LineMark, decode_marks, encode_marks
 
 _SUFFIX = ".index"
+_LINES = ".lines"
 _LAST_BYTES = 2048
 
 
@@ -100,6 +102,7 @@ class FileLogIndex(LogIndex):
         return Notes(
             arrivals=[(entry.offset, entry.ms) for entry in self._arrivals(name)],
             steps=[(s.index, s.total, s.name, milliseconds(s.started_utc), s.log_offset) for s in steps],
+            lines=self.line_marks(name),
         )
 
     def receive(self, name: str, notes: Notes) -> None:
@@ -113,6 +116,8 @@ class FileLogIndex(LogIndex):
         if entries:
             lines = io.BytesIO(b"".join(_line(entry) for entry in entries))
             DirectoryBlobs(self._directory.parent).put(f"{self._directory.name}/{name}{_SUFFIX}", lines)
+        if notes.lines:
+            self.note_line_marks(name, notes.lines, known=0)
 
     def steps(self, name: str) -> list[LoggedStep]:
         found: dict[int, LoggedStep] = {}
@@ -128,6 +133,21 @@ class FileLogIndex(LogIndex):
                 found.setdefault(entry.index, step)
         return sorted(found.values(), key=lambda step: step.index)
 
+    def line_marks(self, name: str) -> list[LineMark]:
+        with suppress(FileNotFoundError), beneath(self._directory, f"{name}{_LINES}").open("rb") as file:
+            return decode_marks(file.read())
+        return []
+
+    def note_line_marks(self, name: str, marks: Sequence[LineMark], *, known: int) -> None:
+        """Put each mark into its place: two readers that do so at once put the same."""
+        path = beneath(self._directory, f"{name}{_LINES}")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            os.pwrite(descriptor, encode_marks(marks[known:]), known * MARK_BYTES)
+            os.ftruncate(descriptor, len(marks) * MARK_BYTES)
+        finally:
+            os.close(descriptor)
+
     def offset_since(self, name: str, instant: datetime) -> int | None:
         earliest = milliseconds(instant - GRANULARITY)
         return next((entry.offset for entry in self._arrivals(name) if entry.ms > earliest), None)
@@ -137,7 +157,8 @@ class FileLogIndex(LogIndex):
 
     def delete(self, name: str) -> None:
         """Remove what is noted about the log."""
-        (self._directory / f"{name}{_SUFFIX}").unlink(missing_ok=True)
+        for suffix in (_SUFFIX, _LINES):
+            (self._directory / f"{name}{suffix}").unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return _path(self._directory, name)

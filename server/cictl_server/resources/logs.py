@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from functools import partial
+from typing import overload
 
 import falcon
 import msgspec
 
 from cictl.wire import words
 from cictl.wire.jobs import JobState, JobSteps
+from cictl.wire.log_lines import LogHits, LogLines
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError, InvalidRequest, NotFound
 from cictl_server.http import media, streams
@@ -19,9 +21,13 @@ from cictl_server.http.parameters import Parameter, instant
 from cictl_server.http.streams import UNSENT_LIMIT, PlacedStream
 from cictl_server.services import Services
 from cictl_server.services.core.hub import IsOver
+from cictl_server.services.logs.lines import MOST_LINES
 from cictl_server.services.logs.reader import LogSlice
+from cictl_server.services.logs.search import LONGEST_QUERY, MOST_HITS
 
 _LIMIT = 8 << 20
+_LINES = 300
+_HITS = 100
 
 _LOG = Content(
     media=("text/plain", words.EVENT_STREAM),
@@ -139,6 +145,65 @@ class JobStepsResource:
         media.write(resp, self._jobs.steps(job_id))
 
 
+class JobLogLinesResource:
+    """`/api/v1/jobs/{job_id}/log/lines`"""
+
+    def __init__(self, services: Services) -> None:
+        self._lines = services.jobs.log_lines
+
+    @api(
+        answers={200: LogLines, 400: "a bad number", 404: "unknown"},
+        query=[
+            Parameter(name="from", is_number=True, low=1, text="The first line wanted; the first one is 1."),
+            Parameter(
+                name="count",
+                is_number=True,
+                low=1,
+                high=MOST_LINES,
+                default=_LINES,
+                text="Lines wanted at most. There are fewer where they are long.",
+            ),
+            Parameter(name="offset", is_number=True, text="Instead of `from`: begin with the line that has this byte."),
+        ],
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+        """Return lines of the log: from one on, or without `from` and `offset` the last ones.
+
+        Lines end with a line feed. How long this takes does not depend on the size of the log.
+        """
+        first, offset = (_number(req, name, default=None) for name in ("from", "offset"))
+        count = _number(req, "count", default=_LINES)
+        media.write(resp, self._lines.read(job_id, count=max(1, min(count, MOST_LINES)), first=first, offset=offset))
+
+
+class JobLogSearchResource:
+    """`/api/v1/jobs/{job_id}/log/search`"""
+
+    def __init__(self, services: Services) -> None:
+        self._lines = services.jobs.log_lines
+
+    @api(
+        answers={200: LogHits, 400: "a bad number, or a text that is empty or too long", 404: "unknown"},
+        query=[
+            Parameter(
+                name="q", text=f"What to look for, in whatever case: up to {LONGEST_QUERY} characters of a line."
+            ),
+            Parameter(name="offset", is_number=True, default=0, text="The byte to begin with."),
+            Parameter(name="max", is_number=True, low=1, high=MOST_HITS, default=_HITS, text="Lines wanted at most."),
+        ],
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+        """Look for a text in the log, and return the lines that have it.
+
+        One request looks through 32 MiB at most. While there is a `next_offset`, ask again with it as `offset`.
+        """
+        text = req.get_param("q") or ""
+        if not text or len(text) > LONGEST_QUERY or "\n" in text:
+            raise InvalidRequest(f"q must be a text of 1 to {LONGEST_QUERY} characters of one line")
+        offset, most = _number(req, "offset", default=0), _number(req, "max", default=_HITS)
+        media.write(resp, self._lines.search(job_id, text, offset=offset, most=max(1, min(most, MOST_HITS))))
+
+
 def _event(piece: LogSlice | JobState | None) -> bytes:
     if piece is None:
         return b": keepalive\n\n"
@@ -151,13 +216,17 @@ def _event(piece: LogSlice | JobState | None) -> bytes:
     return b"event: log\nid: %d\ndata: %s\n\n" % (following, msgspec.json.encode(data))
 
 
-def _number(req: falcon.Request, name: str, *, default: int) -> int:
+@overload
+def _number(req: falcon.Request, name: str, *, default: int) -> int: ...
+@overload
+def _number(req: falcon.Request, name: str, *, default: None) -> int | None: ...
+def _number(req: falcon.Request, name: str, *, default: int | None) -> int | None:
     text = req.get_param(name)
     if text is None:
         return default
     number = _offset(text)
     if number is None:
-        raise InvalidRequest(f"{name} must be a number of bytes, 0 or more")
+        raise InvalidRequest(f"{name} must be a number, 0 or more")
     return number
 
 

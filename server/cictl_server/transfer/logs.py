@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from io import BufferedReader
 
+import msgspec
+
 from cictl_server.log_writer.content import stream
-from cictl_server.log_writer.contract import LogWriter, WholeLog
+from cictl_server.log_writer.contract import LogWriter, Notes, WholeLog
 from cictl_server.store.records import JobRecord
 from cictl_server.transfer.errors import CopyDiffers
 from cictl_server.transfer.files import digest_of
@@ -43,7 +45,12 @@ def _log_of(source: LogWriter, job: JobRecord) -> WholeLog:
 
 def _is_there(target: LogWriter, log: WholeLog) -> bool:
     sizes = target.size(log.name), target.shown_size(log.name)
-    return sizes == (log.size, log.size - log.undecided) and target.index.notes(log.name) == log.notes
+    return sizes == (log.size, log.size - log.undecided) and _timed(target.index.notes(log.name)) == _timed(log.notes)
+
+
+def _timed(notes: Notes) -> Notes:
+    """Return what has to be the same at both ends; lines are marked again where marks are missing."""
+    return msgspec.structs.replace(notes, lines=[])
 
 
 def _digest(writer: LogWriter, log: WholeLog) -> str:

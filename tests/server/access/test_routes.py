@@ -80,6 +80,8 @@ POST   /api/v1/jobs/{job_id}/rerun                           operator  -    name
 GET    /api/v1/jobs/{job_id}/blocked-by                      viewer    yes  named  run
 GET    /api/v1/jobs/{job_id}/explain                         viewer    yes  named  run
 GET    /api/v1/jobs/{job_id}/log                             viewer    yes  named  run
+GET    /api/v1/jobs/{job_id}/log/lines                       viewer    yes  named  run
+GET    /api/v1/jobs/{job_id}/log/search                      viewer    yes  named  run
 GET    /api/v1/jobs/{job_id}/worktree                        viewer    yes  named  run
 GET    /api/v1/jobs/{job_id}/steps                           viewer    yes  named  run
 GET    /api/v1/jobs/{job_id}/tests                           viewer    yes  named  run

@@ -21,6 +21,7 @@ from cictl_server.log_writer.contract import (
     instant_of,
     milliseconds,
 )
+from cictl_server.log_writer.line_marks import LineMark
 from cictl_server.log_writer.postgres.pieces import BEGIN_QUICKLY
 from cictl_server.postgres.database import Database
 
@@ -71,6 +72,12 @@ class PostgresLogIndex(LogIndex):
             LoggedStep(index=number, total=total, name=text, started_utc=instant_of(ms), log_offset=start)
             for number, total, text, ms, start in self._steps(name)
         ]
+
+    def line_marks(self, name: str) -> list[LineMark]:
+        return self._finished(name).lines
+
+    def note_line_marks(self, name: str, marks: Sequence[LineMark], *, known: int) -> None:
+        """Keep nothing while the log grows: `PostgresLogs.finish` makes the marks, and until then each server has its own."""
 
     def offset_since(self, name: str, instant: datetime) -> int | None:
         earliest = milliseconds(instant - GRANULARITY)

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
+import msgspec
 from psycopg import Connection
 
 from cictl_server.blobs.contract import BlobMissing, Blobs, Readable, blocks
 from cictl_server.log_writer.blob_keys import key_of_log
 from cictl_server.log_writer.content import FirstBytes, stream
 from cictl_server.log_writer.contract import LogEditor, LogWriter, Notes, WholeLog, milliseconds
+from cictl_server.log_writer.line_marks import LineMarker, MarkedContent
 from cictl_server.log_writer.postgres.editor import FinishedEditor, PieceEditor
 from cictl_server.log_writer.postgres.index import (
     PostgresLogIndex,
@@ -121,9 +123,11 @@ class PostgresLogs(LogWriter):
             return
         size = min(size, log.state.size)
         key = key_of_log(self._blobs, name, project=project) if size else None
+        marker = LineMarker()
         if key:
-            self._blobs.put(key, self._content(name, size, beginning=log.beginning))
-        parameters = (self._lock_key(name), name, size, key, encode_notes(log.notes))
+            self._blobs.put(key, MarkedContent(self._content(name, size, beginning=log.beginning), marker))
+        notes = msgspec.structs.replace(log.notes, lines=marker.marks)
+        parameters = (self._lock_key(name), name, size, key, encode_notes(notes))
         [(is_finished,)] = self._database.fetch("SELECT log_finish(%s, %s, %s, %s, %s)", parameters)
         if key and not is_finished:
             self._blobs.delete([key])

@@ -20,6 +20,7 @@ from cictl_server.services.jobs.jobs import JobService
 from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.jobs.leasing import LeasingService
 from cictl_server.services.jobs.lists import JobListService
+from cictl_server.services.jobs.log_lines import LogLinesService
 from cictl_server.services.jobs.losses import LostWork
 from cictl_server.services.jobs.priorities import PriorityService
 from cictl_server.services.jobs.removal import RemovalService
@@ -34,6 +35,7 @@ from cictl_server.services.secrets import Secrets
 @dataclass(frozen=True, kw_only=True)
 class Jobs:
     jobs: JobService
+    log_lines: LogLinesService
     cancel: CancelService
     rerun: RerunService
     priorities: PriorityService
@@ -95,6 +97,7 @@ class Jobs:
         )
         return cls(
             jobs=jobs,
+            log_lines=LogLinesService(store=store, logs=book, index=logs.lines),
             cancel=CancelService(store=store, settler=settler, logs=book, clock=clock),
             rerun=RerunService(
                 store=store, settler=settler, numbers=core.ids, clock=clock, disk=core.disk, limits=history.limits

@@ -8,6 +8,7 @@ from cictl_server.log_writer.contract import LogWriter
 from cictl_server.services.core import Core
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.logs.finishing import LogFinisher
+from cictl_server.services.logs.line_index import LineIndex
 from cictl_server.services.secrets import Secrets
 
 
@@ -15,10 +16,12 @@ from cictl_server.services.secrets import Secrets
 class Logs:
     book: LogBook
     finisher: LogFinisher
+    lines: LineIndex
 
     @classmethod
     def build(cls, core: Core, secrets: Secrets, writer: LogWriter, *, limit: int) -> Logs:
         return cls(
             book=LogBook(writer, secrets.masks, clock=core.clock, limit=limit),
             finisher=LogFinisher(store=core.store, writer=writer),
+            lines=LineIndex(writer.index),
         )

@@ -12,6 +12,7 @@ from cictl.base.clock import Clock, utc_now
 from cictl_server.blobs.contract import BlobsAway
 from cictl_server.errors import LogGap, StoreAway
 from cictl_server.log_writer.contract import LogEditor, LogIndex, LogWriter
+from cictl_server.log_writer.line_marks import LineMarker
 from cictl_server.services.core.ids import leading_number
 from cictl_server.services.history.lifecycle import shown_log_size
 from cictl_server.services.logs.masked import MaskedLog, append_quickly
@@ -150,11 +151,14 @@ class LogBook:
         return is_cut
 
     def sha256(self, name: str, *, size: int) -> str:
-        """Return the hex digest of the first *size* bytes of the log."""
-        digest, offset = hashlib.sha256(), 0
+        """Return the hex digest of the first *size* bytes of the log, whose lines are marked on the way."""
+        digest, marker, offset = hashlib.sha256(), LineMarker(), 0
         while block := self._writer.read(name, offset=offset, limit=min(_BLOCK, size - offset)):
             digest.update(block)
+            marker.feed(block)
             offset += len(block)
+        if marker.marks:
+            self.index.note_line_marks(name, marker.marks, known=0)
         return digest.hexdigest()
 
     def reset(self, name: str) -> None:

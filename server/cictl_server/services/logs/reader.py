@@ -57,8 +57,22 @@ class JobLog:
         self._tail = self._closing() if job.log_removed is None else _removed(job.log_removed)
 
     @property
+    def name(self) -> str:
+        return self._job.log_name
+
+    @property
+    def stored(self) -> int:
+        """How many bytes come before the server's own last lines."""
+        return self._stored
+
+    @property
     def size(self) -> int:
         return self._stored + len(self._tail)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the execution is over, so that the log is final."""
+        return self._job.status.is_terminal
 
     def read(self, *, offset: int, limit: int, arrivals: Arrivals | None = None) -> LogSlice:
         """Return up to *limit* bytes from *offset*; none past the end.
@@ -72,7 +86,7 @@ class JobLog:
         if len(data) == stored and len(data) < limit:
             start = max(0, offset - self._stored)
             data += self._tail[start : start + limit - len(data)]
-        return LogSlice(data=data, offset=offset, size=self.size, complete=self._job.status.is_terminal)
+        return LogSlice(data=data, offset=offset, size=self.size, complete=self.is_complete)
 
     def offset_since(self, instant: datetime) -> int:
         """Return the offset of the first byte that arrived at *instant* or later; the log's end when none did.

@@ -29,6 +29,7 @@ from cictl.wire.jobs import (
     LoggedStep,
     RerunResponse,
 )
+from cictl.wire.log_lines import LogHit, LogHits, LogLine, LogLines
 from cictl.wire.notifications import NotificationList, NotificationTest, NotificationTests
 from cictl.wire.projects import (
     EligibleAgents,
@@ -66,6 +67,16 @@ from cictl.wire.vault import (
 )
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LINES = LogLines(
+    first=8,
+    offset=60,
+    next_offset=70,
+    lines=[LogLine(text="eight"), LogLine(text="nine")],
+    total=9,
+    size=70,
+    complete=True,
+)
+HITS = LogHits(hits=[LogHit(line=8, text="two words")], size=90, complete=False, next_offset=70)
 BEGUN = LoggedStep(index=1, total=2, name="step 1", started_utc=NOW, log_offset=9)
 JOB = JobExecution(
     id="job-1",

@@ -33,6 +33,8 @@ _OF_THE_SERVER_ITSELF = frozenset(
 _QUERIES: Mapping[str, tuple[str, ...]] = {
     "/api/v1/jobs": ("", "?view=all", "?max=1"),
     "/api/v1/jobs/{job_id}/log": ("", "?timestamps=true", "?offset=5&limit=7"),
+    "/api/v1/jobs/{job_id}/log/lines": ("", "?from=2&count=3", "?offset=5"),
+    "/api/v1/jobs/{job_id}/log/search": ("?q=e", "?q=E&offset=5&max=1"),
     "/api/v1/jobs/{job_id}/artifacts/download": ("?prefix=bin",),
     "/api/v1/jobs/{job_id}/artifacts/download-all": ("", "?links=true"),
 }
