@@ -13,6 +13,7 @@ from cictl.base.clock import utc_now
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.patience import Patience
+from cictl.cli.output.text import is_terminal
 
 if TYPE_CHECKING:
     import logging
@@ -137,6 +138,17 @@ class Session:
     def note(self, text: str) -> None:
         """Write one line to stderr."""
         self.renderer.note(text)
+
+    @property
+    def suggests(self) -> bool:
+        """Whether somebody is told what to do next: a person at a terminal, unless CICTL_HINTS is 0."""
+        is_off = self.env.get("CICTL_HINTS", "").strip().lower() in ("0", "false", "no", "off")
+        return is_terminal(self.stderr) and not self.wants_data and not is_off
+
+    def suggest(self, command: str) -> None:
+        """Tell the *command* that is likely to come next, as the last line of a success; nothing where nobody `suggests`."""
+        if self.suggests:
+            self.note(f"next: {command}")
 
     def note_more(self, limit: int) -> None:
         """Tell a person that the list goes on, and which --limit shows more of it."""

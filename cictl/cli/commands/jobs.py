@@ -251,7 +251,7 @@ def rerun_jobs(
         code = Follower(session, [job.id for job in again], waiting=waiting, result=show).run()
         raise typer.Exit(max(code, several.code))
     if again:
-        session.note(f"follow with: {attach_command(session, [short_id(job) for job in again], '')}")
+        session.suggest(attach_command(session, [short_id(job) for job in again], ""))
     _end(session, several, again, shows=True)
 
 

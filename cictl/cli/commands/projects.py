@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
 from cictl.cli.commands import project_forge, project_hooks
-from cictl.cli.names import find_project
+from cictl.cli.names import find_project, list_targets
 from cictl.cli.output.slow import reading_text, told_when_slow
 from cictl.cli.output.table import Result
 from cictl.cli.projects.icon import show_icon
@@ -101,8 +102,14 @@ def import_project(
     with told_when_slow(session, reading_text(place, limit="two minutes")):
         answer = session.client.import_project(request)
     session.show_done(_import_result(answer), _import_text("imported", answer))
-    if not session.wants_data:
-        session.note(f"what can be run: cictl projects show {answer.project_name}{session.server_options}")
+    if session.suggests:
+        _suggest_run(session, answer)
+
+
+def _suggest_run(session: Session, imported: ImportResponse) -> None:
+    targets = list_targets(session.client, of_project=str(imported.project_id or imported.project_name))
+    if targets:
+        session.suggest(f"cictl run {shlex.quote(targets[0].full_name)} --follow{session.server_options}")
 
 
 @app.command("reload", cls=Command, epilog="cictl projects reload shop")

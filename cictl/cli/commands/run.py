@@ -186,7 +186,7 @@ def show_started(session: Session, name: str, answer: RunResponse, *, waiting: W
     jobs = _enqueued(session.client, answer)
     session.show(_run_result(answer, jobs))
     if jobs:
-        session.note(f"follow with: {attach_command(session, [short_id(job) for job in jobs], run_id)}")
+        session.suggest(attach_command(session, [short_id(job) for job in jobs], run_id))
 
 
 def _sent_along(session: Session, text: str, request: RunRequest) -> RunRequest:

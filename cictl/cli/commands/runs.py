@@ -20,6 +20,7 @@ from cictl.cli.output.table import Result
 from cictl.cli.projects.newest import newest_run_here
 from cictl.cli.short_ids import LAST
 from cictl.cli.tables.runs import run_result, runs_result, summary_result
+from cictl.wire.runs import RunStatus
 from cictl_client import Client
 
 app = new_group(
@@ -35,6 +36,14 @@ Approvable = Annotated[
     str, typer.Argument(metavar="RUN[/JOB]", help="Such as 41/ship, 41/ship/green for one row, @last/ship, or 41.")
 ]
 MOST = 500
+
+_NEXT = {
+    RunStatus.QUEUED: "watch",
+    RunStatus.RUNNING: "watch",
+    RunStatus.WAITING_APPROVAL: "approve",
+    RunStatus.FAILED: "summary",
+}
+"""What is likely to be done next with a run, by its status."""
 
 
 @app.command(
@@ -91,7 +100,10 @@ def show(context: typer.Context, run: RunOrNewest = "") -> None:
     """Show one run: what it built, how its jobs stand. Without a RUN: the newest of the project that this checkout belongs to."""
     session = Session.of(context)
     named = _named(session.client, run) if run else newest_run_here(session)
-    session.show(run_result(session.client.get_run(named)))
+    found = session.client.get_run(named)
+    session.show(run_result(found))
+    if verb := _NEXT.get(found.status):
+        session.suggest(f"cictl runs {verb} {found.number}{session.server_options}")
 
 
 @app.command(
@@ -219,8 +231,8 @@ def rerun(
     waiting = Waiting(wait=wait, follow=follow, timeout=timeout, cancel_on_interrupt=cancel_on_interrupt)
     if waiting.wanted:
         raise typer.Exit(Follower(session, ids, waiting=waiting, run_id=number).run())
-    session.note(f"follow with: cictl runs watch {number}{session.server_options}")
     session.show(run_result(answer))
+    session.suggest(f"cictl runs watch {number}{session.server_options}")
 
 
 @app.command("pin", cls=Command, epilog="cictl runs pin 41\ncictl runs pin shop/release@last")

@@ -50,7 +50,7 @@ def run_script(session: Session, name: str, script: Script, *, waiting: Waiting)
         show = partial(_result, queued)
         raise typer.Exit(Follower(session, [queued.job_execution_id], waiting=waiting, result=show).run())
     session.show(_result(queued, [session.client.get_job(queued.job_execution_id)]))
-    session.note(f"follow with: {attach_command(session, [name], '', logs=True)}")
+    session.suggest(attach_command(session, [name], "", logs=True))
 
 
 def default_shell(agent: Agent) -> str:

@@ -79,6 +79,7 @@ A flag wins over the environment, which wins over the context file, which wins o
 | token | none, on purpose | `CICTL_TOKEN`, `CICTL_TOKEN_FILE`; in steps, for lack of any, `CICTL_JOB_TOKEN` | `token`, `token_file` |
 | output | `-o` | `CICTL_OUTPUT`, but not in steps of jobs, where it names a file | |
 | refuse writes | | `CICTL_READONLY=1` | |
+| no `next: …` lines on a terminal | | `CICTL_HINTS=0` | |
 | how long completion asks the server | none | `CICTL_COMPLETION_SECONDS`, else 0.3 | |
 
 The default server is `http://127.0.0.1:8112`. The context file is `$XDG_CONFIG_HOME/cictl/config.yaml`

@@ -21,6 +21,7 @@ _ENVIRONMENT = (
     ("CICTL_JOB_TOKEN", "In the steps of a job, its token: sent to CICTL_SERVER_URL if there is no other."),
     ("CICTL_OUTPUT", "The format, unless -o names one."),
     ("CICTL_READONLY", "With 1, every command that would change something is refused."),
+    ("CICTL_HINTS", "With 0, successes tell no next command on a terminal."),
     ("CICTL_COMPLETION_SECONDS", "How long the TAB key waits for the server; 0.3 without it."),
     ("NO_COLOR, TERM, COLUMNS", "Whether there is colour and motion, and how wide a screen is."),
 )

@@ -200,7 +200,6 @@ def test_what_is_written_runs(run: Run, files: dict[str, str], home: Path, monke
     monkeypatch.chdir(repository)
     written = run("init")
     assert (written.code, written.out) == (ExitCode.OK, "")
-    assert "to run it here: cictl run --local\n" in written.err
     assert run("lint").code == ExitCode.OK
     assert run("run", "--local", "--wait").code == ExitCode.OK
 
@@ -254,6 +253,6 @@ def test_on_a_terminal_it_offers_to_run_the_file(home: Path) -> None:
     again = screen.start("init", "--force")
     again.expect_exact("run it here now? [Y/n] ")
     again.sendline("n")
-    again.expect_exact("to run it here: cictl run --local")
+    again.expect_exact("next: cictl run --local")
     again.expect(pexpect.EOF)
     again.close()

@@ -31,7 +31,7 @@ def test_rerun_prints_the_new_job(run: Run, server: RunningServer) -> None:
     ran = run("jobs", "rerun", old, "-o", "name")
     assert ran.code == 0
     assert ids(server) == [ran.out.strip(), old]
-    assert ran.err == "enqueued 1/work:2\nfollow with: cictl jobs watch 1/work:2\n"
+    assert ran.err == "enqueued 1/work:2\n"
 
 
 def test_rerun_as_json_is_the_job(run: Run, server: RunningServer) -> None:

@@ -40,7 +40,7 @@ def failing(shop: Shop, error: str, **fields: Any) -> Callable[[str], None]:
     return lambda job_id: shop.finish(job_id, FAILED, error=error, exit_code=3, **fields)
 
 
-def test_run_prints_the_ids_and_how_to_follow(cli: Run, two: Shop) -> None:
+def test_run_prints_the_ids(cli: Run, two: Shop) -> None:
     ran = cli("run", "shop/build")
     assert ran.code == 0
     assert [line.split()[:4] for line in ran.out.splitlines()] == [
@@ -48,7 +48,7 @@ def test_run_prints_the_ids_and_how_to_follow(cli: Run, two: Shop) -> None:
         ["1/compile", "queued", "1", "shop/build"],
         ["1/test/linux", "queued", "1", "shop/build"],
     ]
-    assert ran.err == "run 1 of shop/build: 2 jobs\nfollow with: cictl jobs watch --run 1\n"
+    assert ran.err == "run 1 of shop/build: 2 jobs\n"
 
 
 @pytest.mark.parametrize(("how", "status"), [((), "queued"), (("--wait",), "succeeded"), (("-f",), "succeeded")])
@@ -287,10 +287,6 @@ def test_watch_is_3_when_one_failed(cli: Run, shop: Shop) -> None:
     watched(shop, job("job-1"), job("job-2"))
     shop.when_asked(lambda job_id: shop.finish(job_id, FAILED if job_id == "job-2" else SUCCEEDED))
     assert cli("jobs", "watch", "job-1", "job-2").code == ExitCode.FAILED
-
-
-def test_attach_command_repeats_the_server(cli: Run, one: Shop) -> None:
-    assert f"cictl jobs watch 1/compile --server {one.url}" in cli("run", ONE, "--server", one.url).err
 
 
 def test_a_project_alone_is_told_what_it_has(shown: Run, showcase: Shop) -> None:

@@ -225,7 +225,7 @@ def test_show_tells_how_an_update_stands(cli: Run, shop: Shop, fields: dict[str,
 def test_exec_queues_a_script(cli: Run, shop: Shop, words: tuple[str, ...]) -> None:
     ran = cli("agents", "exec", "build-1", "--time-limit", "9", "-o", "name", "--", *words)
     assert (ran.code, ran.out) == (0, "job-1\n")
-    assert "follow with: cictl jobs logs -f 1/script" in ran.err
+    assert ran.err == "queued 1/script for build-1\n"
     asked = {"action": "run-script", "script": "df -h; uptime", "shell": "posix", "timeout_seconds": 9}
     assert shop.gate.sent == [("POST /api/v1/agents/build-1/actions", asked)]
 

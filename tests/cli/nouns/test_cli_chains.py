@@ -163,11 +163,6 @@ def test_run_enqueues_every_pipeline(run: Run, server: RunningServer, repository
     assert {job.metadata["dry_run"] for job in jobs} == {"1"}
 
 
-def test_run_says_how_to_follow(run: Run, server: RunningServer, repository: Path) -> None:
-    ran = run("chains", "run", "release")
-    assert ran.err.splitlines()[-1] == "follow with: cictl jobs watch --run 1"
-
-
 def test_refused_run(run: Run, server: RunningServer, repository: Path) -> None:
     ran = run("chains", "run", "checks", "--ref", "main")
     assert (ran.code, ran.out) == (ExitCode.ERROR, "")

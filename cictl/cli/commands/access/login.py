@@ -70,6 +70,7 @@ def login(
     for variable in _WINNERS:
         if session.env.get(variable):
             session.note(f"warning: {variable} is set, and wins over it")
+    session.suggest("cictl projects list")
 
 
 @with_examples("cictl logout\ncictl logout --context prod")

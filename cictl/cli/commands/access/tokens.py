@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -185,6 +186,19 @@ def show_secret(session: Session, made: NewToken, text: str) -> None:
     else:
         session.stdout.write(f"{made.token}\n")
     session.note(f"{text}; it is shown this once")
+    if session.suggests:
+        session.suggest(_use_of(made, server=session.settings.shown_server))
+
+
+def _use_of(made: NewToken, *, server: str) -> str:
+    """Return the command that the token is for, where it has been put into a file."""
+    match made.role:
+        case Role.ENROLMENT:
+            return f"cictl run-agent --server {server} --enroll-token-file FILE"
+        case Role.AGENT:
+            return f"cictl run-agent --server {server} --id {shlex.quote(made.agent_id)} --token-file FILE"
+        case _:
+            return f"cictl login {server} --token-file FILE"
 
 
 def _state(token: Token, now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -74,6 +75,7 @@ def convert(
     if write:
         session.note(f"wrote {write_project_file(root, found.text, force=force)}")
     _tell(session, found, findings, file)
+    session.suggest("cictl run --local" if write else f"cictl convert {shlex.quote(str(file))} --write")
 
 
 def _read(file: Path) -> str:

@@ -80,7 +80,7 @@ def _wrote(file: Path, starter: Starter) -> str:
 def _go_on(session: Session, root: Path) -> None:
     """Offer to run the file; where nobody can be asked, name the command."""
     if not may(session, "run it here now?"):
-        session.note("to run it here: cictl run --local")
+        session.suggest("cictl run --local")
         return
     command = [sys.executable, "-m", "cictl", "run", "--local"]
     raise typer.Exit(subprocess.run(command, cwd=root, check=False).returncode)  # noqa: S603 - this program

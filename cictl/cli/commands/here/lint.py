@@ -64,6 +64,8 @@ def lint(
             lines = (f"{_file_of(f, name, root)}:{f.line}:{f.column}: {kind}{plain(f.message)}\n" for f in found)
             session.stdout.write("".join(lines))
         session.note(f"{name}: {_count(findings, 'problem') or _ok(warnings)}")
+        if not findings and path != "-":
+            session.suggest("cictl run --local")
     raise typer.Exit(ExitCode.ERROR if findings else ExitCode.OK)
 
 
