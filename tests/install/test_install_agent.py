@@ -59,7 +59,7 @@ def test_an_agent_that_does_not_reach_its_server_fails_the_installation(both: Ma
         dead = f"http://127.0.0.1:{silent.getsockname()[1]}"
     settings = both.settings("cictl-agent")
     settings.write_text(settings.read_text().replace(both.url, dead))
-    done = both.run("install-agent", CICTL_UPDATE_HEALTH_TIMEOUT="1")
+    done = both.run("install-agent", CICTL_UPDATE_HEALTH_TIMEOUT="10")
     assert done.returncode == 1
     assert f"{dead} does not know the agent builder-1" in done.stderr
     assert f"polling {dead}" in done.stderr, "the end of the agent's log"

@@ -147,7 +147,7 @@ def test_data_that_the_former_version_cannot_read_is_put_back(
 ) -> None:
     installed.cictl("api", "POST", "heartbeat", "-d", "agent_id=known", "-d", "os=linux", "-d", "arch=amd64")
     publish(releases, "v1.3.0", wheels)
-    done = installed.run("install-server", CICTL_UPDATE_HEALTH_TIMEOUT="2")
+    done = installed.run("install-server", CICTL_UPDATE_HEALTH_TIMEOUT="10")
     assert "v1.0.0 can't read what v1.3.0 wrote" in done.stderr
     installed.cictl("healthcheck", "--wait", "--timeout", "80")
     assert installed.cictl("agents", "list", "-o", "name") == "known"
