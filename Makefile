@@ -8,7 +8,7 @@ SELECTION := $(filter -k% --lf --last-failed tests/% ./tests/%,$(ARGS))
 WORKERS ?= $(if $(SELECTION),0,5)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint types check bench docs lock build clean
+.PHONY: help demo test fuzz lint types check bench docs site lock build clean
 # Packages come by their hashes, so cictl itself, which has none, is installed without them: with what builds it, also by its hash.
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 
@@ -45,6 +45,9 @@ docs: $(VENV)/dev ## Generate the references of CLI, API and client, manual page
 	$(BIN)/python -m cictl_server.apidoc.reference > docs/api.md
 	$(BIN)/python -m cictl.cli.reference.client docs/client.md
 	$(BIN)/python install/assemble.py
+
+site: $(VENV)/dev ## Make the web site of the pages in build/site; a link that leads nowhere is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 lock: $(VENV)/dev ## Renew the lists of pinned packages; ARGS=--upgrade takes the newest
 	$(BIN)/python install/lock.py $(ARGS)
