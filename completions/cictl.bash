@@ -3,7 +3,7 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands="serve run-agent demo healthcheck info lint init convert run agents projects pipelines chains jobs queue runs schedules notifications tests retention secrets login logout whoami tokens audit vault update server api store context completion version"
+        commands="serve run-agent demo healthcheck info lint init convert run open agents projects pipelines chains jobs queue runs schedules notifications tests retention secrets login logout whoami tokens audit vault update server api store context completion version"
         options="--version -y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -61,6 +61,12 @@ _cictl_node() {
         options="--local --worktree --matrix --matrix-index --only --reload --dry-run --ref --input --agent --priority --offline --wait -f --follow --timeout --cancel-on-interrupt --env-file --secrets-file --keep -o --output --query --server --context --ca-file --debug -h --help"
         valued="--matrix --matrix-index --ref --input --agent --priority --timeout --env-file --secrets-file -o --output --query --server --context --ca-file"
         arguments="targets" repeated=""
+        ;;
+    "cictl open")
+        commands=""
+        options="--print -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="runs" repeated=""
         ;;
     "cictl agents")
         commands="list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll"

@@ -14,6 +14,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('init', 'Write the project file of a repository.');
                 , @('convert', 'Tell a file of another CI as a project file.');
                 , @('run', 'Run a pipeline, one of its jobs, or a chain.');
+                , @('open', 'Open the page of a run, a job or a project in a browser.');
                 , @('agents', 'Agents: list show activate deactivate drain refresh-tools restart wipe-cache flush-history remove update exec enroll.');
                 , @('projects', 'Projects: list show import reload check set delete icon hook forge.');
                 , @('pipelines', 'Pipelines: list show run preview source-refs eligible-agents version.');
@@ -241,6 +242,23 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--help', 'Show this message and exit.');)
             valued = @('--matrix', '--matrix-index', '--ref', '--input', '--agent', '--priority', '--timeout', '--env-file', '--secrets-file', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('targets')
+            repeated = ''
+        }
+        'cictl open' = @{
+            commands = @()
+            options = @(
+                , @('--print', 'Print the address only, and open nothing.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @('runs')
             repeated = ''
         }
         'cictl agents' = @{

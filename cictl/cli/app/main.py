@@ -48,6 +48,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "cictl.cli.commands.here.convert", "convert", "Tell a file of another CI as a project file.", LocalCommand
     ),
     "run": CommandEntry("cictl.cli.commands.run", "run", "Run a pipeline, one of its jobs, or a chain."),
+    "open": CommandEntry(
+        "cictl.cli.commands.about.open", "open_page", "Open the page of a run, a job or a project in a browser."
+    ),
     "agents": CommandEntry(
         "cictl.cli.commands.agents",
         "app",

@@ -75,7 +75,11 @@ class Session:
     def renderer(self) -> Renderer:
         from cictl.cli.output.table import Renderer
 
-        return Renderer(stdout=self.stdout, stderr=self.stderr, env=self.env, now=self.now)
+        return Renderer(stdout=self.stdout, stderr=self.stderr, env=self.env, now=self.now, site=self._site)
+
+    def _site(self) -> str:
+        """Return the address of the server that was asked; empty if none was."""
+        return self.settings.shown_server if self._clients else ""
 
     def now(self) -> datetime:
         """Return the time on the server that was asked, whatever the clock here shows; that of this machine if none was."""

@@ -29,6 +29,7 @@ _ARGUMENTS = {
     "TARGET": "targets",
     "JOB": "jobs",
     "RUN": "runs",
+    "RUN|JOB|PROJECT": "runs",
     "SCHEDULE": "schedules",
     "CONNECTION": "vault-connections",
     "CONTEXT": "contexts",

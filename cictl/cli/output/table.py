@@ -22,6 +22,7 @@ from cictl.cli.output.text import (
     duration,
     folded,
     has_colour,
+    has_links,
     is_terminal,
     iso,
     shorten,
@@ -60,6 +61,7 @@ class Column(Generic[T]):
         folds: Long text, folded into several lines where the screen is too narrow.
         shrinks: A name that is shortened in its middle where the screen is too narrow.
         least: Its width at least, so that a picture whose times grow does not move.
+        page: Returns the address of the row's page on the server, to which the cell is a link where a terminal can show that.
     """
 
     title: str
@@ -68,6 +70,7 @@ class Column(Generic[T]):
     folds: bool = False
     shrinks: bool = False
     least: int = 0
+    page: Callable[[T], str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +104,21 @@ class Renderer:
     """Writes results to stdout and remarks to stderr."""
 
     def __init__(
-        self, *, stdout: TextIO, stderr: TextIO, env: Mapping[str, str], now: Callable[[], datetime] | None = None
+        self,
+        *,
+        stdout: TextIO,
+        stderr: TextIO,
+        env: Mapping[str, str],
+        now: Callable[[], datetime] | None = None,
+        site: Callable[[], str] = str,
     ) -> None:
+        """Prepare.
+
+        Args:
+            now: Returns the time on the server.
+            site: Returns the server's address, with which links begin; empty for none.
+        """
+        self._site = site
         self.stdout = stdout
         self.stderr = stderr
         self._env = env
@@ -202,8 +218,13 @@ class Renderer:
             color_system="auto" if has_colour(stream, self._env) else None,
             highlight=False,
         )
-        console.print(_drawn(columns, rows, fitted))
+        console.print(_drawn(columns, rows, fitted, links=self._links(result, columns, stream)))
         stream.flush()
+
+    def _links(self, result: Result[Any], columns: Sequence[Column[Any]], stream: TextIO) -> list[list[str]]:
+        """Return what each cell is a link to; nothing in it where *stream* shows no links."""
+        site = self._site() if has_links(stream, self._env) else ""
+        return [[_address(site, column, row) for column in columns] for row in result.rows]
 
     def _prose(self, prose: Callable[[Callable[[datetime], str]], Sequence[Line]]) -> str:
         """Return lines of text, folded where a screen is narrow; words, such as ids, stay whole."""
@@ -251,6 +272,11 @@ class Renderer:
                 return plain(str(value))
 
 
+def _address(site: str, column: Column[Any], row: Any) -> str:
+    page = column.page(row) if site and column.page else ""
+    return site + page if page else ""
+
+
 def _columns(result: Result[Any], *, wide: bool) -> tuple[Column[Any], ...]:
     return tuple(column for column in result.columns if wide or not column.wide)
 
@@ -292,8 +318,15 @@ def _aligned_to(widths: Sequence[int], rows: list[list[str]]) -> list[str]:
     return [f"{line.rstrip()}\n" for line in lines]
 
 
-def _drawn(columns: Sequence[Column[Any]], rows: list[list[str]], widths: Sequence[int]) -> Table:
+def _drawn(
+    columns: Sequence[Column[Any]],
+    rows: list[list[str]],
+    widths: Sequence[int],
+    *,
+    links: list[list[str]] | None = None,
+) -> Table:
     """Return *rows* in columns of these *widths*: names are shortened to theirs, other cells folded."""
+    from rich.style import Style
     from rich.table import Table
     from rich.text import Text
 
@@ -305,10 +338,13 @@ def _drawn(columns: Sequence[Column[Any]], rows: list[list[str]], widths: Sequen
             no_wrap=column.shrinks,
             overflow="ellipsis" if column.shrinks else "fold",
         )
-    for row in rows:
-        cells = zip(columns, row, widths, strict=True)
+    for row, targets in zip(rows, links or [[""] * len(columns)] * len(rows), strict=True):
+        cells = zip(columns, row, widths, targets, strict=True)
         table.add_row(
-            *(Text(shorten(text, width) if c.shrinks else text, style=style_of(text)) for c, text, width in cells)
+            *(
+                Text(shorten(text, width) if c.shrinks else text, style=Style(link=link) if link else style_of(text))
+                for c, text, width, link in cells
+            )
         )
     return table
 

@@ -118,6 +118,11 @@ def has_colour(stream: TextIO, env: Mapping[str, str]) -> bool:
     return is_terminal(stream) and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
 
 
+def has_links(stream: TextIO, env: Mapping[str, str]) -> bool:
+    """Tell whether *stream* may have links (OSC 8). Terminals that know none ignore them, except the console of Linux."""
+    return has_colour(stream, env) and env.get("TERM") != "linux"
+
+
 def columns_of(stream: TextIO, env: Mapping[str, str]) -> int:
     """Return the width of *stream*: COLUMNS, else the terminal's, else 80."""
     given = env.get("COLUMNS", "")

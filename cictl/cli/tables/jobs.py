@@ -17,6 +17,7 @@ from cictl.cli.tables.runs import decision_text
 from cictl.cli.tables.sources import source_text
 from cictl.cli.tables.steps import step_lines
 from cictl.wire.jobs import CacheStat, JobExecution, JobResponse, JobState, JobStatus, LoggedStep
+from cictl.wire.pages import job_page, run_page
 from cictl.wire.queue import JobList
 from cictl.wire.reports import TestCase, TestReport, TestReportResponse
 
@@ -56,9 +57,11 @@ def _time(job: JobExecution) -> Callable[[datetime], timedelta | None]:
 
 
 JOB_COLUMNS: tuple[Column[JobExecution], ...] = (
-    Column("ID", short_id),
+    Column("ID", short_id, page=lambda j: job_page(j.id)),
     Column("STATUS", outcome),
-    Column("RUN", lambda j: j.facts.run_number),
+    Column(
+        "RUN", lambda j: j.facts.run_number, page=lambda j: run_page(j.facts.run_number) if j.facts.run_number else ""
+    ),
     Column("PIPELINE", full_label, shrinks=True),
     Column("JOB", label, shrinks=True),
     Column("CREATED", lambda j: j.created_utc),
@@ -71,7 +74,7 @@ JOB_COLUMNS: tuple[Column[JobExecution], ...] = (
 )
 
 SUMMARY_COLUMNS: tuple[Column[JobExecution], ...] = (
-    Column("ID", short_id),
+    Column("ID", short_id, page=lambda j: job_page(j.id)),
     Column("STATUS", outcome),
     Column("JOB", label_in_chain, shrinks=True),
     Column("TIME", _time),

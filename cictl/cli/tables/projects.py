@@ -6,6 +6,7 @@ from cictl.base.names.git_names import short_ref
 from cictl.base.urls import without_login
 from cictl.cli.output.table import Column, Result
 from cictl.cli.tables.runnables import job_names
+from cictl.wire.pages import project_page
 from cictl.wire.projects import (
     JobTokens,
     ProjectDetail,
@@ -17,7 +18,7 @@ from cictl.wire.triggers import NothingStarted, ProjectCheck, StartedRun
 
 PROJECT_COLUMNS: tuple[Column[ProjectSummary], ...] = (
     Column("ID", lambda p: p.id),
-    Column("PROJECT", lambda p: p.name),
+    Column("PROJECT", lambda p: p.name, page=lambda p: project_page(p.id)),
     Column("REF", lambda p: p.repo_ref),
     Column("PIPELINES", lambda p: len(p.pipelines)),
     Column("CHAINS", lambda p: len(p.pipeline_chains)),

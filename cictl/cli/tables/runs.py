@@ -12,6 +12,7 @@ from cictl.base.names.git_names import short_ref
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import duration
 from cictl.wire.jobs import Cause
+from cictl.wire.pages import run_page
 from cictl.wire.runs import FailedJob, FailedTest, Run, RunJob, RunList, RunSummary
 
 
@@ -35,7 +36,7 @@ def _time(run: Run) -> Callable[[datetime], timedelta | None]:
 
 
 RUN_COLUMNS: tuple[Column[Run], ...] = (
-    Column("RUN", lambda r: r.number),
+    Column("RUN", lambda r: r.number, page=lambda r: run_page(r.number)),
     Column("STATUS", lambda r: r.status.value),
     Column("PIPELINE", _target, shrinks=True),
     Column("REF", lambda r: short_ref(r.ref), shrinks=True),

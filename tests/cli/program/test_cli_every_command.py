@@ -152,6 +152,7 @@ ELSEWHERE = {
     "demo": "no server: .ci/run",
     "init": "no server: tests/cli/here/test_cli_init.py",
     "convert": "no server: tests/cli/here/test_cli_convert.py",
+    "open": "opens a browser: tests/cli/here/test_cli_open.py",
     "lint": "no server: tests/cli/here/test_cli_lint.py",
     "secrets set": "reads a value: tests/cli/nouns/test_cli_secrets.py",
     "secrets remove": "needs a secret: tests/cli/nouns/test_cli_secrets.py",
