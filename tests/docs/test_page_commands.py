@@ -13,7 +13,10 @@ from cictl.cli.app.main import main
 ROOT = Path(__file__).parents[2]
 PAGES = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("coming-from", "concepts", "local", "recipes", "triggers")),
+    *(
+        f"docs/{name}.md"
+        for name in ("coming-from", "concepts", "limits", "local", "recipes", "triggers", "troubleshooting")
+    ),
 )
 
 
