@@ -168,13 +168,22 @@ def _go_on(here: Embedded) -> None:
 
 
 def _tell_what_to_try() -> None:
+    program = _program()
     _say("what to try next:")
-    for line in (
-        "cictl demo --keep                # the same, and server and agent go on, so that you can look around",
-        "cictl run --local                # in a checkout of yours that has a cictl.yaml: its pipeline, here and now",
-        "cictl serve & cictl run-agent    # a server and an agent of your own; docs/operations.md goes on from there",
+    for line, meaning in (
+        (f"{program} demo --keep", "the same, and server and agent go on, so that you can look around"),
+        (f"{program} init", "in a repository of yours: writes its cictl.yaml, and offers to run it here and now"),
+        (f"{program} serve", "a server of your own; docs/tutorial.md goes on from there"),
     ):
-        typer.echo(f"  {line}", err=True)
+        typer.echo(f"  {line:{len(program) + 12}}  # {meaning}", err=True)
+
+
+def _program() -> str:
+    """Return what starts this program in any directory: `cictl`, or its path where the shell does not find it, as after `make demo`."""
+    own = Path(sys.executable).with_name("cictl")
+    found = shutil.which("cictl")
+    is_found = found is not None and own.exists() and Path(found).samefile(own)
+    return "cictl" if is_found or not own.exists() else shlex.quote(str(own))
 
 
 def _say(text: str) -> None:

@@ -1,0 +1,35 @@
+"""What `cictl demo` says at its end. The demo itself is run by `.ci/run`, with the wheel."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from cictl.cli.app.main import main
+from cictl.cli.commands.here.local import demo
+
+OWN = Path(sys.executable).with_name("cictl")
+
+
+@pytest.mark.parametrize(
+    ("path", "program"),
+    [
+        pytest.param(f"{OWN.parent}{os.pathsep}/usr/bin", "cictl", id="found"),
+        pytest.param("/usr/bin", str(OWN), id="not found"),
+    ],
+)
+def test_the_last_lines_can_be_typed(
+    path: str, program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", path)
+    demo._tell_what_to_try()
+    lines = [line.partition(" # ")[0] for line in capsys.readouterr().err.splitlines() if " # " in line]
+    assert len(lines) == 3
+    for line in lines:
+        named, *words = shlex.split(line)
+        assert named == program
+        assert main([*words, "--help"]) == 0
