@@ -82,6 +82,17 @@ class RetentionCounts(Message):
     bytes: int
     is_complete: bool = True
 
+    def __add__(self, later: RetentionCounts) -> RetentionCounts:
+        """Return what both calls removed; there is more if the *later* one says so."""
+        return RetentionCounts(
+            runs=self.runs + later.runs,
+            jobs=self.jobs + later.jobs,
+            logs=self.logs + later.logs,
+            artifacts=self.artifacts + later.artifacts,
+            bytes=self.bytes + later.bytes,
+            is_complete=later.is_complete,
+        )
+
 
 class RunPin(Message):
     """`POST runs/{run}/pin` and `unpin`: whether the run is kept whatever its age.

@@ -23,6 +23,7 @@ from cictl.cli.job_names import find_job_id, find_job_ids, find_jobs_of_run
 from cictl.cli.jobs.filters import find_filters
 from cictl.cli.jobs.several import Several
 from cictl.cli.jobs.wait import Follower, Waiting, attach_command
+from cictl.cli.jobs.waiting import tell_why_they_wait
 from cictl.cli.names import MAX_JOBS
 from cictl.cli.outcome import outcome
 from cictl.cli.output.table import Result
@@ -74,6 +75,8 @@ def list_jobs(
     session.show(jobs_result(found.job_executions, next_cursor=found.next_cursor))
     if found.next_cursor:
         session.note_more(min(limit * 10, MAX_JOBS))
+    if session.suggests and session.output != "wide":
+        tell_why_they_wait(session, found.job_executions)
 
 
 @app.command(

@@ -112,15 +112,7 @@ def run(context: typer.Context) -> None:
     gone = session.client.run_retention()
     while not gone.is_complete:
         session.note(_sentence(gone, "gone so far"))
-        more = session.client.run_retention()
-        gone = RetentionCounts(
-            runs=gone.runs + more.runs,
-            jobs=gone.jobs + more.jobs,
-            logs=gone.logs + more.logs,
-            artifacts=gone.artifacts + more.artifacts,
-            bytes=gone.bytes + more.bytes,
-            is_complete=more.is_complete,
-        )
+        gone += session.client.run_retention()
     session.show_done(_counts_result(gone), _sentence(gone, "gone"))
 
 

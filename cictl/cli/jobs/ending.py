@@ -37,7 +37,7 @@ def show_end(
         if job.status is JobStatus.FAILED and outcome(job) != "cancelled" and job.started_utc is not None:
             label = labels[job.id]
             step = last_steps.get(job.id, "")
-            if step and not job.error.startswith("Step "):  # else the state line has named it
+            if step and step not in job.error:  # else the state line has named it
                 session.note(f"{label} failed in {step}")
             _show_reason(session, job, whose="its log" if len(jobs) == 1 else label, has_log=has_logs)
     warnings = [f"{labels[job.id]}: warning: {warning}" for job in jobs for warning in job.warnings]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 from cictl_testing.files import make_repository
 from cictl_testing.screen import Screen
 from cictl_testing.server import RunningServer
-from cictl_testing.shop import Shop
+from cictl_testing.shop import Shop, job
 
+from cictl.wire.jobs import JobStatus
 from tests.cli.conftest import Run
 
 
@@ -69,3 +71,16 @@ def test_checking_a_file_leads_to_running_it(screen: Screen, home: Path) -> None
     assert "next:" not in screen.show("lint", "tea")
     (home / "tea" / "cictl.yaml").write_text(text)
     assert screen.show("lint", "tea").endswith("next: cictl run --local\r\n")
+
+
+def test_a_list_tells_why_jobs_wait(screen: Screen, shop: Shop, cli: Run) -> None:
+    needs = {"requires.tool.kettle": "*"}
+    numbered = [{"run_number": "1", "pipeline_job_id": name} for name in ("compile", "test", "pack")]
+    shop.put(
+        job("job-1", metadata=numbered[0], required_capabilities=needs),
+        job("job-2", metadata=numbered[1], required_capabilities=needs),
+    )
+    shop.put(job("job-3", JobStatus.SUCCEEDED, metadata=numbered[2]))
+    assert "wait" not in cli("jobs", "list").err
+    shown = screen.show("jobs", "list", columns=200)
+    assert re.search(r"1/test and 1 more wait: .*kettle.*\r\nnext: cictl jobs explain 1/test\r\n$", shown)
