@@ -27,6 +27,7 @@ from cictl_server.services.jobs.removal import RemovalService
 from cictl_server.services.jobs.reporting import ReportingService
 from cictl_server.services.jobs.rerun import RerunService
 from cictl_server.services.jobs.succession import Succession
+from cictl_server.services.jobs.waiting import WaitingService
 from cictl_server.services.logs import Logs
 from cictl_server.services.policies import Policies
 from cictl_server.services.secrets import Secrets
@@ -41,6 +42,7 @@ class Jobs:
     priorities: PriorityService
     lists: JobListService
     explain: ExplainService
+    waiting: WaitingService
     leasing: LeasingService
     lease_pause: LeasePause
     reporting: ReportingService
@@ -69,6 +71,14 @@ class Jobs:
         pause = LeasePause(hub, clock)
         tokens = LeaseTokens(access.authentication.new_job_token)
         losses = LostWork(store=store, settler=settler, logs=book, clock=clock)
+        explain = ExplainService(
+            store=store,
+            presence=presence,
+            wanted_tools=fleet.wanted_tools,
+            policies=policies,
+            pause=pause,
+            clock=clock,
+        )
         jobs = JobService(store=store, logs=book, hub=hub, matching=matching, policies=policies)
         leasing = LeasingService(
             store=store,
@@ -104,14 +114,8 @@ class Jobs:
             ),
             priorities=PriorityService(store=store, settler=settler),
             lists=JobListService(store=store, matching=matching, policies=policies),
-            explain=ExplainService(
-                store=store,
-                presence=presence,
-                wanted_tools=fleet.wanted_tools,
-                policies=policies,
-                pause=pause,
-                clock=clock,
-            ),
+            explain=explain,
+            waiting=WaitingService(store=store, explain=explain),
             leasing=leasing,
             lease_pause=pause,
             reporting=reporting,

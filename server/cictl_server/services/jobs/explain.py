@@ -64,20 +64,28 @@ class ExplainService:
         with self.store.read() as view:
             job = get_job(view, job_id)
             if job.status is JobStatus.QUEUED:
-                return self._waiting(job, view)
+                agents = self.nearest(job, view)
+                found = self.explain_waiting(job, view, agents=agents, rules=self.policies.of_jobs(view))
+                return msgspec.structs.replace(found, older_jobs=_count_earlier(job, view, agents))
             if job.status.is_terminal:
                 return _ended(job, view)
         return self._active(job)
 
-    def _waiting(self, job: JobRecord, view: View) -> Explanation:
+    def nearest(self, job: JobRecord, view: View) -> list[AgentFit]:
+        """Return how each agent fits the queued *job*, the nearest first. Jobs with the same requirements and locks share it."""
         find_taken = partial(self._find_taken, job, view)
-        agents = nearest_first(job, view, self.presence, self.wanted_tools.current(view), find_taken)
-        rules = self.policies.of_jobs(view)
+        return nearest_first(job, view, self.presence, self.wanted_tools.current(view), find_taken)
+
+    def explain_waiting(self, job: JobRecord, view: View, *, agents: list[AgentFit], rules: JobRules) -> Explanation:
+        """Return why the queued *job* waits, without counting what goes before it.
+
+        Args:
+            agents: How they fit it, as `nearest` returns it.
+        """
         hold = rules.hold(job)
         base = msgspec.structs.replace(
             _explanation(job),
             agents=agents,
-            older_jobs=_count_earlier(job, view, agents),
             blocked_by=_blockers(job, view) if hold is None else _with_places(job, rules),
         )
         nearest = list(fixes_for(agents, job)) if agents else [_first_agent(job)]

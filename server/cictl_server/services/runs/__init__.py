@@ -13,6 +13,7 @@ from cictl_server.services.policies import Policies
 from cictl_server.services.projects import Projects
 from cictl_server.services.runs.approvals import ApprovalService
 from cictl_server.services.runs.changes import RunChangeService
+from cictl_server.services.runs.insight import InsightService
 from cictl_server.services.runs.runs import RunListService
 from cictl_server.services.runs.standings import StandingService
 from cictl_server.services.runs.summary import SummaryService
@@ -25,6 +26,7 @@ class Runs:
     approvals: ApprovalService
     standings: StandingService
     summary: SummaryService
+    insight: InsightService
 
     @classmethod
     def build(
@@ -52,4 +54,5 @@ class Runs:
                 store=core.store, logs=logs.book, reports=artifacts.reports.files, histories=projects.histories
             ),
             standings=StandingService(store=core.store),
+            insight=InsightService(store=core.store, clock=core.clock),
         )
