@@ -200,7 +200,7 @@ def _runs(source: Source, begin: str) -> Iterator[Name]:
 
 
 def _age(job: Mapping[str, object]) -> str:
-    from cictl.cli.output.text import ago
+    from cictl.base.durations import ago
 
     try:
         return ago(utc_now() - datetime.fromisoformat(_text(job, "created_utc")))

@@ -14,12 +14,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 
 from cictl.base.clock import utc_now
+from cictl.base.durations import ago, duration
 from cictl.base.plain import plain
 from cictl.cli.output.data import Format, as_builtins, queried, to_json, to_json_line, to_yaml
 from cictl.cli.output.text import (
-    ago,
     columns_of,
-    duration,
     folded,
     has_colour,
     has_links,

@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TextIO
 
 _STYLES = {
@@ -50,23 +50,6 @@ def write_bytes(stream: TextIO, data: bytes) -> None:
 def iso(instant: datetime) -> str:
     """Return *instant* as ISO 8601 in UTC, to the second."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def ago(age: timedelta) -> str:
-    """Return *age* as `3m ago`; an instant ahead, which clocks that differ can make, is `now`."""
-    return "now" if age < timedelta(seconds=1) else f"{_coarse(age)} ago"
-
-
-def duration(length: timedelta) -> str:
-    """Return *length* as `0.4s`, `12s`, `3m05s` or `2h10m`."""
-    seconds = max(0.0, length.total_seconds())
-    if seconds < 10:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(int(seconds), 60)
-    if minutes < 1:
-        return f"{rest}s"
-    hours, minutes_left = divmod(minutes, 60)
-    return f"{minutes}m{rest:02}s" if hours < 1 else f"{hours}h{minutes_left:02}m"
 
 
 def shorten(text: str, width: int) -> str:
@@ -132,14 +115,6 @@ def columns_of(stream: TextIO, env: Mapping[str, str]) -> int:
         return os.get_terminal_size(stream.fileno()).columns or 80
     except (OSError, ValueError):
         return 80
-
-
-def _coarse(age: timedelta) -> str:
-    seconds = int(age.total_seconds())
-    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= length:
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s"
 
 
 def width_of(text: str) -> int:

@@ -8,10 +8,11 @@ from functools import partial
 
 import msgspec
 
+from cictl.base.durations import duration
 from cictl.base.sizes import size_text
 from cictl.cli.outcome import is_forgiven, outcome
 from cictl.cli.output.table import Column, Result
-from cictl.cli.output.text import duration, iso
+from cictl.cli.output.text import iso
 from cictl.cli.short_ids import label, label_in_chain, run_ids, short_id
 from cictl.cli.tables.runs import decision_text
 from cictl.cli.tables.sources import source_text

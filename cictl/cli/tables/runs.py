@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from cictl.base.durations import duration
 from cictl.base.job_parts import Decision
 from cictl.base.names.git_names import short_ref
 from cictl.cli.output.table import Column, Result
-from cictl.cli.output.text import duration
 from cictl.wire.jobs import Cause
 from cictl.wire.pages import run_page
 from cictl.wire.runs import FailedJob, FailedTest, Run, RunJob, RunList, RunSummary

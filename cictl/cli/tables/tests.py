@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from cictl.base.durations import duration
 from cictl.cli.output.table import Column, Result
-from cictl.cli.output.text import duration
 from cictl.wire.tests import TestList, TestStory
 
 _COLUMNS: tuple[Column[TestStory], ...] = (

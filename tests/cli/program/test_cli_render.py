@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from cictl.base.characters import escaped_lines
+from cictl.base.durations import ago, duration
 from cictl.cli.output.data import Format, to_yaml
 from cictl.cli.output.table import Column, Renderer, Result
-from cictl.cli.output.text import ago, duration, folded
+from cictl.cli.output.text import folded
 from cictl.wire.agents import Agent, AgentList
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
