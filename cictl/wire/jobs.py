@@ -383,6 +383,7 @@ class JobState(Message):
         is_cut: As in `JobExecution`.
         skipped, allow_failure, retried_by: As in `JobExecution` (ours).
         log_is_full: The log has passed the server's limit. Nothing more of it is kept, and its agent need not send it (ours).
+        run_number: The number of its run; absent without one (ours).
     """
 
     id: str
@@ -402,6 +403,7 @@ class JobState(Message):
     skipped: bool = False
     allow_failure: bool = False
     retried_by: str = ""
+    run_number: int = 0
 
 
 class PriorityRequest(Message):

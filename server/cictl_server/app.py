@@ -7,7 +7,11 @@ from typing import Any
 import falcon
 from falcon.routing import CompiledRouter
 
-from cictl_server.front import Bodies, Callers, Existence, Guard, Marking, RouteMarks, Slashes
+from cictl_server.face.page import Pages
+from cictl_server.face.pages import PAGES
+from cictl_server.face.problems import problem_page
+from cictl_server.face.views import login
+from cictl_server.front import Bodies, Browsers, Callers, Existence, Guard, Marking, RouteMarks, Slashes
 from cictl_server.http import errors
 from cictl_server.http.auditing import Auditing
 from cictl_server.http.authentication import Authentication
@@ -37,7 +41,7 @@ from cictl_server.resources import (
     worktrees,
 )
 from cictl_server.resources.about import events, metrics, openapi, server, updates
-from cictl_server.resources.access import audit, login, secrets, tokens, vault
+from cictl_server.resources.access import audit, secrets, tokens, vault
 from cictl_server.services import Services
 
 Application = falcon.App[Any, Any]
@@ -147,6 +151,11 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/vault/connections/{connection_id}/test", vault.VaultTestResource),
 )
 
+"""The API."""
+
+SERVED: tuple[Route, ...] = (*ROUTES, *PAGES)
+"""All that is answered."""
+
 
 def create_app(
     services: Services, *, origin_rule: OriginRule | None = None, cookie: SessionCookie | None = None
@@ -163,10 +172,11 @@ def create_app(
         router=router,
         middleware=[
             Marking(services),
+            Browsers(PAGES, show_problem=problem_page(Pages(services))),
             metrics.Measuring(services),
             Callers(),
             Guard(origin_rule or OriginRule(OwnHosts()), marks),
-            Bodies(services, ROUTES),
+            Bodies(services, SERVED),
             Slashes(),
             Authentication(services.access, cookie or SessionCookie()),
             Masking(services.secrets.masks),
@@ -177,7 +187,7 @@ def create_app(
     )
     errors.install(app, on_full=services.core.disk.note_full)
     app.req_options.keep_blank_qs_values = True
-    for route in ROUTES:
+    for route in SERVED:
         made = route.resource(ROUTES if route.resource is openapi.OpenApiResource else services)
         app.add_route(route.path, made, suffix=route.suffix or None)
     return app

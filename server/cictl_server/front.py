@@ -13,8 +13,9 @@ from cictl_server.apidoc.describe import Description, find_description
 from cictl_server.connections import REFUSAL
 from cictl_server.errors import CictlError, NotFound
 from cictl_server.http import media
+from cictl_server.http.browsers.accepting import ShowProblem, wants_page
 from cictl_server.http.origin import Header, OriginRule
-from cictl_server.http.routes import Route
+from cictl_server.http.routes import Page, Route
 from cictl_server.resources.access.vault import VaultTestResource
 from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource
 from cictl_server.services import Services
@@ -46,6 +47,28 @@ class Marking:
         resp.set_header(words.CICTL_SERVER, self._instance_id)
         resp.set_header(words.REQUEST_ID, present_request_id())
         end_request()
+
+
+class Browsers:
+    """Keeps pages for browsers: whoever asks for none is answered as if there were none, which is what programs of before expect."""
+
+    def __init__(self, pages: Iterable[Page], *, show_problem: ShowProblem) -> None:
+        self._pages = {page.path: page for page in pages}
+        self._show_problem = show_problem
+
+    def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
+        req.context.show_problem = self._show_problem
+
+    def process_resource(
+        self, req: falcon.Request, _resp: falcon.Response, _resource: object, _params: dict[str, str]
+    ) -> None:
+        page = self._pages.get(req.uri_template or "")
+        if page is None:
+            return
+        is_read = req.method in _SAFE_METHODS
+        if not page.takes(req.method) or (is_read and not page.is_file and not wants_page(req)):
+            raise falcon.HTTPNotFound
+        req.context.twin = page.reads if is_read else page.does
 
 
 class RouteMarks:

@@ -14,7 +14,7 @@ from pathlib import Path
 from cictl.installation.releases.release import ReleaseError
 from cictl.wire.words import DEFAULT_PORT
 from cictl_server.admission import Admission
-from cictl_server.app import ROUTES, create_app
+from cictl_server.app import SERVED, create_app
 from cictl_server.background import Background
 from cictl_server.blobs.contract import Blobs
 from cictl_server.blobs.opening import open_blobs, wait_for
@@ -199,7 +199,7 @@ class Server:
             self._httpd = Httpd(
                 create_app(self.services, origin_rule=rule, cookie=SessionCookie(public_url=config.public_url)),
                 listener,
-                admit=Admission(self.services, ROUTES, origin_rule=rule, archive_bytes=config.archive_bytes),
+                admit=Admission(self.services, SERVED, origin_rule=rule, archive_bytes=config.archive_bytes),
                 threads=config.waiting_places + config.download_places + SPARE_THREADS,
                 limits=config.connections,
                 proxies=proxies,

@@ -12,7 +12,16 @@ PAGE = (ROOT / "docs" / "design.md").read_text()
 SECTION = PAGE.partition("\n## Where do I add …\n")[2].partition("\n## ")[0]
 ROOTS = ("cictl/", "server/", "client/", "docs/", "install/", "tests/")
 NAMED = re.compile(r"`([\w./-]+/[\w./-]*)`(?:[^`(\n]*\(((?:`[^`]+`(?:, )?)+)\))?")
-KINDS = ("A key of a job", "A route", "An agent action", "A command", "A report format", "An error")
+KINDS = (
+    "A key of a job",
+    "A route",
+    "A page",
+    "An action on a page",
+    "An agent action",
+    "A command",
+    "A report format",
+    "An error",
+)
 
 
 def named() -> list[tuple[str, tuple[str, ...]]]:

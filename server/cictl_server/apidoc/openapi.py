@@ -31,6 +31,8 @@ _PATH_SCHEMAS: dict[str, Json] = {
 }
 _PATH_TEXTS = {"path": "The artifact's path; its slashes may stand as they are."}
 _TEXT: Json = {"type": "string", "minLength": 1}
+_FOR_BROWSERS = "login"
+"""The tag of what browsers use alone, whose errors they are shown as pages."""
 
 
 def document(routes: Iterable[Route]) -> Json:
@@ -78,7 +80,10 @@ def _operation(operation: Operation, schemas: Schemas) -> Json:
         "summary": operation.summary,
         "x-role": operation.role.value,
         "parameters": list(_parameters(operation)),
-        "responses": {str(s): _response(s, answer, schemas) for s, answer in operation.answers.items()},
+        "responses": {
+            str(s): _response(s, answer, schemas, is_page=operation.tag == _FOR_BROWSERS)
+            for s, answer in operation.answers.items()
+        },
     }
     if operation.text:
         described["description"] = operation.text
@@ -123,11 +128,13 @@ def _body(request: Request, size: str, schemas: Schemas) -> Json:
     return {"description": limit, "required": True, "content": content}
 
 
-def _response(status: int, answer: AnswerShape, schemas: Schemas) -> Json:
+def _response(status: int, answer: AnswerShape, schemas: Schemas, *, is_page: bool) -> Json:
     """Return one response object. A text means an error from status 400 on, and an empty answer below."""
     if isinstance(answer, str):
         described: Json = {"description": answer[:1].upper() + answer[1:]}
-        return described | ({"content": _error_content(status, schemas)} if status >= 400 else {})
+        return described | (
+            {"content": _error_content(schemas, is_page=is_page or status == 401)} if status >= 400 else {}
+        )
     if isinstance(answer, Content):
         content: Json = {media: {} for media in answer.media}
         if answer.message is not None:
@@ -141,6 +148,6 @@ def _response(status: int, answer: AnswerShape, schemas: Schemas) -> Json:
     return {"description": names, "content": {"application/json": {"schema": schema}}}
 
 
-def _error_content(status: int, schemas: Schemas) -> Json:
+def _error_content(schemas: Schemas, *, is_page: bool) -> Json:
     content: Json = {"text/plain": {"schema": {"type": "string"}}, PROBLEM_JSON: {"schema": schemas.answer(Problem)}}
-    return content | ({"text/html": {}} if status == 401 else {})
+    return content | ({"text/html": {}} if is_page else {})

@@ -15,7 +15,7 @@ from cictl.wire.codec import DecodeError, encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
 from cictl.wire.words import NO_ROUTE
 from cictl_server.errors import BROKEN, FULL, MEND_HINT, ROOM_HINT, CictlError, InvalidProject, InvalidRequest, LogGap
-from cictl_server.http.browsers import pages
+from cictl_server.http.browsers.accepting import show_problem
 from cictl_server.http.masking import redact_for
 from cictl_server.store.contract import StoreFull
 
@@ -130,16 +130,15 @@ def _masked(req: falcon.Request) -> dict[str, object]:
 def answer(req: falcon.Request, resp: falcon.Response, problem: Problem) -> None:
     """Write *problem* as JSON if the client accepts that, else as text: front ends of the reference show it as it is.
 
-    A person whose browser goes to a page that wants a token is shown the way to `/login`.
-    Secrets in it are masked.
+    A person's browser that goes to a page is shown one. Secrets in it are masked.
     """
     problem = masked_message(problem, redact_for(req), keep=_FIXED)
     req.context.problem = problem
     resp.status = problem.status
     resp.set_header("X-Content-Type-Options", "nosniff")
-    if problem.code is Code.UNAUTHENTICATED and pages.wants_page(req):
-        pages.show_refusal(resp, problem.title, base=req.context.cookie.base)
-    elif _wants_json(req):
+    if show_problem(req, resp, problem):
+        return
+    if _wants_json(req):
         resp.content_type = PROBLEM_JSON
         resp.data = encode(replace(problem, request_id=present_request_id()))
     else:

@@ -64,7 +64,28 @@ class Route:
         return self.body >= LARGE_BODY
 
 
+@dataclass(frozen=True)
+class Page(Route):
+    """A page for browsers. Who may see it, and who may do what a form on it asks for, is said of the API's own routes.
+
+    Attributes:
+        reads: The route of the API whose role and reach the page has: `GET /api/v1/runs/{run}`. Empty if nobody may get it.
+        does: The route that does the same as a form that is sent here; its role, its reach and its line in the audit count.
+        is_file: What pages load: it goes also to who does not ask for a page.
+    """
+
+    reads: str = ""
+    does: str = ""
+    is_file: bool = False
+
+
 def route_of(req: falcon.Request) -> str:
-    """Return which route *req* takes, without converters: `GET /artifacts/{job_id}/{path}`."""
+    """Return which route *req* takes, without converters: `GET /artifacts/{job_id}/{path}`.
+
+    For a page this is the route of the API that does the same.
+    """
+    twin: str = getattr(req.context, "twin", "")
+    if twin:
+        return twin
     template = (req.uri_template or "").replace(":path}", "}")
     return f"{req.method} {template}"

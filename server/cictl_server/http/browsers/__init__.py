@@ -1,1 +1,1 @@
-"""What is for browsers alone: the cookie of whoever is logged in, and the server's own pages."""
+"""What is for browsers alone: the cookie of whoever is logged in, and which requests want a page."""

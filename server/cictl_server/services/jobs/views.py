@@ -147,6 +147,7 @@ def _whole_state(job: JobRecord, *, log_size: int, holds: Mapping[str, str]) -> 
         skipped=job.skipped,
         allow_failure=job.allow_failure,
         retried_by=job.retried_by,
+        run_number=int(job.facts.run_number or 0),
     )
 
 

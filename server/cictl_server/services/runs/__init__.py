@@ -14,6 +14,7 @@ from cictl_server.services.projects import Projects
 from cictl_server.services.runs.approvals import ApprovalService
 from cictl_server.services.runs.changes import RunChangeService
 from cictl_server.services.runs.insight import InsightService
+from cictl_server.services.runs.overview import OverviewService
 from cictl_server.services.runs.runs import RunListService
 from cictl_server.services.runs.standings import StandingService
 from cictl_server.services.runs.summary import SummaryService
@@ -26,6 +27,7 @@ class Runs:
     approvals: ApprovalService
     standings: StandingService
     summary: SummaryService
+    overview: OverviewService
     insight: InsightService
 
     @classmethod
@@ -54,5 +56,6 @@ class Runs:
                 store=core.store, logs=logs.book, reports=artifacts.reports.files, histories=projects.histories
             ),
             standings=StandingService(store=core.store),
+            overview=OverviewService(store=core.store, policies=policies),
             insight=InsightService(store=core.store, clock=core.clock),
         )

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs
+import re
 
 import falcon
 
 from cictl_server.apidoc.describe import Content, api
-from cictl_server.errors import InvalidRequest, RateLimited, TooLarge
+from cictl_server.errors import CictlError, Forbidden, InvalidRequest, RateLimited, Unauthenticated
+from cictl_server.face.forms import read_form
+from cictl_server.face.page import Pages, View, go_to
 from cictl_server.http.authentication import find_principal, tell_refusal
-from cictl_server.http.browsers import pages
+from cictl_server.http.browsers.accepting import wants_page
 from cictl_server.http.browsers.cookies import SessionCookie, check_page
 from cictl_server.services import Services
 from cictl_server.services.core.deeds import note_nothing
 
 _PAGE = Content(media=("text/html",), text="a page")
-_FORM = Content(media=("application/x-www-form-urlencoded",), text="A form with the field `token`.")
+_FORM = Content(
+    media=("application/x-www-form-urlencoded",), text="A form with the field `token`, and where to go `next`."
+)
+_OWN_PATH = re.compile(r"/(?![/\\])[!-~]{0,2000}")
+"""A path of this server: `//host` and `/\\host` name another one, and a browser leaves out controls."""
 
 
 class LoginResource:
@@ -23,26 +29,22 @@ class LoginResource:
 
     def __init__(self, services: Services) -> None:
         self._authentication = services.access.authentication
+        self._pages = Pages(services)
 
     @api(answers={200: _PAGE})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show the form that takes a token or, to a browser that has a session, who is logged in."""
-        if not self._authentication.is_on:
-            pages.show_open(resp)
-            return
-        cookie: SessionCookie = req.context.cookie
-        principal = find_principal(req, self._authentication)
-        if principal is None:
-            pages.show_login(resp, base=cookie.base)
-        else:
-            pages.show_principal(resp, principal.shown(), base=cookie.base)
+        principal = find_principal(req, self._authentication) if self._authentication.is_on else None
+        self._show(
+            req, resp, holder=principal.shown() if principal else None, next=_own_path(req.get_param("next") or "")
+        )
 
     @api(
         request=_FORM,
         answers={
-            303: "to `login`, which says who is logged in; `Set-Cookie` has the session",
+            303: "to `next`, a path of this server, or else to the overview; `Set-Cookie` has the session",
             400: "the form has no token",
-            401: "the token is wrong, revoked or expired",
+            401: "the token is wrong, revoked or expired; a browser gets the form again",
             403: "it is the token of an agent",
             429: "it is wrong, and many wrong tokens came from this address; `Retry-After` says when to come again",
         },
@@ -56,18 +58,34 @@ class LoginResource:
         replaced, and when the server restarts.
         """
         cookie: SessionCookie = req.context.cookie
-        pages.go_to_login(resp, base=cookie.base)
         if not self._authentication.is_on:
             note_nothing()
+            go_to(req, resp, "")
             return
+        form = read_form(req)
+        goal = _own_path(form.get("next", ""))
         try:
             session_id = self._authentication.log_in(
-                _token(req), address=req.remote_addr, former=cookie.session_of(req)
+                _token(form), address=req.remote_addr, former=cookie.session_of(req)
             )
-        except RateLimited as error:
+        except (Unauthenticated, RateLimited, Forbidden) as error:
             tell_refusal(resp, error)
-            raise
+            self._show_again(req, resp, error, goal)
+            return
         cookie.set(req, resp, session_id)
+        go_to(req, resp, goal.removeprefix("/"))
+
+    def _show_again(self, req: falcon.Request, resp: falcon.Response, error: CictlError, goal: str) -> None:
+        """Answer with the form and a line that says why; to a program with the error alone."""
+        if not wants_page(req):
+            raise error
+        self._show(req, resp, status=error.code.status, problem=str(error), next=goal)
+
+    def _show(self, req: falcon.Request, resp: falcon.Response, *, status: int = 200, **values: object) -> None:
+        is_open = not self._authentication.is_on
+        shown = {"holder": None, "problem": "", "is_open": is_open, **values}
+        view = View(template="login.html", title="Log in", is_secret=True, values=shown)
+        self._pages.show(req, resp, view, status=status)
 
 
 class LogoutResource:
@@ -88,21 +106,21 @@ class LogoutResource:
             check_page(req)
         self._authentication.log_out(session_id)
         cookie.remove(req, resp)
-        pages.go_to_login(resp, base=cookie.base)
+        go_to(req, resp, "login")
 
 
-def _token(req: falcon.Request) -> str:
+def _own_path(text: str) -> str:
+    """Return *text* if it is a path of this server; else nothing."""
+    return text if _OWN_PATH.fullmatch(text) else ""
+
+
+def _token(form: dict[str, str]) -> str:
     """Return the token in the form.
 
     Raises:
         InvalidRequest: There is none.
-        TooLarge: The form is longer than a token needs.
     """
-    limit: int = req.context.body_limit
-    if (req.content_length or 0) > limit:
-        raise TooLarge(f"the body is larger than {limit} bytes")
-    form = parse_qs(req.bounded_stream.read(limit).decode("latin-1"))
-    token = form.get("token", [""])[0].strip()
+    token = form.get("token", "")
     if not token:
         raise InvalidRequest("the form needs the field token", hint="paste a token")
     return token

@@ -1,0 +1,25 @@
+"""The table of pages: their addresses, who shows them, and the routes of the API that decide who may.
+
+`reads` has the role and the reach of the page, `does` those of the form that is sent to it, with its line in the audit.
+"""
+
+from __future__ import annotations
+
+from cictl_server.face import assets
+from cictl_server.face.views import overview, run, run_deeds
+from cictl_server.http.routes import Page
+
+_RUN = "GET /api/v1/runs/{run}"
+
+PAGES: tuple[Page, ...] = (
+    Page("/static/{version}/{name}", assets.StaticResource, reads="GET /login", is_file=True),
+    Page("/", overview.OverviewPage, reads="GET /api/v1/projects"),
+    Page("/runs/{run}", run.RunPage, reads=_RUN),
+    Page("/runs/{run}/cancel", run_deeds.CancelPage, reads=_RUN, does="POST /api/v1/runs/{run}/cancel"),
+    Page("/runs/{run}/rerun", run_deeds.RerunPage, "all", reads=_RUN, does="POST /api/v1/runs/{run}/rerun"),
+    Page("/runs/{run}/rerun-failed", run_deeds.RerunPage, "failed", reads=_RUN, does="POST /api/v1/runs/{run}/rerun"),
+    Page("/runs/{run}/approve", run_deeds.ApprovePage, reads=_RUN, does="POST /api/v1/runs/{run}/approve"),
+    Page("/runs/{run}/reject", run_deeds.RejectPage, reads=_RUN, does="POST /api/v1/runs/{run}/reject"),
+    Page("/runs/{run}/pin", run_deeds.PinPage, "pin", does="POST /api/v1/runs/{run}/pin"),
+    Page("/runs/{run}/unpin", run_deeds.PinPage, "unpin", does="POST /api/v1/runs/{run}/unpin"),
+)

@@ -1,0 +1,62 @@
+"""A browser for each worker of the tests, and a server for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cictl_testing.face.browser import CHROMIUM, IS_REQUIRED, Looking, chromium
+from cictl_testing.server import RunningServer, SteppedClock
+from cictl_testing.servers.threads import ThreadedServer
+from playwright.sync_api import Browser
+
+from cictl_server.app import create_app
+
+_FOLDER = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that look with a browser, and leave them out where there is none, unless it is required."""
+    for item in items:
+        if _FOLDER in item.path.parents and {"browser", "look"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.browser)
+            if not CHROMIUM.exists() and not IS_REQUIRED:
+                item.add_marker(pytest.mark.skip(reason=f"no {CHROMIUM}: apt install chromium"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@dataclass
+class Shown:
+    """A server to look at: `server` has the verbs of tests, `url` is where a browser finds it."""
+
+    server: RunningServer
+    url: str
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> Iterator[Shown]:
+    """A server that is reached through a socket. Its clock begins now, so that ages on pages are those of the browser."""
+    clock = SteppedClock()
+    clock.now = datetime.now(UTC)
+    server = RunningServer(tmp_path / "data", clock=clock)
+    threads = ThreadedServer(create_app(server.services))
+    yield Shown(server, threads.url)
+    server.services.core.hub.close()
+    threads.stop()
+    server.close()
+
+
+@pytest.fixture
+def look(browser: Browser, shown: Shown) -> Iterator[Looking]:
+    """Opens pages of the server: `look("/runs/1")`. What the browser complains of fails the test."""
+    looking = Looking(browser, shown.url)
+    yield looking
+    looking.close()
