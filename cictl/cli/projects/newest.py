@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from cictl.base.durations import ago
 from cictl.cli.app.failures import not_found
 from cictl.cli.app.session import Session
 from cictl.cli.outcome import is_forgiven, lost_dependency, outcome
-from cictl.cli.output.text import ago
 from cictl.cli.projects.here import projects_here
 from cictl.cli.short_ids import short_id
 from cictl.wire.jobs import JobExecution, JobStatus
