@@ -46,6 +46,18 @@ def make_job(index: int, status: JobStatus = JobStatus.SUCCEEDED) -> JobRecord:
     )
 
 
+def make_trivial_job(index: int) -> JobRecord:
+    """Return an execution that any agent can take, whose one step does nothing."""
+    return JobRecord(
+        number=BASE + index,
+        script="true",
+        status=JobStatus.QUEUED,
+        created=CREATED,
+        metadata={"project": "p", "project_id": "1", "pipeline_id": "p", "pipeline_job_id": "j"},
+        step_plan=[Step(index=1, total=1, name="nothing", script="true")],
+    )
+
+
 def fill(store: Store, start: int, stop: int, status: JobStatus) -> None:
     for first in range(start, stop, 1000):
         jobs = [make_job(index, status) for index in range(first, min(first + 1000, stop))]

@@ -67,17 +67,18 @@ class Served:
         if self._process.exitcode is not None:
             raise Untrue(f"the server died with exit code {self._process.exitcode}")
 
-    def metric(self, name: str) -> float:
-        """Return the sum of a metric over all its labels, as `/metrics` shows it."""
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of a metric over all its labels, or over those rows that have *labels*, as `/metrics` shows it."""
         connection = Connection(self.url)
         try:
             _, body = connection.send("GET", "/metrics", expect=(200,))
         finally:
             connection.close()
-        values = re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", body.decode(), re.MULTILINE)
-        if not values:
+        rows = re.findall(rf"^{name}(?:\{{(.*)\}})? (\S+)$", body.decode(), re.MULTILINE)
+        if not rows:
             raise Untrue(f"the server has no metric {name}")
-        return sum(map(float, values))
+        wanted = [f'{key}="{value}"' for key, value in labels.items()]
+        return sum(float(value) for shown, value in rows if all(label in shown for label in wanted))
 
 
 @contextmanager
@@ -135,6 +136,19 @@ def serve_cictl(pipe: Any, directory: str, queued: int, finished: int) -> None:
     with TinyStore.open(Path(directory), is_long_lived=True) as store:
         fill(store, 0, finished, JobStatus.SUCCEEDED)
         fill(store, finished, finished + queued, JobStatus.QUEUED)
+    _serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0)))
+
+
+def serve_trivial(pipe: Any, directory: str, queued: int) -> None:
+    """Serve a store with so many executions that wait and do nothing."""
+    from executions import make_trivial_job, put_jobs
+
+    from cictl_server.serve import Server, ServerConfig
+    from cictl_server.store.tiny import TinyStore
+
+    Path(directory).mkdir(mode=0o700)
+    with TinyStore.open(Path(directory), is_long_lived=True) as store:
+        put_jobs(store, map(make_trivial_job, range(queued)))
     _serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0)))
 
 
