@@ -116,7 +116,9 @@ class Checkout:
 
     def _clone_remote(self, repo: str, ref: str) -> None:
         self._clone(repo, has_ref=bool(ref))
-        if ref:
+        if ref and not self.source.tags and self._is_cloned(ref):
+            self._must("checkout", "--quiet", "--force", "--detach", ref)
+        elif ref:
             self._switch_to(ref)
         elif self.source.tags:
             self._fetching("fetch", "--quiet", *self._depth, "origin", _ALL_TAGS)
@@ -142,6 +144,19 @@ class Checkout:
     def _clone(self, repo: str, *, has_ref: bool) -> None:
         options = [*self._depth, *self._no_tags, *(("--no-checkout",) if has_ref else ())]
         self._fetching("clone", "--quiet", *_IDENTITY, *options, "--", _as_url(repo), str(self.directory))
+
+    def _is_cloned(self, ref: str) -> bool:
+        """Tell whether *ref* is a commit that a branch of the clone leads to, as far as that can be seen without git.
+
+        Runs mostly build the newest commit of the default branch. The clone has that, so nothing needs to be fetched.
+        """
+        if not _COMMIT.fullmatch(ref):
+            return False
+        try:
+            packed = (self.directory / ".git" / "packed-refs").read_text()
+        except (OSError, ValueError):  # another format of refs than this one: then git finds out
+            return False
+        return re.search(rf"^{ref.lower()} refs/remotes/", packed, re.MULTILINE) is not None
 
     @property
     def _no_tags(self) -> tuple[str, ...]:

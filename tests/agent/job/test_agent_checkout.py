@@ -76,6 +76,21 @@ def test_commit_in_the_middle_of_history(check_out: CheckOut, origin: Path, as_u
     assert (directory / "f").read_text() == "one"
 
 
+@pytest.mark.parametrize(("ref", "fetches"), [("main", 0), ("v1", 1), ("side", 1)])
+def test_only_what_the_clone_lacks_is_fetched(
+    check_out: CheckOut, origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ref: str, fetches: int
+) -> None:
+    commit = git(origin, "rev-parse", ref)
+    git(origin, "tag", "there", commit)
+    trace = tmp_path / "trace"
+    monkeypatch.setenv("GIT_TRACE", str(trace))
+    directory = check_out(origin, commit)
+    assert trace.read_text().count("built-in: git fetch") == fetches
+    monkeypatch.delenv("GIT_TRACE")
+    assert git(directory, "rev-parse", "HEAD") == commit
+    assert "there" in git(directory, "tag", "--points-at", "HEAD").split()
+
+
 def test_commit_that_the_remote_does_not_serve_by_name_is_found_in_the_whole_history(
     check_out: CheckOut, origin: Path, monkeypatch: pytest.MonkeyPatch, log: JobLog
 ) -> None:
