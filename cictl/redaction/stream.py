@@ -44,6 +44,8 @@ class Redactor:
         return self._redacted(name, NAME_MASK)
 
     def _redacted(self, text: str, mask: str) -> str:
+        if not self._finder:
+            return text
         return _masked(text, self._finder.spans(text), end=len(text), is_masked_before=False, mask=mask)
 
     def _emit(self, text: str, *, is_end: bool) -> str:

@@ -27,6 +27,7 @@ from cictl_agent.slots import Slot
 from cictl_agent.system.household import Household
 from cictl_agent.system.interruption import StopReason
 from cictl_agent.system.platforms import Platform, this_platform
+from cictl_agent.system.timers import Timers
 from cictl_agent.tools import Prober
 from cictl_agent.updating import Updater
 from cictl_agent.work_dir import claimed
@@ -82,6 +83,7 @@ class Agent:
         self._clock = clock
         self._tools = KnownTools(Prober(self._platform, inherited_environment(os.environ)))
         self._household = Household()
+        self._timers = Timers()
         self._workspaces = Workspaces(config.workspaces_dir)
         self._slots: list[Slot] = []
         self.exit_code = 0
@@ -191,6 +193,7 @@ class Agent:
                 stop=stop,
                 container_host=self._container_host,
                 next_lease=asking.with_report(number),
+                timers=self._timers,
             )
 
         return Slot(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from cictl.wire.jobs import Cause
 from cictl_agent.system.commands import Exit, signal_name
 
 _VMSTAT = Path("/proc/vmstat")
+_OOM_KILLS = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
 _OF_SHELLS = {126: "not executable", 127: "command not found"}
 _BY_SIGNAL = 128
 """A shell whose last command a signal ended exits with this and the signal's number."""
@@ -37,10 +39,10 @@ class CannotStart(Exception):
 def memory_kills() -> int | None:
     """Return how many processes Linux has killed since it started because memory ran out; None where that is unknown."""
     try:
-        lines = _VMSTAT.read_text().splitlines()
+        found = _OOM_KILLS.search(_VMSTAT.read_bytes())
     except OSError:
         return None
-    return next((int(value) for key, _, value in (line.partition(" ") for line in lines) if key == "oom_kill"), None)
+    return int(found[1]) if found else None
 
 
 def script_failure(ended: Exit, *, ran_out_of_memory: bool) -> str:

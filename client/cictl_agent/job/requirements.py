@@ -39,8 +39,10 @@ def check_host(
     Raises:
         JobFailed: Something is missing.
     """
-    prober = Prober(platform, inherited_environment(os.environ))
     names = required_tools(required)
+    if not names:
+        return
+    prober = Prober(platform, inherited_environment(os.environ))
     versions = {name: prober.version(name, known=known.get(f"tool.{name}", "")) for name in names}
     found |= {f"host.tool.{name}": version for name, version in versions.items() if version}
     if unmet := unmet_tools(required, versions):

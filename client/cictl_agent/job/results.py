@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +24,7 @@ from cictl_agent.log.spool import JobLog
 from cictl_agent.retries import persist
 from cictl_agent.system.interruption import Interrupted, Interruption, StopReason
 from cictl_agent.system.platforms import Platform
+from cictl_agent.system.timers import Timers
 from cictl_client import Client, ClientError
 
 _KEEPING_SECONDS = 600
@@ -61,6 +61,7 @@ class Results:
     log: JobLog
     warnings: Warnings
     interruption: Interruption
+    timers: Timers
 
     def keep(self, outcome: Outcome, steps: Steps | None) -> Outcome:
         """Keep what the job has left, and return how it ended in all. Its own error wins over one of an upload.
@@ -70,13 +71,11 @@ class Results:
         if not self.job.timeout_seconds:
             return self._keep(outcome, steps)
         seconds = max(self.job.timeout_seconds, _KEEPING_SECONDS)
-        limit = threading.Timer(min(seconds, threading.TIMEOUT_MAX), self.interruption.give, [StopReason.TIMED_OUT])
-        limit.daemon = True
-        limit.start()
+        limit = self.timers.after(seconds, lambda: self.interruption.give(StopReason.TIMED_OUT))
         try:
             return self._keep(outcome, steps)
         finally:
-            limit.cancel()
+            self.timers.cancel(limit)
 
     def _keep(self, outcome: Outcome, steps: Steps | None) -> Outcome:
         if self.interruption.is_given:

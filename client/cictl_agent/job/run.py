@@ -40,6 +40,7 @@ from cictl_agent.system.household import Household
 from cictl_agent.system.interruption import Interrupted, Interruption, StopReason
 from cictl_agent.system.platforms import Platform
 from cictl_agent.system.processes import JOB_VARIABLE, Processes
+from cictl_agent.system.timers import Timers
 from cictl_agent.system.trees import remove_tree
 from cictl_client import Client
 
@@ -83,6 +84,7 @@ class JobRun:
     clock: Clock
     stop: threading.Event
     container_host: ContainerHost
+    timers: Timers
     next_lease: NextLease = NO_NEXT_LEASE
     interruption: Interruption = field(default_factory=Interruption)
     aftermath: Interruption = field(default_factory=Interruption)
@@ -144,6 +146,7 @@ class JobRun:
                 appends=Feature.LOG_APPEND in self.features,
                 clock=self.clock,
                 next_lease=self.next_lease,
+                timers=self.timers,
             )
             if not self.reporter.begin(PREPARING):
                 return
@@ -188,6 +191,7 @@ class JobRun:
             log=self.log,
             warnings=self.warnings,
             interruption=self.aftermath,
+            timers=self.timers,
         )
 
     def _end_processes(self) -> None:
@@ -210,6 +214,7 @@ class JobRun:
                 reporter=self.reporter,
                 interruption=self.interruption,
                 timeout_seconds=self.job.timeout_seconds,
+                timers=self.timers,
             ):
                 self._run_stages()
         except JobFailed as failure:

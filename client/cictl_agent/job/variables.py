@@ -8,6 +8,7 @@ scripts under `set -u` can ask. The server sets those of `OF_RUN`, by the contra
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from cictl.base.names.git_names import branch_of, pull_request_of, short_ref, tag_of
@@ -101,6 +102,7 @@ def variables_of(job: JobExecution) -> dict[str, str]:
     return {variable.name: variable.value(job) for variable in OF_JOB}
 
 
+@cache
 def all_names() -> frozenset[str]:
     """Return the name of every variable here. What an agent has of these in its own environment is of another job."""
     of_run = (prefix + variable.name for variable in OF_RUN for prefix in ("CIWI_", "CICTL_"))

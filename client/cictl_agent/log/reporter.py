@@ -17,6 +17,7 @@ from cictl.wire.jobs import STEP_STARTED, JobState, JobStatus, Step, StepEvent
 from cictl_agent.log.spool import JobLog
 from cictl_agent.retries import backoff
 from cictl_agent.system.interruption import Interruption, StopReason
+from cictl_agent.system.timers import Timer, Timers
 from cictl_client import ApiError, Client, ClientError, Conflict, InvalidRequest, LogGap, NotFound, TooLarge
 from cictl_client.errors import is_too_large
 
@@ -71,6 +72,7 @@ class Reporter:
         interruption: Interruption,
         appends: bool,
         clock: Clock,
+        timers: Timers,
         next_lease: NextLease = NO_NEXT_LEASE,
     ) -> None:
         self._client = client
@@ -91,7 +93,9 @@ class Reporter:
         self._pending = StatusRequest()
         self._has_pending = False
         self._closing = threading.Event()
+        self._timers = timers
         self._thread = threading.Thread(target=self._run, name=f"report-{job_id}", daemon=True)
+        self._start: Timer | None = None
         self.heard_at = float("-inf")
         """When the server last told the execution's state, by `time.monotonic`."""
 
@@ -119,7 +123,8 @@ class Reporter:
         if self._interruption.is_given:
             return self._interruption.reason is StopReason.AGENT_STOPPED  # then the job's end must be reported
         self._log.on_growth = self._wake
-        self._thread.start()
+        # A job that is over by then needs no thread: all its news goes with the report of its end.
+        self._start = self._timers.after(_BATCH_SECONDS, self._begin_thread)
         return True
 
     def note_step(
@@ -180,10 +185,18 @@ class Reporter:
                 return
             time.sleep(min(seconds, 1.0))
 
+    def _begin_thread(self) -> None:
+        with self._news:
+            if not self._closing.is_set():
+                self._thread.start()
+
     def _run(self) -> None:
         waits = backoff(0.5, 5)
+        has_waited = True  # for the thread to begin
         while self._wait_for_news() and not self._is_over:
-            self._closing.wait(_BATCH_SECONDS)
+            if not has_waited:
+                self._closing.wait(_BATCH_SECONDS)
+            has_waited = False
             if self._closing.is_set():
                 return
             if self._post_news():
@@ -213,7 +226,10 @@ class Reporter:
 
     def _close(self) -> None:
         """Stop the thread, and wait for its request that is under way."""
-        self._closing.set()
+        with self._news:  # no thread begins once this is set
+            self._closing.set()
+        if self._start is not None:
+            self._timers.cancel(self._start)
         self._wake()
         if self._thread.ident is not None:
             self._thread.join()

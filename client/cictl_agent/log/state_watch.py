@@ -8,6 +8,7 @@ from types import TracebackType
 
 from cictl_agent.log.reporter import Reporter, over_text
 from cictl_agent.system.interruption import Interruption, StopReason
+from cictl_agent.system.timers import Timer, Timers
 from cictl_client import Client, ClientError, NotFound
 
 POLL_SECONDS = 0.5
@@ -25,6 +26,7 @@ class Watch:
         reporter: Reporter,
         interruption: Interruption,
         timeout_seconds: int,
+        timers: Timers,
     ) -> None:
         """Prepare; the time limit runs from when the context is entered.
 
@@ -37,30 +39,34 @@ class Watch:
         self._reporter = reporter
         self._interruption = interruption
         self._timeout_seconds = timeout_seconds
+        self._timers = timers
+        self._started: list[Timer] = []
         self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._poll, name=f"watch-{job_id}", daemon=True)]
 
     def __enter__(self) -> Watch:
+        # Most jobs of a busy agent are over before the first look, so the thread for it begins only then.
+        polls = threading.Thread(target=self._poll, name=f"watch-{self._job_id}", daemon=True)
+        self._started.append(self._timers.after(POLL_SECONDS, polls.start))
         if self._timeout_seconds > 0:
-            clock = threading.Thread(target=self._run_clock, name=f"clock-{self._job_id}", daemon=True)
-            self._threads.append(clock)
-        for thread in self._threads:
-            thread.start()
+            self._started.append(self._timers.after(self._timeout_seconds, self._time_out))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
+        for timer in self._started:
+            self._timers.cancel(timer)
 
-    def _run_clock(self) -> None:
-        if not self._ended.wait(min(self._timeout_seconds, threading.TIMEOUT_MAX)):
+    def _time_out(self) -> None:
+        if not self._ended.is_set():
             self._interruption.give(StopReason.TIMED_OUT, "job timed out")
 
     def _poll(self) -> None:
-        while not self._ended.wait(POLL_SECONDS) and not self._interruption.is_given:
+        while not self._ended.is_set() and not self._interruption.is_given:
             if time.monotonic() - self._reporter.heard_at >= POLL_SECONDS:
                 self._look()
+            self._ended.wait(POLL_SECONDS)
 
     def _look(self) -> None:
         try:

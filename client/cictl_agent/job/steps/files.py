@@ -71,6 +71,7 @@ class StepFiles:
 
     def _read(self, variable: str, index: int) -> str:
         try:
+            os.lstat(self.directory / _name(variable, index))  # mostly there is none, and a closer look costs much more
             descriptor = open_beneath(self.directory, _name(variable, index))
         except FileNotFoundError:
             return ""
