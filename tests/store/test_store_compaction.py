@@ -15,6 +15,7 @@ from cictl_testing.stores.disk import PowerCut, path_of, watched
 from cictl_testing.stores.records import make_job, put_jobs
 
 from cictl_server.store.contract import StoreFailed, Transaction
+from cictl_server.store.picture import Picture
 from cictl_server.store.tiny import TinyStore
 
 
@@ -243,3 +244,37 @@ def test_a_failing_compaction_is_not_tried_at_each_commit(tmp_path: Path) -> Non
         written = (tmp_path / "state.journal").stat().st_size
     assert 1 <= len(attempts) <= written // 2000 + 1
     assert found_in(tmp_path) == list(range(1, 101))
+
+
+def test_a_picture_is_of_one_moment_whatever_writers_do_meanwhile() -> None:
+    tables = {"jobs": dict.fromkeys(range(1, 600), b"old")}
+    picture = Picture(tables, threading.RLock())
+    [(_, blocks)] = picture.tables()
+    first = next(blocks)
+    for number, after in ((1, b"new"), (599, b"new"), (598, None), (600, b"new"), (599, b"newer")):
+        picture.note(("jobs", number, tables["jobs"].get(number), after))
+        tables["jobs"] |= {number: after} if after else {}
+        if after is None:
+            del tables["jobs"][number]
+    assert [*first, *(row for rows in blocks for row in rows)] == [(number, b"old") for number in range(1, 600)]
+
+
+def test_writers_during_a_compaction_are_in_the_journal_behind_it(tmp_path: Path) -> None:
+    stop, wrote = threading.Event(), list[int]()
+
+    def write(store: TinyStore) -> None:
+        number = 1000
+        while not stop.is_set():
+            write_jobs(store, number := number + 1)
+            wrote.append(number)
+
+    with TinyStore.open(tmp_path / "data") as store:
+        put_jobs(store, *map(make_job, range(1, 1000)))
+        writer = threading.Thread(target=write, args=(store,))
+        writer.start()
+        for _ in range(5):
+            store.compact()
+        stop.set()
+        writer.join()
+        shutil.copytree(tmp_path / "data", tmp_path / "copy")
+    assert found_in(tmp_path / "copy") == [*range(1, 1000), *wrote]

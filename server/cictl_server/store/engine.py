@@ -16,6 +16,7 @@ from cictl.base.durable import sync_directory
 from cictl_server.store import snapshot
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFigures, StoreLocked
 from cictl_server.store.journal import Journal, JournalEntry, encode_entry
+from cictl_server.store.picture import Picture
 from cictl_server.store.snapshot import SCHEMA, Meta, Tables
 
 logger = logging.getLogger(__name__)
@@ -153,15 +154,20 @@ class Engine:
         """
         with self._compacting:
             with self.lock:
-                tables = {name: dict(table) for name, table in self.tables.items()}
+                picture = Picture(self.tables, self.lock)
+                self._observers.append(picture.note)
                 meta = Meta(schema=SCHEMA, sequence=self._sequence, last_ids=dict(self._last_ids))
                 covered = self._journal.size
-            # The copied state may be ahead of the disk. A snapshot must never hold what a failed flush undoes, so the
+            # The state may be ahead of the disk. A snapshot must never hold what a failed flush undoes, so the
             # journal is made durable first. A crash before `drop_head` leaves lines that the snapshot has already; they
             # are recognised by their numbers and skipped.
             try:
-                self._journal.drain()
-                size = snapshot.write(self.snapshot_path, meta, tables)
+                try:
+                    self._journal.drain()
+                    size = snapshot.write(self.snapshot_path, meta, picture.tables())
+                finally:
+                    with self.lock:
+                        self._observers.remove(picture.note)
                 self._journal.drop_head(covered)
             except BaseException:
                 self._compaction_due = self._journal.size + self._compaction_bytes  # do not try again at each commit

@@ -15,33 +15,49 @@ def write_all(file: int, data: bytes, *, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
+_UNFLUSHED_BYTES = 8 << 20
+"""No more than this waits for the disk at any time: a flush of another file would have to wait for it too."""
+
+
 class Replacement:
-    """New content for *path*: written durably to a file beside it, which `take_over` renames. An error leaves nothing behind."""
+    """New content for *path*: written durably to a file beside it, which `take_over` renames. An error leaves nothing behind.
+
+    Attributes:
+        size: The bytes that were written, all of them durable.
+    """
 
     def __init__(self, path: Path, blocks: Iterable[bytes]) -> None:
         """Write *blocks*. On success the caller has to close the descriptor `file`."""
+        self.size = 0
         self._path = path
         self._temporary = path.with_name(path.name + "-new")
         self.file = os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        self.extend(blocks)
+
+    def extend(self, blocks: Iterable[bytes]) -> None:
+        """Write further *blocks* behind what is there."""
         try:
-            offset = 0
+            flushed = self.size
             for block in blocks:
-                write_all(self.file, block, offset=offset)
-                offset += len(block)
+                write_all(self.file, block, offset=self.size)
+                self.size += len(block)
+                if self.size - flushed >= _UNFLUSHED_BYTES:
+                    os.fsync(self.file)
+                    flushed = self.size
             os.fsync(self.file)
         except BaseException:
-            self._give_up()
+            self.give_up()
             raise
-        self.size = offset
 
     def take_over(self) -> None:
         """Rename the file, so that readers see the old one or the new one. Durable only after `sync_directory`."""
         try:
             self._temporary.replace(self._path)
         except BaseException:
-            self._give_up()
+            self.give_up()
             raise
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """Remove the file instead."""
         os.close(self.file)
         self._temporary.unlink(missing_ok=True)

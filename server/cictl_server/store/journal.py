@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 _NEEDED_BYTES = 1 << 16
 """So much must fit on a disk that was full before the journal goes on."""
+_LAST_BYTES = 1 << 16
+"""So much of the journal is copied while writers wait."""
+_COPIED_BYTES = 1 << 20
 _CHECKSUM_LENGTH = 9  # eight digits and a blank
 _LINE_START = re.compile(rb"[0-9a-f]{8} \[\d")
 _MOST_STARTS = 100
@@ -198,12 +201,20 @@ class Journal:
             OSError: The file could not be replaced; the journal goes on with the old one.
             StoreFailed: An earlier write failed, or the replacement may not survive a power cut.
         """
+        kept = _Kept(self._path, self._file, length)
+        # Most of it is copied while writers go on; they queue up only for the last bit, and for the change of names.
+        while self._size - kept.end > _LAST_BYTES:
+            kept.copy(up_to=self._size)
         with self._condition:
             self._wait_until_idle()
-            self.check()
-            self._is_busy = True  # writers queue up for the moment that this takes
+            try:
+                self.check()
+            except BaseException:
+                kept.replacement.give_up()
+                raise
+            self._is_busy = True
         try:
-            self._swap(length)
+            self._swap(kept, length)
         finally:
             with self._condition:
                 self._is_busy = False
@@ -299,12 +310,12 @@ class Journal:
         logger.error("journal cannot be written path=%s: %s", self._path, failure)
         self._failure = failure
 
-    def _swap(self, length: int) -> None:
-        replacement = Replacement(self._path, [os.pread(self._file, self._size - length, length)])
-        replacement.take_over()
+    def _swap(self, kept: _Kept, length: int) -> None:
+        kept.copy(up_to=self._size)
+        kept.replacement.take_over()
         with self._condition:
             os.close(self._file)
-            self._file = replacement.file
+            self._file = kept.replacement.file
             self._size -= length
             self._end -= length
         try:
@@ -312,6 +323,27 @@ class Journal:
         except OSError as error:
             # Later lines would be acknowledged into a file that a power cut may replace by the old one.
             self._fail(error)
+
+
+class _Kept:
+    """The part of a journal that is kept, on its way into a new file.
+
+    Attributes:
+        end: Where in the old file that ends which was copied.
+    """
+
+    def __init__(self, path: Path, file: int, begin: int) -> None:
+        self.replacement = Replacement(path, [])
+        self.end = begin
+        self._file = file
+
+    def copy(self, *, up_to: int) -> None:
+        self.replacement.extend(self._blocks(up_to))
+        self.end = up_to
+
+    def _blocks(self, up_to: int) -> Iterator[bytes]:
+        for start in range(self.end, up_to, _COPIED_BYTES):
+            yield os.pread(self._file, min(_COPIED_BYTES, up_to - start), start)
 
 
 def _decode(line: bytes) -> JournalEntry | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from cictl.base.durable import sync_directory
 from cictl.base.json_errors import NOT_OF_TYPE
 from cictl_server.store.contract import StoreCorrupt, StoreTooNew
 from cictl_server.store.files import Replacement
+from cictl_server.store.picture import Rows
 
 SCHEMA = 1
 META = "_cictl"
@@ -27,7 +28,6 @@ META = "_cictl"
 Tables = dict[str, dict[int, bytes]]
 """Each document of each table by its id, as JSON."""
 
-_ROWS_PER_BLOCK = 500
 _SEAL = b', "2": {"crc32": "%08x"}}}\n'
 _SEAL_LENGTH = len(_SEAL % 0)
 _SEAL_FORM = re.compile(rb', "2": \{"crc32": "(.{8})"\}\}\}\n')
@@ -81,8 +81,12 @@ def read(path: Path) -> Contents:
     return Contents(meta, tables, is_sealed)
 
 
-def write(path: Path, meta: Meta, tables: Mapping[str, Mapping[int, bytes]]) -> int:
-    """Replace *path*, durably and in one step, and return its size in bytes."""
+def write(path: Path, meta: Meta, tables: Iterable[tuple[str, Iterable[Rows]]]) -> int:
+    """Replace *path*, durably and in one step, and return its size in bytes.
+
+    Args:
+        tables: The name of each table and its rows, which are written as they come.
+    """
     replacement = Replacement(path, _blocks(meta, tables))
     replacement.take_over()
     os.close(replacement.file)
@@ -90,7 +94,7 @@ def write(path: Path, meta: Meta, tables: Mapping[str, Mapping[int, bytes]]) -> 
     return replacement.size
 
 
-def _blocks(meta: Meta, tables: Mapping[str, Mapping[int, bytes]]) -> Iterator[bytes]:
+def _blocks(meta: Meta, tables: Iterable[tuple[str, Iterable[Rows]]]) -> Iterator[bytes]:
     checksum = 0
     for block in _sealed_blocks(meta, tables):
         checksum = zlib.crc32(block, checksum)
@@ -98,13 +102,14 @@ def _blocks(meta: Meta, tables: Mapping[str, Mapping[int, bytes]]) -> Iterator[b
     yield _SEAL % checksum
 
 
-def _sealed_blocks(meta: Meta, tables: Mapping[str, Mapping[int, bytes]]) -> Iterator[bytes]:
+def _sealed_blocks(meta: Meta, tables: Iterable[tuple[str, Iterable[Rows]]]) -> Iterator[bytes]:
     yield b"{"
-    for name, table in tables.items():
+    for name, blocks in tables:
         yield msgspec.json.encode(name) + b": {"
-        rows = [b'"%d": %s' % (key, document) for key, document in table.items()]
-        for start in range(0, len(rows), _ROWS_PER_BLOCK):
-            yield (b",\n" if start else b"\n") + b",\n".join(rows[start : start + _ROWS_PER_BLOCK])
+        separator = b"\n"
+        for rows in blocks:
+            yield separator + b",\n".join([b'"%d": %s' % row for row in rows])
+            separator = b",\n"
         yield b"},\n"
     yield b'"%s": {"1": %s' % (META.encode(), msgspec.json.encode(meta))
 
