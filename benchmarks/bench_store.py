@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from executions import fill, make_job, put_jobs
-from figures import Figure, Figures, in_turns, options
+from figures import Figure, Figures, Untrue, in_turns, options
 from msgspec.structs import replace
 from serving import real_disk
 
@@ -22,8 +22,10 @@ from cictl_server.store.contract import Transaction
 from cictl_server.store.records import JobRecord
 from cictl_server.store.tiny import TinyStore
 
-OPEN = "--open"
-"""The option by which this file calls itself to open the store in a directory in a fresh process."""
+OPEN, COMPACT = "--open", "--compact"
+"""Options by which this file calls itself to open the store in a directory in a fresh process, and to compact it there."""
+
+WRITERS = 4
 
 
 def rate(action: Callable[[int], None], times: int) -> float:
@@ -130,9 +132,82 @@ def open_and_tell(directory: Path) -> None:
         print(json.dumps({"jobs": view.jobs.count(), "seconds": seconds, "bytes": resident_bytes() - before}))
 
 
+class Writers:
+    """Threads that change executions one after the other, and note how long each change took."""
+
+    def __init__(self, store: TinyStore) -> None:
+        self._store = store
+        self._stop = threading.Event()
+        self.milliseconds: list[float] = []
+        self._threads = [threading.Thread(target=self._write, args=(n,)) for n in range(WRITERS)]
+        for thread in self._threads:
+            thread.start()
+
+    def _write(self, thread: int) -> None:
+        job = make_job(10**9 + thread)
+        for index in count():
+            if self._stop.is_set():
+                return
+            begun = time.perf_counter()
+            self._store.write(lambda tx, index=index: tx.jobs.put(replace(job, log_size=index)))  # type: ignore[misc]
+            self.milliseconds.append((time.perf_counter() - begun) * 1000)
+
+    def taken(self) -> list[float]:
+        """Return the times since the last call."""
+        taken, self.milliseconds = self.milliseconds, []
+        return sorted(taken)
+
+    def close(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def compact_and_tell(directory: Path) -> None:
+    """Compact a store while others write, and print as JSON what that costs them, and how much memory it takes."""
+    with TinyStore.open(directory, is_long_lived=True, compaction_bytes=1 << 40) as store:
+        writers = Writers(store)
+        before = resident_bytes()
+        time.sleep(3)
+        quiet = writers.taken()
+        compaction = threading.Thread(target=store.compact)
+        compaction.start()
+        peak = before
+        while compaction.is_alive():
+            peak = max(peak, resident_bytes())
+            time.sleep(0.01)
+        busy = writers.taken()
+        writers.close()
+        after = resident_bytes()
+        figures = {"quiet": quiet[len(quiet) * 99 // 100], "p99": busy[len(busy) * 99 // 100], "worst": busy[-1]}
+        print(json.dumps({**figures, "changes": len(busy), "peak": peak - before, "after": after}))
+
+
+def measure_compaction(report: Figures, directory: Path, *, jobs: int) -> None:
+    with TinyStore.open(directory, is_long_lived=True) as store:
+        fill(store, 0, jobs, JobStatus.SUCCEEDED)
+    told = subprocess.run([sys.executable, __file__, COMPACT, str(directory)], check=True, capture_output=True)
+    found = json.loads(told.stdout)
+    if not found["changes"]:
+        raise Untrue("nobody wrote during the compaction")
+    did = f"{found['changes']:,} changes by {WRITERS} writers meanwhile; p99 {found['p99']:.1f} ms"
+    name, base = f"longest change during a compaction, jobs: {jobs:,}", "p99 without one"
+    ratio = found["worst"] / found["quiet"]
+    report.add(
+        Figure(name=name, value=found["worst"], unit="ms", ratio=ratio, base=base, target="<= 10 ms more", did=did)
+    )
+    name = f"memory of a compaction, jobs: {jobs:,}"
+    report.add(Figure(name=name, value=found["peak"] / 1e6, unit="MB", target="<= 50"))
+    name = f"memory a job after it, whole process, jobs: {jobs:,}"
+    report.add(Figure(name=name, value=found["after"] / jobs, unit="bytes", target="<= 4,096"))
+
+
 def main() -> None:
     if sys.argv[1:2] == [OPEN]:
         open_and_tell(Path(sys.argv[2]))
+        return
+    if sys.argv[1:2] == [COMPACT]:
+        compact_and_tell(Path(sys.argv[2]))
         return
     arguments, report = options(__doc__)
     scale = 10 if arguments.quick else 1
@@ -144,6 +219,7 @@ def main() -> None:
         with TinyStore.open(directory / "empty") as empty, TinyStore.open(directory / "full") as full:
             measure_history(report, empty, full, finished=50_000 // scale, commits=1_000 // scale)
         measure_opening(report, directory / "large", jobs=100_000 // scale)
+        measure_compaction(report, directory / "larger", jobs=200_000 // scale)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 _NEEDED_BYTES = 1 << 16
 """So much must fit on a disk that was full before the journal goes on."""
 _LAST_BYTES = 1 << 16
-"""So much of the journal is copied while writers wait."""
+"""If no more of the journal is left to copy, writers may wait for that."""
+_ROUNDS = 3
 _COPIED_BYTES = 1 << 20
 _CHECKSUM_LENGTH = 9  # eight digits and a blank
 _LINE_START = re.compile(rb"[0-9a-f]{8} \[\d")
@@ -202,9 +203,11 @@ class Journal:
             StoreFailed: An earlier write failed, or the replacement may not survive a power cut.
         """
         kept = _Kept(self._path, self._file, length)
-        # Most of it is copied while writers go on; they queue up only for the last bit, and for the change of names.
-        while self._size - kept.end > _LAST_BYTES:
-            kept.copy(up_to=self._size)
+        # Most of it is copied while writers go on; they queue up only for the last bit, and for the change of names. Each round
+        # leaves what was written during it, so there is no use in many.
+        for _ in range(_ROUNDS):
+            if self._size - kept.end > _LAST_BYTES:
+                kept.copy(up_to=self._size)
         with self._condition:
             self._wait_until_idle()
             try:

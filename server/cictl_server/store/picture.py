@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 Rows = list[tuple[int, bytes]]
 
-_ROWS_PER_BLOCK = 200
+_ROWS_PER_BLOCK = 500
 """So many rows are taken at a time, for which writers wait a fraction of a millisecond."""
 
 
