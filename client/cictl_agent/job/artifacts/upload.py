@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from cictl.base.names.artifact_paths import link_entry, link_text
+from cictl.base.packing import SAMPLE_BYTES, choose_packing
 from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl_agent.job.artifacts.collection import Found
 from cictl_agent.job.failures import JobFailed
@@ -23,7 +24,7 @@ from cictl_client.retry import TRANSIENT
 
 _MOST_JSON_BYTES = 32 << 20
 """The JSON form is held in memory, and base64 adds a third; above this size only the zip form is tried."""
-_COMPRESSION_LEVEL = 1
+_BLOCK_BYTES = 1 << 18
 
 
 def upload(
@@ -70,9 +71,7 @@ def _write_zip(found: Iterable[Found], archive: IO[bytes], interruption: Interru
     Raises:
         Interrupted: The order to stop was given.
     """
-    with zipfile.ZipFile(
-        archive, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION_LEVEL, strict_timestamps=False
-    ) as target:
+    with zipfile.ZipFile(archive, "w", strict_timestamps=False) as target:
         for kept in found:
             interruption.check()
             if kept.link:
@@ -81,10 +80,13 @@ def _write_zip(found: Iterable[Found], archive: IO[bytes], interruption: Interru
                 target.writestr(info, link_text(kept.path, kept.link))
                 continue
             info = zipfile.ZipInfo.from_file(kept.file, kept.path, strict_timestamps=False)
-            info.compress_type = zipfile.ZIP_DEFLATED
             info.comment = _comment(kept)
-            with kept.file.open("rb") as source, target.open(info, "w") as sink:
-                shutil.copyfileobj(source, sink, 1 << 16)
+            with kept.file.open("rb") as source:
+                sample = source.read(SAMPLE_BYTES)
+                choose_packing(info, sample)
+                with target.open(info, "w") as sink:
+                    sink.write(sample)
+                    shutil.copyfileobj(source, sink, _BLOCK_BYTES)
 
 
 def _comment(kept: Found) -> bytes:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import IO
 
 from cictl.base.names.artifact_paths import link_entry, link_text
+from cictl.base.packing import SAMPLE_BYTES, choose_packing
 from cictl_server.blobs.contract import BlobError, BlobReader, Blobs, BlobsAway, blocks
 
 _PACKED_AT_ONCE = 2
 """How many archives are packed at the same time. Each keeps a processor busy."""
-_COMPRESSION_LEVEL = 1
 _MODE, _MODE_OF_PROGRAMS = 0o100644, 0o100755
 
 
@@ -40,7 +40,7 @@ class Packer:
         with tempfile.TemporaryFile(dir=self._spool) as spool:
             with (
                 self._packing,
-                zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION_LEVEL) as archive,
+                zipfile.ZipFile(spool, "w") as archive,
             ):
                 for path in paths:
                     if path in links:
@@ -57,17 +57,19 @@ class Packer:
             raise
         except BlobError:
             return
-        with reader, archive.open(_entry(path, reader), "w") as target:
-            target.writelines(blocks(reader))
+        with reader:
+            sample = reader.read(SAMPLE_BYTES)
+            entry = _entry(path, reader)
+            choose_packing(entry, sample)
+            with archive.open(entry, "w") as target:
+                target.write(sample)
+                target.writelines(blocks(reader))
 
 
 def _entry(path: str, reader: BlobReader) -> zipfile.ZipInfo:
     """Return the head of an entry. Its size tells zipfile whether it needs the form for large ones."""
     modified = reader.blob.modified.astimezone()
     entry = zipfile.ZipInfo(path, modified.timetuple()[:6])
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    # The archive's own level is not for entries that are made so. The attribute is public from Python 3.13 on.
-    entry._compresslevel = _COMPRESSION_LEVEL  # type: ignore[attr-defined]
     entry.file_size = reader.blob.size
     entry.external_attr = (_MODE_OF_PROGRAMS if reader.is_executable else _MODE) << 16
     return entry
