@@ -59,17 +59,21 @@ class FileLogIndex(LogIndex):
             return self._path(name).exists()
         return False
 
-    def note_arrival(self, name: str, offset: int, now: datetime) -> None:
-        """Note that the bytes from *offset* on arrive *now*, unless that is within `GRANULARITY` of the last note."""
+    def note_arrival(self, name: str, offset: int, now: datetime) -> tuple[int, int]:
+        """Note that the bytes from *offset* on arrive *now*, unless that is within `GRANULARITY` of the last note.
+
+        Return the offset and the milliseconds of what is the last note then.
+        """
         descriptor = self._open(name)
         try:
             last = _last_arrival(descriptor)
+            if last is not None and not is_news((last.offset, last.ms), offset=offset, now=now):
+                return last.offset, last.ms
             ms = milliseconds(now)
-            is_news = last is None or (offset >= last.offset and ms - last.ms >= GRANULARITY.total_seconds() * 1000)
-            if is_news:
-                os.write(descriptor, _line(_IndexLine(offset=offset, ms=ms)))
+            os.write(descriptor, _line(_IndexLine(offset=offset, ms=ms)))
         finally:
             os.close(descriptor)
+        return offset, ms
 
     def note_steps(self, name: str, steps: Iterable[LoggedStep]) -> None:
         fresh = {step.index: step for step in reversed(list(steps)) if step.index > 0}
@@ -196,6 +200,11 @@ class _FileArrivals(Arrivals):
                 entry = _entry(line)
                 if entry is not None and entry.index == 0:
                     yield Arrival(entry.offset, entry.ms)
+
+
+def is_news(noted: tuple[int, int], *, offset: int, now: datetime) -> bool:
+    """Tell whether the arrival of the bytes from *offset* on is to be noted after *noted*, an offset and its milliseconds."""
+    return offset >= noted[0] and milliseconds(now) - noted[1] >= GRANULARITY.total_seconds() * 1000
 
 
 def _path(directory: Path, name: str) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -15,7 +14,8 @@ from cictl_server.blobs.contract import Readable
 from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.log_writer.content import FirstBytes
 from cictl_server.log_writer.contract import LogEditor, LogWriter, WholeLog
-from cictl_server.log_writer.file_index import FileLogIndex
+from cictl_server.log_writer.file_index import FileLogIndex, is_news
+from cictl_server.log_writer.open_files import OpenLog, OpenLogs
 
 _SUFFIX = ".log"
 _UNDECIDED = ".undecided"
@@ -32,8 +32,7 @@ class FileLogs(LogWriter):
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._index = FileLogIndex(directory)
-        # A fixed number of locks, chosen by the hash of the name: two logs may share one, and none has to be removed.
-        self._locks = [threading.Lock() for _ in range(64)]
+        self._open = OpenLogs()
 
     @property
     def index(self) -> FileLogIndex:
@@ -69,25 +68,30 @@ class FileLogs(LogWriter):
 
     @contextmanager
     def edit(self, name: str) -> Iterator[LogEditor]:
-        with self._locks[hash(name) % len(self._locks)]:
-            descriptor = os.open(self._path(name), os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                yield _FileEditor(descriptor, self._undecided(name), partial(self._index.note_arrival, name))
-            finally:
-                os.close(descriptor)
+        with self._open.edited(name, partial(self._path, name)) as log:
+            yield _FileEditor(log, self._undecided(name), partial(self._index.note_arrival, name))
 
     def seal(self, name: str) -> int:
-        with suppress(FileNotFoundError), self._path(name).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            os.fsync(file.fileno())
-            return size
-        return 0
+        """Flush the log, and close it: it is over, or an agent sends it anew after a look."""
+        descriptor = self._open.take(name)
+        if descriptor is None:
+            try:
+                descriptor = os.open(self._path(name), os.O_RDONLY)
+            except FileNotFoundError:
+                return 0
+        try:
+            size = os.fstat(descriptor).st_size
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return size
 
     def finish(self, name: str, *, size: int, project: str) -> None:
         """Leave the log where it is: a file serves readers of a finished log as well."""
 
     def receive(self, log: WholeLog, content: Readable) -> None:
         """Put the index first: the times, and how much is decided, are there before the bytes."""
+        self._open.close(log.name)
         self._index.receive(log.name, log.notes)
         (self._directory / f"{log.name}{_UNDECIDED}").unlink(missing_ok=True)
         if log.undecided:
@@ -105,12 +109,13 @@ class FileLogs(LogWriter):
                 yield path.name.removesuffix(_SUFFIX)
 
     def delete(self, name: str) -> None:
+        self._open.close(name)
         for suffix in (_SUFFIX, _UNDECIDED):
             (self._directory / f"{name}{suffix}").unlink(missing_ok=True)
         self._index.delete(name)
 
     def close(self) -> None:
-        """Nothing is held between two calls."""
+        self._open.close_all()
 
     def _path(self, name: str, suffix: str = _SUFFIX) -> Path:
         """Return where the log is, or what is beside it.
@@ -135,11 +140,12 @@ class FileLogs(LogWriter):
 class _FileEditor(LogEditor):
     """A log file opened for reading and writing, unbuffered."""
 
-    def __init__(self, descriptor: int, undecided: str, note_arrival: Callable[[int, datetime], None]) -> None:
-        self._descriptor = descriptor
+    def __init__(self, log: OpenLog, undecided: str, note_arrival: Callable[[int, datetime], tuple[int, int]]) -> None:
+        self._log = log
+        self._descriptor = log.descriptor
         self._undecided = undecided
         self._note_arrival = note_arrival
-        self._size = os.fstat(descriptor).st_size
+        self._size = os.fstat(log.descriptor).st_size
 
     @property
     def size(self) -> int:
@@ -154,7 +160,7 @@ class _FileEditor(LogEditor):
     def write(self, data: bytes, *, at: int, now: datetime, undecided: int = 0) -> None:
         end = at + len(data)
         if end > self._size:  # the time, and how much is decided, are there before the bytes
-            self._note_arrival(self._size, now)
+            self._note_time(now)
         if undecided:
             _set_decided(self._undecided, end - undecided)
         view, place = memoryview(data), at
@@ -166,6 +172,12 @@ class _FileEditor(LogEditor):
         if not undecided and os.path.lexists(self._undecided):
             Path(self._undecided).unlink()
         self._size = end
+
+    def _note_time(self, now: datetime) -> None:
+        """Note that bytes arrive at the end of the log; the index is asked only where the last note is too old to cover them."""
+        noted = self._log.noted
+        if noted is None or is_news(noted, offset=self._size, now=now):
+            self._log.noted = self._note_arrival(self._size, now)
 
 
 def _set_decided(path: str, size: int) -> None:
