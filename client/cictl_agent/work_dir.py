@@ -15,6 +15,7 @@ from cictl_agent.system.private import FILE_MODE, make_private_folder, open_priv
 from cictl_agent.system.trees import remove_tree
 
 _ID_FILE = "work-dir.id"
+_IGNORES = ".gitignore"
 
 
 @contextmanager
@@ -28,6 +29,7 @@ def claimed(config: AgentConfig, platform: Platform) -> Iterator[str]:
     try:
         make_private_folder(config.work_dir)
         lock.acquire(timeout=0)
+        _hide_from_git(config.work_dir)
         _clear_spool(config, platform)
         make_private_folder(config.spool_dir)
         work_dir_id = _id_of(config.work_dir)
@@ -41,6 +43,14 @@ def claimed(config: AgentConfig, platform: Platform) -> Iterator[str]:
         yield work_dir_id
     finally:
         lock.release()
+
+
+def _hide_from_git(work_dir: Path) -> None:
+    """Let git ignore a work directory that lies in a checkout, so that nobody commits it or builds it as a part of the tree."""
+    file = work_dir / _IGNORES
+    if not file.exists():
+        with open_private(file) as out:
+            out.write(b"*\n")
 
 
 def _clear_spool(config: AgentConfig, platform: Platform) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cictl_testing.agents.thread import AgentThread
+from cictl_testing.files import git, make_repository
 from cictl_testing.processes import eventually
 from cictl_testing.servers.scripted_server import ScriptedServer, nth_job_id
 
@@ -201,6 +202,16 @@ def test_only_the_agents_account_can_read_its_work_directory(server: ScriptedSer
         of_the_job: "755",
     }
     assert {"agent.lock", "work-dir.id", f"{job.execution.id}.log"} <= modes.keys()
+
+
+def test_git_ignores_a_work_directory_in_a_checkout(server: ScriptedServer, tmp_path: Path) -> None:
+    checkout = make_repository(tmp_path / "shop", {"a.txt": "a"})
+    agent = AgentThread(server, checkout / ".cictl-agent" / "work")
+    try:
+        eventually(lambda: server.heartbeats, what="the agent")
+        assert git(checkout, "status", "--porcelain") == ""
+    finally:
+        agent.stop()
 
 
 def test_work_directory_belongs_to_one_agent(server: ScriptedServer, agent: AgentThread) -> None:

@@ -46,6 +46,7 @@ class Session:
     Attributes:
         options: The shared options by name (`output`, `query`, `server`, `context`, `ca_file`, `debug`, `yes`), as far as given;
             one behind the command wins over one before it.
+        has_pages: Whether the server's pages can still be looked at when the command is over.
     """
 
     env: Mapping[str, str]
@@ -54,6 +55,7 @@ class Session:
     stderr: TextIO
     options: dict[str, Any] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
+    has_pages: bool = True
     _clients: list[Client] = field(default_factory=list)
     _log_handler: logging.Handler | None = None
 
@@ -78,8 +80,8 @@ class Session:
         return Renderer(stdout=self.stdout, stderr=self.stderr, env=self.env, now=self.now, site=self._site)
 
     def _site(self) -> str:
-        """Return the address of the server that was asked; empty if none was."""
-        return self.settings.shown_server if self._clients else ""
+        """Return the address of the server that was asked, for links to its pages; empty if there is nothing to look at."""
+        return self.settings.shown_server if self._clients and self.has_pages else ""
 
     def now(self) -> datetime:
         """Return the time on the server that was asked, whatever the clock here shows; that of this machine if none was."""

@@ -112,3 +112,12 @@ def test_tables_link_to_pages(screen: Screen, shop: Shop, command: str, page: st
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "linux"}])
 def test_no_links_where_a_terminal_may_not_take_them(screen: Screen, env: dict[str, str]) -> None:
     assert "\x1b]8" not in screen.show("projects", "list", env=env)
+
+
+# The server inside the command is gone when somebody could follow them.
+def test_a_local_run_has_no_links(screen: Screen, home: Path) -> None:
+    jobs = "[{id: a, steps: [{run: 'true'}]}, {id: b, steps: [{run: 'true'}]}]"
+    (home / "cictl.yaml").write_text(f"version: 1\nproject: {{name: shop}}\npipelines: [{{id: build, jobs: {jobs}}}]\n")
+    shown = screen.show("run", "--local", "--wait", env={"CICTL_SERVER_URL": ""})
+    assert "succeeded" in shown
+    assert "\x1b]8" not in shown

@@ -100,6 +100,7 @@ def prepared(session: Session, text: str, *, only: bool, options: LocalOptions) 
             stdout=session.stdout,
             stderr=session.stderr,
             options={**session.options, "server": here.url, "context": "", "ca_file": ""},
+            has_pages=False,
         )
         stack.callback(own.close)
         for secret, value in secrets.items():
