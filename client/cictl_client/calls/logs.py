@@ -56,7 +56,7 @@ class LogCalls(Calls):
     def search_log(self, job_id: str, text: str, *, offset: int = 0, max_hits: int = 100) -> LogHits:
         """Return the lines of the log that have *text*, in whatever case.
 
-        The server looks through 32 MiB at most, so go on with `next_offset` as *offset* until it is None.
+        The server looks through 16 MiB at most, so go on with `next_offset` as *offset* until it is None.
 
         Args:
             text: 1 to 400 characters of one line.

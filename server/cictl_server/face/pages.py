@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from cictl_server.face import assets
-from cictl_server.face.views import overview, run, run_deeds
+from cictl_server.face.views import job, log, overview, run, run_deeds
 from cictl_server.http.routes import Page
 
+_JOB = "GET /api/v1/jobs/{job_id}"
+_LOG = "GET /api/v1/jobs/{job_id}/log"
 _RUN = "GET /api/v1/runs/{run}"
 
 PAGES: tuple[Page, ...] = (
@@ -22,4 +24,9 @@ PAGES: tuple[Page, ...] = (
     Page("/runs/{run}/reject", run_deeds.RejectPage, reads=_RUN, does="POST /api/v1/runs/{run}/reject"),
     Page("/runs/{run}/pin", run_deeds.PinPage, "pin", does="POST /api/v1/runs/{run}/pin"),
     Page("/runs/{run}/unpin", run_deeds.PinPage, "unpin", does="POST /api/v1/runs/{run}/unpin"),
+    Page("/jobs/{job_id}", job.JobPage, reads=_JOB),
+    Page("/jobs/{job_id}/cancel", job.JobDeed, "cancel", reads=_JOB, does="POST /api/v1/jobs/{job_id}/cancel"),
+    Page("/jobs/{job_id}/rerun", job.JobDeed, "rerun", does="POST /api/v1/jobs/{job_id}/rerun"),
+    Page("/jobs/{job_id}/log", log.LogPage, reads=_LOG),
+    Page("/jobs/{job_id}/log.txt", log.LogText, reads=_LOG, is_file=True),
 )

@@ -14,7 +14,7 @@ from cictl.wire import words
 from cictl.wire.jobs import JobState, JobSteps
 from cictl.wire.log_lines import LogHits, LogLines
 from cictl_server.apidoc.describe import Content, api
-from cictl_server.errors import CictlError, InvalidRequest, NotFound
+from cictl_server.errors import CictlError, InvalidRequest
 from cictl_server.http import media, streams
 from cictl_server.http.authentication import caller_of, principal_of
 from cictl_server.http.parameters import Parameter, instant
@@ -97,19 +97,13 @@ class JobLogResource:
             resp.data = piece.data
         else:
             resp.set_stream(
-                PlacedStream(self._downloads, caller_of(req), lambda: self._blocks(job_id, piece, length)), length
+                PlacedStream(
+                    self._downloads,
+                    caller_of(req),
+                    lambda: self._jobs.iter_log(job_id, offset=piece.offset, length=length),
+                ),
+                length,
             )
-
-    def _blocks(self, job_id: str, piece: LogSlice, length: int) -> Iterator[bytes]:
-        """Yield *length* bytes of a log, of which *piece* is the beginning. Fewer if the log is deleted meanwhile."""
-        end = piece.offset + length
-        while piece.data:
-            yield piece.data
-            after = piece.offset + len(piece.data)
-            try:
-                piece = self._jobs.read_log(job_id, offset=after, limit=min(end - after, UNSENT_LIMIT))
-            except NotFound:
-                return
 
     def _follow(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         last = _offset(req.get_header(words.LAST_EVENT_ID) or "")
@@ -195,7 +189,7 @@ class JobLogSearchResource:
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Look for a text in the log, and return the lines that have it.
 
-        One request looks through 32 MiB at most. While there is a `next_offset`, ask again with it as `offset`.
+        One request looks through 16 MiB at most. While there is a `next_offset`, ask again with it as `offset`.
         """
         text = req.get_param("q") or ""
         if not text or len(text) > LONGEST_QUERY or "\n" in text:

@@ -12,6 +12,7 @@ from cictl_server.services.fleet import Fleet
 from cictl_server.services.fleet.clock_jumps import ClockJumps
 from cictl_server.services.history import History
 from cictl_server.services.history.lease_tokens import LeaseTokens
+from cictl_server.services.jobs.attempts import AttemptService
 from cictl_server.services.jobs.cancel import CancelService
 from cictl_server.services.jobs.expiry import MaintenanceService
 from cictl_server.services.jobs.explain import ExplainService
@@ -37,6 +38,7 @@ from cictl_server.services.secrets import Secrets
 class Jobs:
     jobs: JobService
     log_lines: LogLinesService
+    attempts: AttemptService
     cancel: CancelService
     rerun: RerunService
     priorities: PriorityService
@@ -107,6 +109,7 @@ class Jobs:
         )
         return cls(
             jobs=jobs,
+            attempts=AttemptService(store=store),
             log_lines=LogLinesService(store=store, logs=book, index=logs.lines),
             cancel=CancelService(store=store, settler=settler, logs=book, clock=clock),
             rerun=RerunService(

@@ -12,6 +12,7 @@ from cictl.wire.jobs import (
     JobState,
     JobSteps,
 )
+from cictl_server.errors import NotFound
 from cictl_server.log_writer.contract import Arrivals
 from cictl_server.services.core.hub import Following, Hub, IsOver
 from cictl_server.services.core.ids import job_number
@@ -26,6 +27,7 @@ from cictl_server.signals.topics import job_topic
 from cictl_server.store.contract import Store
 
 _SLICE = 65_536
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +38,8 @@ class JobService:
     matching: Matching
     policies: Policies
 
-    def get_job(self, job_id: str) -> JobExecution:
-        """Return one execution with the end of its log.
+    def get_job(self, job_id: str, *, reads_log: bool = True) -> JobExecution:
+        """Return one execution with the end of its log, unless that is not wanted.
 
         Raises:
             NotFound: No such execution.
@@ -47,7 +49,9 @@ class JobService:
             holds = holds_of([job], self.policies.of_jobs(view))
         log = JobLog(self.logs, job)
         candidates = self.matching.candidates()
-        return job_view(job, candidates=candidates, holds=holds, output=log.output(), log_size=log.size)
+        return job_view(
+            job, candidates=candidates, holds=holds, output=log.output() if reads_log else "", log_size=log.size
+        )
 
     def get_state(self, job_id: str) -> JobState:
         """Return the state alone, for clients that poll; reads no log.
@@ -69,6 +73,19 @@ class JobService:
         with self.store.read() as view:
             job = get_job(view, job_id)
         return JobLog(self.logs, job).read(offset=offset, limit=limit)
+
+    def iter_log(self, job_id: str, *, offset: int, length: int) -> Iterator[bytes]:
+        """Yield *length* bytes of the log from *offset* on; fewer if the log is deleted meanwhile."""
+        end = offset + length
+        while offset < end:
+            try:
+                piece = self.read_log(job_id, offset=offset, limit=min(end - offset, _BLOCK))
+            except NotFound:
+                return
+            if not piece.data:
+                return
+            yield piece.data
+            offset += len(piece.data)
 
     def log_offset_since(self, job_id: str, instant: datetime) -> int:
         """Return the offset of the first byte that arrived at *instant* or later.

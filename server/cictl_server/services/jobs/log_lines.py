@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from cictl.wire.jobs import JobStatus, LoggedStep
 from cictl.wire.log_lines import LogHits, LogLines
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.logs.book import LogBook
@@ -13,6 +15,34 @@ from cictl_server.services.logs.reader import JobLog
 from cictl_server.services.logs.search import search
 from cictl_server.store.contract import Store
 from cictl_server.store.records import JobRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinedStep:
+    """A step that has begun, by its lines.
+
+    Attributes:
+        title: What people call it.
+        first: Its first line, which may not be there yet.
+        finished: When the next one began, or the execution ended; None for the one that goes on.
+        failed: The execution failed in it.
+    """
+
+    index: int
+    title: str
+    first: int
+    started: datetime
+    finished: datetime | None
+    failed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenLog:
+    """The log of one execution at one moment, with its steps."""
+
+    job: JobRecord
+    lined: LinedLog
+    steps: list[LinedStep]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +78,38 @@ class LogLinesService:
         Raises:
             NotFound: No such execution.
         """
-        with self.store.read() as view:
-            job = get_job(view, job_id)
-        return self.lined_of(job)
+        return self._lined(self._job(job_id))
 
-    def lined_of(self, job: JobRecord) -> LinedLog:
-        """Return the lines of the log of *job*, as they are now."""
+    def open(self, job_id: str) -> OpenLog:
+        """Return the log as it is now, with its steps.
+
+        Raises:
+            NotFound: No such execution.
+        """
+        job = self._job(job_id)
+        lined = self._lined(job)
+        return OpenLog(job=job, lined=lined, steps=_lined_steps(job, lined, self.logs.index.steps(job.log_name)))
+
+    def _job(self, job_id: str) -> JobRecord:
+        with self.store.read() as view:
+            return get_job(view, job_id)
+
+    def _lined(self, job: JobRecord) -> LinedLog:
         return self.index.lined(JobLog(self.logs, job))
+
+
+def _lined_steps(job: JobRecord, lined: LinedLog, begun: list[LoggedStep]) -> list[LinedStep]:
+    titles = {step.index: step.title for step in job.step_plan}
+    ends = [*(step.started_utc for step in begun[1:]), job.finished][: len(begun)]
+    failed = job.failed_step or (begun[-1].index if begun and job.status is JobStatus.FAILED else 0)
+    return [
+        LinedStep(
+            index=step.index,
+            title=titles.get(step.index) or step.name,
+            first=lined.first_from(step.log_offset),
+            started=step.started_utc,
+            finished=finished,
+            failed=step.index == failed,
+        )
+        for step, finished in zip(begun, ends, strict=True)
+    ]

@@ -43,6 +43,12 @@ class LinedLog:
         """Return the number of the line that has the byte at *offset*; past the end the last line's."""
         return max(1, min(self._ends_before(min(offset, self.log.size)) + 1, self.total))
 
+    def first_from(self, offset: int) -> int:
+        """Return the number of the first line that begins at *offset* or later, as a step does; it may not be there yet."""
+        ends = self._ends_before(min(offset, self.log.size))
+        is_begin = offset == 0 or self._read(offset - 1, 1) == b"\n"
+        return ends + 1 if is_begin else ends + 2
+
     def start_of(self, number: int) -> int:
         """Return the offset of the first byte of a line; the log's size if there is none of that *number*."""
         ends = number - 1
@@ -61,10 +67,17 @@ class LinedLog:
             offset += len(data)
         return self.log.size
 
-    def window(self, first: int, count: int) -> LogLines:
-        """Return up to *count* lines from line *first* on, and one at least if there is one; fewer where they are long."""
+    def window(
+        self, first: int, count: int, *, line_bytes: int = LINE_BYTES, most_bytes: int = _WINDOW_BYTES
+    ) -> LogLines:
+        """Return up to *count* lines from line *first* on, and one at least if there is one.
+
+        Args:
+            line_bytes: How many bytes of a longer line are returned.
+            most_bytes: There are fewer lines if those would be more.
+        """
         start = self.start_of(first)
-        found = list(self._lines(first, start, count))
+        found = list(self._lines(first, start, count, line_bytes, most_bytes))
         return LogLines(
             first=first,
             offset=start,
@@ -75,9 +88,10 @@ class LinedLog:
             complete=self.log.is_complete,
         )
 
-    def _lines(self, number: int, offset: int, count: int) -> Iterator[tuple[LogLine, int]]:
+    def _lines(
+        self, number: int, offset: int, count: int, line_bytes: int, budget: int
+    ) -> Iterator[tuple[LogLine, int]]:
         """Yield each line with the offset of the one after it."""
-        budget = _WINDOW_BYTES
         while count > 0 and budget > 0 and offset < self.log.size:
             data = self._read(offset, BLOCK)
             pieces = data.split(b"\n", count)
@@ -86,15 +100,15 @@ class LinedLog:
                 if budget <= 0:
                     return
                 offset += len(piece) + 1
-                yield _line(piece, len(piece)), offset
-                number, count, budget = number + 1, count - 1, budget - min(len(piece), LINE_BYTES) - 1
+                yield _line(piece, len(piece), line_bytes), offset
+                number, count, budget = number + 1, count - 1, budget - min(len(piece), line_bytes) - 1
             if not pieces:  # one line fills the block, or the log ends without a line feed
                 if not rest:
                     return
                 following = offset + len(rest) if offset + len(rest) >= self.log.size else self.start_of(number + 1)
                 ended = following < self.log.size or self._read(following - 1, 1) == b"\n"
-                yield _line(rest, following - offset - ended), following
-                number, count, budget = number + 1, count - 1, budget - LINE_BYTES
+                yield _line(rest, following - offset - ended, line_bytes), following
+                number, count, budget = number + 1, count - 1, budget - line_bytes
                 offset = following
 
     def _ends_before(self, offset: int) -> int:
@@ -110,7 +124,7 @@ class LinedLog:
         return self.log.read(offset=offset, limit=limit).data
 
 
-def _line(data: bytes, size: int) -> LogLine:
+def _line(data: bytes, size: int, line_bytes: int) -> LogLine:
     """Return the line of which *data* is the beginning, or all *size* bytes."""
-    kept = data[:LINE_BYTES]
+    kept = data[:line_bytes]
     return LogLine(text=kept.decode(errors="replace"), left_out_bytes=size - len(kept))

@@ -12,7 +12,7 @@ MOST_HITS = 500
 LONGEST_QUERY = 400
 
 _READ = 1 << 20
-_SEARCHED = 32 << 20
+_SEARCHED = 16 << 20
 """Bytes that one call looks through at most: a tenth of a second or so. The caller goes on at `next_offset`."""
 
 _OVERLAP = 1 << 12

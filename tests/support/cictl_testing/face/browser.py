@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 CHROMIUM = Path(os.environ.get("CICTL_TEST_CHROMIUM", "/usr/bin/chromium"))
 IS_REQUIRED = bool(os.environ.get("CICTL_TEST_BROWSER_REQUIRED"))
@@ -33,6 +42,7 @@ _TIMEOUT_MS = 20_000
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
+    expect.set_options(timeout=_TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
         try:
