@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from cictl_server.face import assets
+from cictl_server.face.fleet_pages import FLEET_PAGES
 from cictl_server.face.views import job, log, overview, run, run_deeds
 from cictl_server.http.routes import Page
 
@@ -29,4 +30,5 @@ PAGES: tuple[Page, ...] = (
     Page("/jobs/{job_id}/rerun", job.JobDeed, "rerun", does="POST /api/v1/jobs/{job_id}/rerun"),
     Page("/jobs/{job_id}/log", log.LogPage, reads=_LOG),
     Page("/jobs/{job_id}/log.txt", log.LogText, reads=_LOG, is_file=True),
+    *FLEET_PAGES,
 )
