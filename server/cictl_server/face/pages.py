@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from cictl_server.face import assets
+from cictl_server.face.admin_pages import ADMIN_PAGES
 from cictl_server.face.fleet_pages import FLEET_PAGES
 from cictl_server.face.views import job, log, overview, run, run_deeds
 from cictl_server.http.routes import Page
@@ -31,4 +32,5 @@ PAGES: tuple[Page, ...] = (
     Page("/jobs/{job_id}/log", log.LogPage, reads=_LOG),
     Page("/jobs/{job_id}/log.txt", log.LogText, reads=_LOG, is_file=True),
     *FLEET_PAGES,
+    *ADMIN_PAGES,
 )

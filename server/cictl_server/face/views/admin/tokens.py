@@ -1,0 +1,162 @@
+"""Tokens: who has one, and new ones, which are shown this once."""
+
+from __future__ import annotations
+
+import falcon
+
+from cictl.base.durations import parse_duration
+from cictl.wire.access import EnrolmentRequest, NewToken, Role, Token, TokenRequest
+from cictl_server.errors import InvalidRequest, NotFound
+from cictl_server.face.forms import read_form
+from cictl_server.face.page import Pages, View, go_to
+from cictl_server.face.questions import Question, ask
+from cictl_server.face.views.project import show_once
+from cictl_server.face.views.queue import whole_number
+from cictl_server.http import media
+from cictl_server.http.authentication import principal_of
+from cictl_server.services import Services
+from cictl_server.services.jobs.obstacles import command
+
+_BACK = "admin/tokens"
+_ROLES = (Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.AGENT)
+
+
+class TokensPage:
+    """`/admin/tokens`"""
+
+    def __init__(self, services: Services) -> None:
+        self._tokens = services.access.tokens
+        self._authentication = services.access.authentication
+        self._pages = Pages(services)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Show the tokens, those that count first."""
+        tokens = sorted(self._tokens.list_tokens(), key=lambda token: (token.revoked_utc is not None, -token.id))
+        view = View(
+            template="admin/tokens.html",
+            title="Tokens",
+            section="admin",
+            command="cictl tokens list",
+            values={"tokens": tokens, "roles": _ROLES, "is_on": self._authentication.is_on},
+        )
+        self._pages.show(req, resp, view)
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Make a token, and show its secret, this once."""
+        form = read_form(req)
+        request = TokenRequest(
+            name=form.get("name", ""),
+            role=form.get("role", ""),
+            agent_id=form.get("agent_id", ""),
+            projects=[name for name in map(str.strip, form.get("projects", "").split(",")) if name],
+            ttl_seconds=seconds_of(form.get("ttl", "")),
+        )
+        made = self._tokens.create(request, created_by=principal_of(req).name)
+        _show(self._pages, req, resp, made)
+
+
+class TokenRevokePage:
+    """`/admin/tokens/{token_id}/revoke`"""
+
+    def __init__(self, services: Services) -> None:
+        self._tokens = services.access.tokens
+        self._pages = Pages(services)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, token_id: str) -> None:
+        """Say what revoking means."""
+        token = _find(self._tokens.list_tokens(), token_id)
+        question = Question(
+            title=f"Revoke {token.name}?",
+            text=[
+                f"The token {token.name}, with the role {token.role}, which ends in {token.last_four}, counts no more at once.",
+                "Browsers that are logged in with it are logged out. This can't be undone.",
+            ],
+            button="Revoke",
+            back=_BACK,
+            command=command("tokens", "revoke", token.name),
+        )
+        ask(self._pages, req, resp, question, section="admin")
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response, token_id: str) -> None:
+        """Revoke the token."""
+        self._tokens.revoke(media.path_id(token_id, noun="token"))
+        go_to(req, resp, _BACK)
+
+
+class TokenRotatePage:
+    """`/admin/tokens/{token_id}/rotate`"""
+
+    def __init__(self, services: Services) -> None:
+        self._tokens = services.access.tokens
+        self._pages = Pages(services)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, token_id: str) -> None:
+        """Say what rotating means."""
+        token = _find(self._tokens.list_tokens(), token_id)
+        question = Question(
+            title=f"Give {token.name} a new secret?",
+            text=["The old one counts no more at once. The new one is shown this once."],
+            button="Rotate",
+            back=_BACK,
+            command=command("tokens", "rotate", token.name),
+        )
+        ask(self._pages, req, resp, question, section="admin")
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response, token_id: str) -> None:
+        """Make another secret, and show it, this once."""
+        _show(self._pages, req, resp, self._tokens.rotate(media.path_id(token_id, noun="token")))
+
+
+class EnrolmentPage:
+    """`/admin/enrolments`: a form alone"""
+
+    def __init__(self, services: Services) -> None:
+        self._tokens = services.access.tokens
+        self._pages = Pages(services)
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Make a token that agents trade for tokens of their own, and show it, this once."""
+        form = read_form(req)
+        request = EnrolmentRequest(
+            uses=whole_number(form.get("uses", "1"), what="uses"),
+            ttl_seconds=seconds_of(form.get("ttl", "")) or 86_400,
+        )
+        made = self._tokens.create_enrolment(request, created_by=principal_of(req).name)
+        _show(self._pages, req, resp, made)
+
+
+def seconds_of(text: str) -> int:
+    """Return `90d`, `12h` and the like in seconds; 0 for nothing.
+
+    Raises:
+        InvalidRequest: It is no length of time.
+    """
+    if not text:
+        return 0
+    try:
+        return int(parse_duration(text).total_seconds())
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest(f"{text[:50]} is no duration", hint="write 15m, 12h or 90d") from error
+
+
+def _show(pages: Pages, req: falcon.Request, resp: falcon.Response, made: NewToken) -> None:
+    is_enrolment = made.role is Role.ENROLMENT
+    how = "cictl run-agent --enroll-token-file FILE" if is_enrolment else f"cictl login {req.prefix} --token-file FILE"
+    show_once(
+        pages,
+        req,
+        resp,
+        title=f"Token {made.name}",
+        secrets={f"Token with the role {made.role}": made.token},
+        text=f"Write it to a file that others can't read, then `{how}`.",
+        back=_BACK,
+        section="admin",
+    )
+
+
+def _find(tokens: list[Token], text: str) -> Token:
+    number = media.path_id(text, noun="token")
+    found = next((token for token in tokens if token.id == number), None)
+    if found is None:
+        raise NotFound("token")
+    return found

@@ -1,0 +1,150 @@
+"""The pages for admins: tokens, audit, retention, secrets, Vault, the server."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from cictl_testing.server import RunningServer
+
+from .conftest import Shown
+from .forms import get, send, words, words_in
+
+ONE_JOB = '[{id: a, steps: [{run: "true"}]}]'
+
+
+@pytest.fixture
+def server(shown: Shown) -> RunningServer:
+    return shown.server
+
+
+def test_the_first_page_tells_how_the_server_is(server: RunningServer) -> None:
+    page = words(server, "/admin")
+    assert "store works" in page
+    assert "Updates itself no:" in page
+
+
+@pytest.fixture
+def admin(server: RunningServer) -> str:
+    return server.token("admin")
+
+
+def test_a_new_token_is_shown_once_and_never_kept(server: RunningServer, admin: str) -> None:
+    answer = send(server, "/admin/tokens", admin, name="ana", role="operator", projects="shop, tea", ttl="90d")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    [secret] = re.findall(r"<code>(cictl_u_\w+)</code>", answer.text)
+    assert server.ask("GET", "/api/v1/whoami", secret).json["projects"] == ["shop", "tea"]
+    page = words(server, "/admin/tokens", admin)
+    assert "ana operator counts" in page
+    assert secret not in page
+
+
+def test_an_enrolment_token_is_shown_once(server: RunningServer, admin: str) -> None:
+    answer = send(server, "/admin/enrolments", admin, uses="3", ttl="1h")
+    assert "cictl_e_" in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_bad_length_of_time_is_refused(server: RunningServer, admin: str) -> None:
+    answer = send(server, "/admin/tokens", admin, name="ana", role="viewer", ttl="soon")
+    assert (answer.status_code, "soon is no duration" in answer.text) == (400, True)
+
+
+def test_a_token_is_revoked_after_a_question(server: RunningServer, admin: str) -> None:
+    secret = server.token("viewer", "bo")
+    [token] = [token for token in server.services.access.tokens.list_tokens() if token.name == "bo"]
+    assert f"which ends in {secret[-4:]}" in words(server, f"/admin/tokens/{token.id}/revoke", admin)
+    assert send(server, f"/admin/tokens/{token.id}/revoke", admin).status_code == 303
+    assert server.ask("GET", "/api/v1/whoami", secret).status_code == 401
+
+
+def test_a_rotated_token_has_another_secret(server: RunningServer, admin: str) -> None:
+    old = server.token("viewer", "bo")
+    [token] = [token for token in server.services.access.tokens.list_tokens() if token.name == "bo"]
+    answer = send(server, f"/admin/tokens/{token.id}/rotate", admin)
+    [new] = re.findall(r"<code>(cictl_u_\w+)</code>", answer.text)
+    assert server.ask("GET", "/api/v1/whoami", new).status_code == 200
+    assert server.ask("GET", "/api/v1/whoami", old).status_code == 401
+
+
+def test_the_audit_tells_who_did_what(server: RunningServer, admin: str) -> None:
+    send(server, "/queue/pause", admin, reason="moving")
+    page = words(server, "/admin/audit?action=queue", admin)
+    assert "admin admin queue.paused" in page
+    assert "reason: moving" in page
+    assert "queue.paused" not in words(server, "/admin/audit?action=token", admin)
+
+
+def test_the_audit_goes_on_with_older_records(server: RunningServer, admin: str) -> None:
+    for i in range(101):
+        send(server, "/queue/pause", admin, reason=f"reason {i}")
+    page = get(server, "/admin/audit", admin).text
+    [older] = re.findall(r'href="\.\./(admin/audit\?[^"]*cursor=\d+)"', page)
+    assert "reason: reason 0" in words(server, "/" + older.replace("&amp;", "&"), admin)
+
+
+def test_retention_says_what_would_go_before_it_goes(server: RunningServer) -> None:
+    server.heartbeat()
+    pipeline = server.define(ONE_JOB)
+    for _ in range(3):
+        server.run(pipeline)
+        server.finish("failed")
+    assert send(server, "/admin/retention", keep_runs="1").status_code == 303
+    assert "This removes 2 runs with 2 jobs" in words(server, "/admin/retention/run")
+    assert send(server, "/admin/retention/run").status_code == 303
+    assert "This removes 0 runs" in words(server, "/admin/retention/run")
+
+
+def test_a_limit_of_a_project_leaves_the_others(server: RunningServer) -> None:
+    server.define(ONE_JOB)
+    send(server, "/admin/retention", project="1", log_days="7")
+    assert "shop 1000 as all" in words(server, "/admin/retention")
+    assert "Days of logs must be from 0" in words_in(send(server, "/admin/retention", log_days="-1").text)
+
+
+def test_a_secret_goes_in_and_never_out(server: RunningServer) -> None:
+    server.define(ONE_JOB)
+    assert (
+        send(server, "/admin/secrets", name="NPM_TOKEN", value=" hunter2 ", project="1", branches="main").status_code
+        == 303
+    )
+    for path in ("/admin/secrets", "/projects/1", "/admin/secrets/1/remove"):
+        page = words(server, path)
+        assert "NPM_TOKEN" in page
+        assert "hunter2" not in page
+    assert send(server, "/admin/secrets/1/remove").status_code == 303
+    assert "None yet." in words(server, "/admin/secrets")
+
+
+def test_the_key_of_the_secrets_is_rotated_after_a_question(server: RunningServer) -> None:
+    send(server, "/admin/secrets", name="A", value="secret-value")
+    assert "1 secret is sealed anew." in words(server, "/admin/secrets/rotate-key")
+    assert send(server, "/admin/secrets/rotate-key").status_code == 303
+
+
+def test_a_vault_is_added_tested_and_removed(server: RunningServer) -> None:
+    fields = {"name": "main", "url": "http://127.0.0.1:9", "role_id": "r", "secret_id_env": "CICTL_VAULT_X"}
+    assert send(server, "/admin/vault", **fields).status_code == 303
+    assert "main http://127.0.0.1:9" in words(server, "/admin/vault")
+    assert "does not work" in words_in(send(server, "/admin/vault/1/test").text)
+    assert "No pipeline uses it." in words(server, "/admin/vault/1/remove")
+    assert send(server, "/admin/vault/1/remove").status_code == 303
+    assert "No Vault is known." in words(server, "/admin/vault")
+
+
+def test_flushing_the_history_says_how_many_go(server: RunningServer) -> None:
+    server.heartbeat()
+    server.run(server.define(ONE_JOB))
+    server.finish("failed")
+    assert "This deletes 1 finished job of all projects" in words(server, "/admin/flush-history")
+    assert send(server, "/admin/flush-history").status_code == 303
+    assert server.get("/api/v1/jobs").json["job_executions"] == []
+
+
+@pytest.mark.parametrize("path", ["/admin/update", "/admin/restart", "/admin/rollback?version=v1.2.2"])
+def test_what_takes_the_server_away_asks_first(server: RunningServer, path: str) -> None:
+    assert "0 jobs are at work, and 0 wait." in words(server, path)
+
+
+def test_an_update_that_can_not_be_done_says_why(server: RunningServer) -> None:
+    assert send(server, "/admin/update").status_code == 400
