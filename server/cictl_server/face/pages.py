@@ -8,7 +8,7 @@ from __future__ import annotations
 from cictl_server.face import assets
 from cictl_server.face.admin_pages import ADMIN_PAGES
 from cictl_server.face.fleet_pages import FLEET_PAGES
-from cictl_server.face.views import job, log, overview, run, run_deeds
+from cictl_server.face.views import find, job, log, overview, run, run_deeds, runs
 from cictl_server.http.routes import Page
 
 _JOB = "GET /api/v1/jobs/{job_id}"
@@ -18,6 +18,8 @@ _RUN = "GET /api/v1/runs/{run}"
 PAGES: tuple[Page, ...] = (
     Page("/static/{version}/{name}", assets.StaticResource, reads="GET /login", is_file=True),
     Page("/", overview.OverviewPage, reads="GET /api/v1/projects"),
+    Page("/find", find.FindPage, reads="GET /api/v1/projects"),
+    Page("/runs", runs.RunsPage, reads="GET /api/v1/runs"),
     Page("/runs/{run}", run.RunPage, reads=_RUN),
     Page("/runs/{run}/cancel", run_deeds.CancelPage, reads=_RUN, does="POST /api/v1/runs/{run}/cancel"),
     Page("/runs/{run}/rerun", run_deeds.RerunPage, "all", reads=_RUN, does="POST /api/v1/runs/{run}/rerun"),

@@ -13,6 +13,7 @@ from cictl_server.services.policies import Policies
 from cictl_server.services.projects import Projects
 from cictl_server.services.runs.approvals import ApprovalService
 from cictl_server.services.runs.changes import RunChangeService
+from cictl_server.services.runs.graph import RunGraphService
 from cictl_server.services.runs.insight import InsightService
 from cictl_server.services.runs.overview import OverviewService
 from cictl_server.services.runs.runs import RunListService
@@ -28,6 +29,7 @@ class Runs:
     standings: StandingService
     summary: SummaryService
     overview: OverviewService
+    graph: RunGraphService
     insight: InsightService
 
     @classmethod
@@ -57,5 +59,6 @@ class Runs:
             ),
             standings=StandingService(store=core.store),
             overview=OverviewService(store=core.store, policies=policies),
+            graph=RunGraphService(store=core.store, policies=policies),
             insight=InsightService(store=core.store, clock=core.clock),
         )

@@ -16,7 +16,7 @@ from cictl_server.services.policies import Policies
 from cictl_server.services.policies.job_rules import JobRules
 from cictl_server.services.runs.views import run_view
 from cictl_server.store.contract import RunFilter, Store, View
-from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
+from cictl_server.store.records import PipelineRecord, ProjectRecord
 from cictl_server.store.run_records import RunRecord
 
 Sees = Callable[[ProjectRecord], bool]
@@ -24,10 +24,11 @@ Sees = Callable[[ProjectRecord], bool]
 
 LAST_RESULTS = 20
 """How many runs the strip of a pipeline has."""
-_MOST_ACTIVE = 5
+_MOST_ACTIVE = 3
 """How many runs of a pipeline are told that are not over; the rest is counted."""
 _COUNTED = 200
-_ACTIVE = frozenset(status for status in RunStatus if not status.is_terminal)
+_OVER = frozenset(status for status in RunStatus if status.is_terminal)
+_ACTIVE = frozenset(RunStatus) - _OVER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,8 @@ class PipelineOverview:
         id: Its number in the store; `name` is its id in the file.
         branch: Whose runs `last` has: the one that it builds when nobody says another; empty for all branches.
         last: Runs that are over, the newest first, at most `LAST_RESULTS`.
-        active: Runs that are not over, on whatever branch, the newest first, at most five of `active_count`.
+        active: Runs that are not over, on whatever branch, the newest first, at most three of `active_count`.
+        needs_input: Nobody can start it without saying the value of an input.
         typical: The median of what those of `last` took that succeeded; None if none did.
     """
 
@@ -62,6 +64,7 @@ class PipelineOverview:
     active: list[ActiveRun]
     active_count: int
     typical: timedelta | None
+    needs_input: bool = False
 
     @property
     def state(self) -> str:
@@ -79,6 +82,15 @@ class ProjectOverview:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProjectNames:
+    """A project, and what its pipelines and chains are called."""
+
+    id: int
+    name: str
+    pipelines: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class OverviewService:
     store: Store
     policies: Policies
@@ -90,52 +102,85 @@ class OverviewService:
             projects = sorted(filter(sees, view.projects.iter_all()), key=lambda p: (p.name.casefold(), p.id))
             return [_of_project(view, project, rules) for project in projects]
 
+    def names(self, *, sees: Sees) -> list[ProjectNames]:
+        """Return what the projects that *sees* shows and their pipelines are called, by name."""
+        with self.store.read() as view:
+            projects = sorted(filter(sees, view.projects.iter_all()), key=lambda p: (p.name.casefold(), p.id))
+            return [
+                ProjectNames(id=p.id, name=p.name, pipelines=[place.name for place in _places(view, p)])
+                for p in projects
+            ]
+
+    def agent_ids(self) -> list[str]:
+        """Return the ids of all agents."""
+        with self.store.read() as view:
+            return sorted(agent.agent_id for agent in view.agents.iter_all())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """A pipeline or a chain in the store, and the branch that it builds when nobody says another one."""
+
+    id: int
+    name: str
+    branch: str
+    is_chain: bool = False
+    needs_input: bool = False
+
 
 def _of_project(view: View, project: ProjectRecord, rules: JobRules) -> ProjectOverview:
-    pipelines = view.pipelines.of_project(project.id)
-    branches = {record.definition.id: _branch(record) for record in pipelines}
-    of_pipelines = [
-        _overview(view, project, record.id, record.definition.id, branches[record.definition.id], rules)
-        for record in pipelines
-    ]
-    of_chains = [
-        _overview(view, project, chain.id, chain.chain_id, _branch_of_chain(chain, branches), rules, is_chain=True)
+    found = [_overview(view, project, place, rules) for place in _places(view, project)]
+    return ProjectOverview(id=project.id, name=project.name, pipelines=found)
+
+
+def _places(view: View, project: ProjectRecord) -> list[_Place]:
+    """Return the pipelines of *project*, then its chains; each chain builds what its first pipeline does."""
+    pipelines = {record.definition.id: _of_pipeline(record) for record in view.pipelines.of_project(project.id)}
+    chains = [
+        _Place(
+            id=chain.id,
+            name=chain.chain_id,
+            branch=pipelines[chain.pipelines[0]].branch
+            if chain.pipelines[:1] and chain.pipelines[0] in pipelines
+            else "",
+            is_chain=True,
+        )
         for chain in view.chains.of_project(project.id)
-        if chain.chain_id not in branches
+        if chain.chain_id not in pipelines
     ]
-    return ProjectOverview(id=project.id, name=project.name, pipelines=[*of_pipelines, *of_chains])
+    return [*pipelines.values(), *chains]
 
 
-def _branch(record: PipelineRecord) -> str:
-    source = record.definition.vcs_source
-    return branch_of(source.ref) if source else ""
+def _of_pipeline(record: PipelineRecord) -> _Place:
+    definition = record.definition
+    return _Place(
+        id=record.id,
+        name=definition.id,
+        branch=branch_of(definition.vcs_source.ref) if definition.vcs_source else "",
+        needs_input=any(one.required and one.default is None for one in definition.inputs.values()),
+    )
 
 
-def _branch_of_chain(chain: ChainRecord, branches: dict[str, str]) -> str:
-    return branches.get(chain.pipelines[0], "") if chain.pipelines else ""
-
-
-def _overview(
-    view: View, project: ProjectRecord, id_: int, name: str, branch: str, rules: JobRules, *, is_chain: bool = False
-) -> PipelineOverview:
-    def runs(**more: object) -> Iterable[RunRecord]:
-        where = RunFilter(project=project.name, pipeline=name, **more)  # type: ignore[arg-type]
+def _overview(view: View, project: ProjectRecord, place: _Place, rules: JobRules) -> PipelineOverview:
+    def runs(branch: str, statuses: frozenset[RunStatus]) -> Iterable[RunRecord]:
+        where = RunFilter(project=project.name, pipeline=place.name, branch=branch, statuses=statuses)
         return (run for run in view.runs.newest_first(where) if run.project_id in ("", str(project.id)))
 
-    over = frozenset(RunStatus) - _ACTIVE
-    last = list(islice(runs(branch=branch, statuses=over), LAST_RESULTS)) if branch else []
-    if not last:
-        branch, last = "", list(islice(runs(statuses=over), LAST_RESULTS))
-    active = list(islice(runs(statuses=_ACTIVE), _COUNTED))
+    branch = place.branch
+    last = list(islice(runs(branch, _OVER), LAST_RESULTS))
+    if branch and not last:
+        branch, last = "", list(islice(runs("", _OVER), LAST_RESULTS))
+    active = list(islice(runs("", _ACTIVE), _COUNTED))
     return PipelineOverview(
-        id=id_,
-        name=name,
-        is_chain=is_chain,
+        id=place.id,
+        name=place.name,
+        is_chain=place.is_chain,
         branch=branch,
         last=list(map(run_view, last)),
         active=[_active(view, run, rules) for run in active[:_MOST_ACTIVE]],
         active_count=len(active),
         typical=_typical(last),
+        needs_input=place.needs_input,
     )
 
 
