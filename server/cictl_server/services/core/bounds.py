@@ -46,7 +46,10 @@ def bounded(message: M, bounds: Bounds) -> M:
     changes: dict[str, Any] = {}
     for name in message.__struct_fields__:
         value = getattr(message, name)
-        kept = _bounded(value, bounds.fields.get(name, bounds))
+        of_field = bounds.fields.get(name, bounds)
+        if of_field is AS_IT_IS or (not value and value != 0):  # as most fields of most messages are
+            continue
+        kept = _bounded(value, of_field)
         if kept is not value:
             changes[name] = kept
     return msgspec.structs.replace(message, **changes) if changes else message
@@ -72,6 +75,16 @@ def _bounded(value: Any, bounds: Bounds) -> Any:  # Any: a field of any message
     if isinstance(value, list):
         return [_bounded(item, bounds) for item in value[: bounds.items]]
     if isinstance(value, dict):
+        if _is_small(value, bounds):
+            return value
         short = [(key, item) for key, item in value.items() if len(key.encode()) <= bounds.text]
         return {key: _bounded(item, bounds) for key, item in short[: bounds.items]}
     return value
+
+
+def _is_small(mapping: Mapping[str, Any], bounds: Bounds) -> bool:
+    """Tell quickly whether a map of texts is within *bounds*, as the capabilities of an agent are, which come with each report."""
+    most = bounds.text // 4  # characters, of which each takes up to four bytes
+    return len(mapping) <= bounds.items and all(
+        type(item) is str and len(item) <= most and len(key) <= most for key, item in mapping.items()
+    )
