@@ -8,8 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from itertools import count
+from collections.abc import Callable, Sequence
+from itertools import count, pairwise
 from pathlib import Path
 
 from executions import fill, make_job, put_jobs
@@ -103,11 +103,14 @@ def measure_claims(report: Figures, short: TinyStore, long: TinyStore, *, queued
     report.add(Figure(name=name, value=many, unit="/s", ratio=ratio, base="20 queued", target=">= 0.8"))
 
 
-def measure_history(report: Figures, empty: TinyStore, full: TinyStore, *, finished: int, commits: int) -> None:
-    fill(full, 0, finished, JobStatus.SUCCEEDED)
-    _, much, ratio = in_turns(lambda: update_rate(empty, commits), lambda: update_rate(full, commits))
-    name = f"commits, finished: {finished:,}"
-    report.add(Figure(name=name, value=much, unit="/s", ratio=ratio, base="none finished", target=">= 0.8"))
+def measure_history(
+    report: Figures, empty: TinyStore, full: TinyStore, *, finished: Sequence[int], commits: int
+) -> None:
+    for earlier, number in pairwise((0, *finished)):
+        fill(full, earlier, number, JobStatus.SUCCEEDED)
+        _, much, ratio = in_turns(lambda: update_rate(empty, commits), lambda: update_rate(full, commits))
+        name = f"commits, finished: {number:,}"
+        report.add(Figure(name=name, value=much, unit="/s", ratio=ratio, base="none finished", target=">= 0.8"))
 
 
 def measure_opening(report: Figures, directory: Path, *, jobs: int) -> None:
@@ -217,7 +220,8 @@ def main() -> None:
         with TinyStore.open(directory / "short") as short, TinyStore.open(directory / "long") as long:
             measure_claims(report, short, long, queued=20_000 // scale, times=300 // scale)
         with TinyStore.open(directory / "empty") as empty, TinyStore.open(directory / "full") as full:
-            measure_history(report, empty, full, finished=50_000 // scale, commits=1_000 // scale)
+            finished = [number // scale for number in (100, 1_000, 10_000, 50_000)]
+            measure_history(report, empty, full, finished=finished, commits=1_000 // scale)
         measure_opening(report, directory / "large", jobs=100_000 // scale)
         measure_compaction(report, directory / "larger", jobs=200_000 // scale)
 
