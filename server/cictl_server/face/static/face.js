@@ -128,8 +128,12 @@ export async function refresh() {
   try {
     const answer = await fetch(location.href, { headers: PART, cache: "no-cache" });
     if (isLogin(answer.url)) say("You are not logged in any more.", "Log in");
-    else if (answer.ok || answer.status === 404) { const main = parse(await answer.text()); if (main) put(main); }
-  } catch { /* the stream tells that the server has gone */ }
+    else {
+      say("");
+      const main = parse(await answer.text());
+      if (main && (answer.ok || answer.status === 404)) put(main);
+    }
+  } catch { say("The server does not answer. Trying again …"); }
   setTimeout(() => { isFetching = false; if (isStale) refresh(); }, 1000);
 }
 
@@ -140,12 +144,10 @@ function isWatched({ kind, data }) {
   return [kind, ...names].some((name) => watched.includes(name));
 }
 
-let wasDown = false;
+// While there is no stream, each attempt to get one is a reason to look: so the page tells why, or goes on without.
 function hear(message) {
-  if (message.kind === "down") { wasDown = true; say("The server does not answer. Trying again …"); }
-  if (message.kind === "up" && wasDown) { wasDown = false; say(""); }
   document.dispatchEvent(new CustomEvent("told", { detail: message }));
-  if (message.kind !== "down" && isWatched(message)) refresh();
+  if (message.kind === "down" || isWatched(message)) refresh();
 }
 
 function tick() {

@@ -13,8 +13,8 @@ from cictl_server.serve import Server, ServerConfig
 
 @contextmanager
 def running(directory: Path, **options: Any) -> Iterator[Server]:
-    """Run a server on a free port; *options* are fields of its configuration. It has stopped at the end."""
-    server = Server(ServerConfig(data_dir=directory, port=0, **options))
+    """Run a server, on a free port unless *options* say another; they are fields of its configuration. It has stopped at the end."""
+    server = Server(ServerConfig(data_dir=directory, **{"port": 0, **options}))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
