@@ -125,7 +125,7 @@ def run_verb(target: Any, *, text: str, chains: bool = True, pipelines: bool = T
             from cictl.cli.commands.here.local.run_local import LocalOptions, prepared
 
             options = LocalOptions(env_file=env_file, secrets_file=secrets_file, keep=keep)
-            waiting = replace(waiting, follow=not wait, cancel_on_interrupt=True)
+            waiting = replace(waiting, follow=not wait, cancel_on_interrupt=True, is_alone=True)
             with prepared(session, target, only=only, options=options) as here:
                 _start(here.session, here.target, request, waiting=waiting)
         session.refuse_if_readonly(f"run {target}".rstrip())

@@ -22,6 +22,7 @@ from cictl.cli.app.interrupts import interrupted_after
 from cictl.cli.app.session import Session
 from cictl.cli.jobs.ending import show_end
 from cictl.cli.jobs.progress import Board, board_for
+from cictl.cli.jobs.stuck import failure_if_stuck
 from cictl.cli.logs.source import LogSource
 from cictl.cli.logs.tail import LogTail
 from cictl.cli.logs.view import LogOptions, LogView
@@ -50,12 +51,20 @@ NOTICE_SECONDS = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """How to wait: with or without logs, how long (seconds; None: for ever), and what Ctrl-C does."""
+    """How to wait.
+
+    Attributes:
+        follow: With logs.
+        timeout: How many seconds; None for ever.
+        cancel_on_interrupt: Ctrl-C cancels the jobs.
+        is_alone: No agent will come that is not there yet, so what none can take ends the wait.
+    """
 
     wait: bool = True
     follow: bool = False
     timeout: float | None = None
     cancel_on_interrupt: bool = False
+    is_alone: bool = False
 
     @property
     def wanted(self) -> bool:
@@ -235,9 +244,14 @@ class Follower:
             job = self._job(job_id)
             if job.status is JobStatus.QUEUED and job.unmet_requirements:
                 self._unmet.add(job_id)
-                reasons = ", ".join(job.unmet_requirements)
-                explain = f"cictl jobs explain {quoted([self._names[job_id]])}"
-                self._note(f"{self._labels[job_id]}: no agent can take it: {reasons}; `{explain}` tells more")
+                if not self._waiting.is_alone:
+                    reasons = ", ".join(job.unmet_requirements)
+                    explain = f"cictl jobs explain {quoted([self._names[job_id]])}"
+                    self._note(f"{self._labels[job_id]}: no agent can take it: {reasons}; `{explain}` tells more")
+        if self._waiting.is_alone and self._unmet:
+            left = {job_id: self._states[job_id] for job_id in self._open()}
+            if failure := self._through(partial(failure_if_stuck, self._client, left, self._labels)):
+                raise failure
 
     def _raise_broken_pipe(self) -> None:
         """Raise in the main thread what a tail met when the reader of stdout went away; else the wait would go on."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pexpect
 import pytest
 from cictl_testing.files import git, make_repository
+from cictl_testing.samples import CMAKE, GO, MAKE, NODE, PYTHON
 from cictl_testing.screen import Screen
 
 from cictl.cli.app.exit_codes import ExitCode
@@ -15,33 +15,8 @@ from cictl.cli.starter.file import starter_for
 from cictl.project_file import ProjectFile, lint, lint_warnings, parse
 from tests.cli.conftest import Run
 
-UNITTEST = {"calc.py": "def add(a, b): return a + b\n"} | {
-    "tests/test_calc.py": "import unittest, calc\nclass T(unittest.TestCase):\n"
-    "    def test_add(self): self.assertEqual(calc.add(1, 2), 3)\n"
-}
-NODE = {
-    "package.json": '{"name": "n", "scripts": {"test": "node --test", "lint": "node --check index.js"}}',
-    "index.js": "exports.add = (a, b) => a + b\n",
-    "index.test.js": "const t = require('node:test'), assert = require('node:assert')\n"
-    "t('adds', () => assert.equal(require('./index').add(1, 2), 3))\n",
-}
-GO = {
-    "go.mod": "module example.com/g\n\ngo 1.18\n",
-    "g.go": "package g\n\nfunc Add(a, b int) int { return a + b }\n",
-    "g_test.go": 'package g\n\nimport "testing"\n\nfunc TestAdd(t *testing.T) {\n\tif Add(1, 2) != 3 {\n\t\tt.Fatal()\n\t}\n}\n',
-}
-MAKE = {
-    "Makefile": "NAME := hello\nall: hello\nhello: hello.in\n\tcp hello.in hello\ncheck: all\n\tgrep -q hi hello\n",
-    "hello.in": "hi\n",
-}
-CMAKE = {
-    "CMakeLists.txt": "cmake_minimum_required(VERSION 3.10)\nproject(h C)\nenable_testing()\nadd_executable(h h.c)\n"
-    "add_test(NAME runs COMMAND h)\n",
-    "h.c": "int main(void) { return 0; }\n",
-}
-
 STEPS = [
-    pytest.param(UNITTEST, "Python", ["python3 -m unittest discover -v -s tests"], id="unittest"),
+    pytest.param(PYTHON.files, "Python", ["python3 -m unittest discover -v -s tests"], id="unittest"),
     pytest.param(
         {
             "pyproject.toml": "[project]\nname='p'\nrequires-python='>=3.10'\n[project.optional-dependencies]\ntest=['pytest']\n"
@@ -84,7 +59,7 @@ STEPS = [
         {"pyproject.toml": "no [ toml", "test_a.py": ""}, "Python", ["python3 -m unittest discover -v"], id="no-toml"
     ),
     pytest.param(
-        NODE,
+        NODE.files,
         "Node with npm",
         ["npm run lint", "npm test -- --test-reporter=junit --test-reporter-destination=report.xml"],
         id="node",
@@ -108,7 +83,9 @@ STEPS = [
         id="the-test-that-npm-init-writes",
     ),
     pytest.param({"package.json": "[]"}, "Node with npm", ["node --version"], id="no-package"),
-    pytest.param(GO, "Go", ["go vet ./...", "go test -json -coverprofile=coverage.out ./... > report.json"], id="go"),
+    pytest.param(
+        GO.files, "Go", ["go vet ./...", "go test -json -coverprofile=coverage.out ./... > report.json"], id="go"
+    ),
     pytest.param(
         {"Cargo.toml": "", "Cargo.lock": ""},
         "Rust",
@@ -118,7 +95,7 @@ STEPS = [
     pytest.param({"pom.xml": "", "mvnw": ""}, "Java with Maven", ["./mvnw -B -q verify"], id="maven"),
     pytest.param({"build.gradle.kts": ""}, "Java with Gradle", ["gradle --no-daemon build"], id="gradle"),
     pytest.param(
-        CMAKE,
+        CMAKE.files,
         "C with CMake",
         [
             "cmake -S . -B build -DCMAKE_BUILD_TYPE=Release",
@@ -133,7 +110,7 @@ STEPS = [
         ["meson setup build && meson compile -C build", "meson test -C build"],
         id="meson",
     ),
-    pytest.param(MAKE, "make", ["make", "make check"], id="make"),
+    pytest.param(MAKE.files, "make", ["make", "make check"], id="make"),
     pytest.param({"GNUmakefile": "all:\n\ttrue\n"}, "make", ["make"], id="make-without-tests"),
     pytest.param({"Dockerfile": ""}, "a container image", ["docker build -f Dockerfile ."], id="image"),
     pytest.param({"README": ""}, "", ["ls"], id="nothing-known"),
@@ -186,24 +163,6 @@ def test_what_the_code_asks_for_is_required_and_kept(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "files",
-    [
-        pytest.param(files, id=tool)
-        for tool, files in {"python3": UNITTEST, "make": MAKE, "node": NODE, "go": GO, "cmake": CMAKE}.items()
-        if shutil.which(tool)
-    ],
-)
-def test_what_is_written_runs(run: Run, files: dict[str, str], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
-    repository = make_repository(home / "sample", files)
-    monkeypatch.chdir(repository)
-    written = run("init")
-    assert (written.code, written.out) == (ExitCode.OK, "")
-    assert run("lint").code == ExitCode.OK
-    assert run("run", "--local", "--wait").code == ExitCode.OK
-
-
 def test_the_name_is_that_of_the_place_it_came_from(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repository = make_repository(home / "clone", {"Makefile": "", "deep/x": ""})
     monkeypatch.chdir(repository / "deep")
@@ -231,7 +190,7 @@ def test_a_file_that_is_there_stays(run: Run, home: Path) -> None:
 def test_files_of_other_cis_are_named(run: Run, home: Path) -> None:
     repository = make_repository(home / "shop", {".github/workflows/ci.yml": "", ".gitlab-ci.yml": ""})
     assert (
-        "there is .github/workflows/ci.yml, .gitlab-ci.yml too, which stays as it is; `cictl convert FILE`"
+        "there is .github/workflows/ci.yml, .gitlab-ci.yml too, which stays as it is; `cictl convert .github/workflows/ci.yml`"
         in run("init", str(repository)).err
     )
 
@@ -241,7 +200,7 @@ def test_a_directory_that_is_not_there(run: Run, home: Path) -> None:
 
 
 def test_on_a_terminal_it_offers_to_run_the_file(home: Path) -> None:
-    make_repository(home, MAKE)
+    make_repository(home, MAKE.files)
     screen = Screen("http://127.0.0.1:9", home)
     shown = screen.start("init", env={"XDG_CACHE_HOME": str(home / "cache")})
     shown.expect_exact("run it here now? [Y/n] ")

@@ -206,3 +206,25 @@ def test_sigterm_stops_the_steps_and_takes_all_down(checkout: Path, home: Path) 
     assert process.returncode == ExitCode.INTERRUPTED
     assert not Path(f"/proc/{pid_file.read_text().strip()}").exists()
     (checkout / "cictl.yaml").write_text(FILE)
+
+
+LACKING = """\
+version: 1
+project: {name: teahouse}
+pipelines:
+  - id: build
+    jobs:
+      - {id: brew, requires: {tools: {no-such-kettle: "*"}}, steps: [{run: "true"}]}
+      - {id: pour, needs: [brew], steps: [{run: "true"}]}
+      - {id: wash, steps: [{run: echo washed}]}
+"""
+
+
+def test_a_tool_that_is_missing_here_ends_the_run(run: Run, checkout: Path) -> None:
+    (checkout / "cictl.yaml").write_text(LACKING)
+    done = run("run", "--local")
+    assert done.code == ExitCode.NO_AGENT
+    assert "wash | washed\n" in done.out, "what can run has run"
+    assert "error: this machine cannot run brew (no-such-kettle is missing)" in done.err
+    assert "cictl jobs explain" not in done.err, "no other command reaches the server of a local run"
+    (checkout / "cictl.yaml").write_text(FILE)

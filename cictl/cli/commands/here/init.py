@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -62,19 +63,22 @@ def init(
     file = write_project_file(root, starter.text, force=force)
     shown = Initialised(file=str(file), found=starter.kinds, other_ci=starter.other_ci)
     session.show_done(Result(message=shown, rows=[shown], columns=(), name=lambda s: s.file), _wrote(file, starter))
+    _tell_of_other_ci(session, starter)
     if not session.wants_data:
         _go_on(session, root)
 
 
 def _wrote(file: Path, starter: Starter) -> str:
-    lines = [
-        f"wrote {file}: {', '.join(starter.kinds) or 'nothing that I know was found, so its only step is yours to write'}"
-    ]
+    found = ", ".join(starter.kinds) or "nothing that I know was found, so its only step is yours to write"
+    return f"wrote {file}: {found}"
+
+
+def _tell_of_other_ci(session: Session, starter: Starter) -> None:
     if starter.other_ci:
-        lines.append(
-            f"there is {', '.join(starter.other_ci)} too, which stays as it is; `cictl convert FILE` tells it as a project file"
+        files = ", ".join(starter.other_ci)
+        session.note(
+            f"there is {files} too, which stays as it is; `cictl convert {shlex.quote(starter.other_ci[0])}` tells it as a project file"
         )
-    return "\n".join(lines)
 
 
 def _go_on(session: Session, root: Path) -> None:
