@@ -148,6 +148,27 @@ def test_a_name_that_is_not_in_the_file(run: Run, checkout: Path) -> None:
     assert "no pipeline 'nope' here; there are build, broken, secret" in done.err
 
 
+@pytest.mark.parametrize(
+    ("chain", "hint"),
+    [
+        ("pipeline_chains: [{id: all, pipelines: [build, ship]}]", "cictl run --local all"),
+        ("", "a chain of them in pipeline_chains"),
+    ],
+    ids=["chain", "no chain"],
+)
+def test_what_builds_on_an_earlier_run(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch, chain: str, hint: str
+) -> None:
+    (home / "cictl.yaml").write_text(
+        f"{FILE}  - {{id: ship, depends_on: [build], jobs: [{{id: s, steps: [{{run: ls}}]}}]}}\n{chain}\n"
+    )
+    monkeypatch.chdir(home)
+    done = run("run", "--local", "ship/s")
+    assert done.code == ExitCode.CONFLICT
+    assert done.err.startswith("error: ship depends on build, and a local run finds no earlier run of that\n")
+    assert f"try: {hint}" in done.err
+
+
 def test_findings_of_the_file_are_told_as_lint_tells_them(run: Run, checkout: Path) -> None:
     (checkout / "cictl.yaml").write_text(FILE.replace("needs: [brew]", "needs: [brw]"))
     done = run("run", "--local", "build")

@@ -73,12 +73,14 @@ def prepared(session: Session, text: str, *, only: bool, options: LocalOptions) 
         only: Whether a job runs without those that it needs.
 
     Raises:
-        Failure: There is no project file here or it has problems; *text* names nothing in it; a secret is missing.
+        Failure: There is no project file here or it has problems; *text* names nothing in it; it builds on an earlier run; a
+            secret is missing.
     """
     checkout = find_repository(Path.cwd()) or Path.cwd()
     definition = _read_definition(checkout)
     name = definition.name
     target = _target(session, definition, text.removeprefix(f"{name}/"))
+    _check_dependencies(definition, target)
     variables = read_variables(options.env_file, option="--env-file")
     secrets = read_variables(options.secrets_file, option="--secrets-file")
     _check_secrets(definition, target, secrets, only=only, option=options)
@@ -146,6 +148,27 @@ def _target(session: Session, definition: ProjectFile, text: str) -> str:
             code="not_found",
         )
     return text
+
+
+def _check_dependencies(definition: ProjectFile, target: str) -> None:
+    """Check that *target* builds on no earlier run: there is none here. A chain runs what it builds on first.
+
+    Raises:
+        Failure: It does; exit code 7.
+    """
+    name = target.partition("/")[0]
+    wanted = {needed for pipeline in definition.pipelines if pipeline.id == name for needed in pipeline.depends_on}
+    if not wanted:
+        return
+    chains = [chain.id for chain in definition.pipeline_chains if {name, *wanted} <= {*chain.pipelines}]
+    raise Failure(
+        f"{name} depends on {', '.join(sorted(wanted))}, and a local run finds no earlier run of that",
+        exit_code=ExitCode.CONFLICT,
+        code="dependency_unsatisfied",
+        hint=f"cictl run --local {chains[0]}"
+        if chains
+        else "a chain of them in pipeline_chains, which --local runs as a whole",
+    )
 
 
 def _check_secrets(
