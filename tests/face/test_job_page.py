@@ -93,7 +93,7 @@ def test_files_are_a_tree_whose_leaves_are_downloaded(server: RunningServer, loo
 def test_a_job_that_waits_says_why_and_what_would_help(server: RunningServer, look: Looking) -> None:
     first, second = server.run(server.define(JOBS))
     page = look(f"/jobs/{first}")
-    assert "no agent ever connected" in region(page, "Why it waits")
+    assert "No agent ever connected" in region(page, "Why it waits")
     expect(page.get_by_role("region", name="Why it waits").locator("code").first).to_contain_text("cictl")
     page.goto(f"/jobs/{second}")
     page.get_by_role("region", name="Why it waits").get_by_role("link", name="1/test").click()

@@ -12,6 +12,9 @@ from playwright.sync_api import Page, expect
 
 from cictl.wire.jobs import LoggedStep
 from cictl_server.face.assets import assets
+from cictl_server.face.drawing.log_rows import LogRows, log_rows
+from cictl_server.face.views import log
+from cictl_server.services.jobs.log_lines import OpenLog
 
 from .conftest import Shown
 
@@ -297,3 +300,20 @@ def test_everybody_can_read_colours(job: Writer, look: Looking, scheme: str) -> 
     page = look(job.path, color_scheme=scheme)
     sees(page, len(codes) + 8)
     assert [found for found in findings(page) if re.search("contrast", found)] == []
+
+
+def test_rows_are_made_once_for_all_who_look(shown: Shown, job: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int | None] = []
+
+    def counted(opened: OpenLog, *, first: int | None, count: int) -> LogRows:
+        made.append(first)
+        return log_rows(opened, first=first, count=count)
+
+    monkeypatch.setattr(log, "log_rows", counted)
+    job.write(numbered(500))
+    path = f"{job.path}?rows=&from=401&count=100"
+    first, second = (shown.server.get(path, headers=HTML) for _ in range(2))
+    known = shown.server.get(path, headers={**HTML, "If-None-Match": first.headers["ETag"]})
+    assert (len(made), first.content == second.content, known.status_code) == (1, True, 304)
+    job.write(b"more\n")
+    assert shown.server.get(path, headers=HTML).headers["ETag"] != first.headers["ETag"]

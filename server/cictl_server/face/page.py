@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import falcon
@@ -28,6 +30,9 @@ PART = "X-Part"
 
 _LEAST_PACKED = 1024
 _LEVEL = 5
+_SHARED = 64
+"""So many shared answers are kept by each page."""
+
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -72,21 +77,40 @@ class Pages:
         self._authentication = services.access.authentication
         self._clock = services.core.clock
         self._version = services.core.signals.members.own.version
+        self._shared: OrderedDict[str, _Body] = OrderedDict()
+        self._sharing = threading.Lock()
 
     def show(self, req: falcon.Request, resp: falcon.Response, view: View, *, status: int = 200) -> None:
         """Answer with *view*, or with 304 if the browser has it as it is."""
         body = self._rendered(req, view).encode()
-        etag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+        etag = _etag(body)
         resp.status = status
         resp.set_headers({**_HEADERS, "ETag": etag, "Cache-Control": "no-store" if view.is_secret else "no-cache"})
         if status == 200 and not view.is_secret and is_known(req, etag):
             resp.status = 304
             return
-        resp.content_type = "text/html; charset=utf-8"
-        if len(body) >= _LEAST_PACKED and takes_gzip(req):
-            body = gzip.compress(body, _LEVEL, mtime=0)
-            resp.set_header("Content-Encoding", "gzip")
-        resp.data = body
+        _send(req, resp, _Body(body))
+
+    def show_shared(self, req: falcon.Request, resp: falcon.Response, key: str, make: Callable[[], View]) -> None:
+        """Answer with the view that *make* returns, or with 304. It is made once for all who ask for it.
+
+        Args:
+            key: What the view is made of, wholly: it is the same for everybody while that is the same.
+        """
+        etag = _etag(f"{self._version} {assets_version()} {root_of(req)} {key}".encode())
+        resp.set_headers({**_HEADERS, "ETag": etag, "Cache-Control": "no-cache"})
+        if is_known(req, etag):
+            resp.status = 304
+            return
+        with self._sharing:
+            body = self._shared.get(etag)
+        if body is None:
+            body = _Body(self._rendered(req, make()).encode())
+            with self._sharing:
+                self._shared[etag] = body
+                if len(self._shared) > _SHARED:
+                    self._shared.popitem(last=False)
+        _send(req, resp, body)
 
     def _rendered(self, req: falcon.Request, view: View) -> str:
         root = root_of(req)
@@ -117,6 +141,29 @@ class Pages:
         if not self._authentication.is_on:
             return EVERYBODY
         return find_principal(req, self._authentication) if hasattr(req.context, "cookie") else None
+
+
+class _Body:
+    """The text of an answer; packed once, when somebody wants that."""
+
+    def __init__(self, plain: bytes) -> None:
+        self.plain = plain
+
+    @cached_property
+    def packed(self) -> bytes:
+        return gzip.compress(self.plain, _LEVEL, mtime=0)
+
+
+def _etag(data: bytes) -> str:
+    return f'W/"{hashlib.sha256(data).hexdigest()[:32]}"'
+
+
+def _send(req: falcon.Request, resp: falcon.Response, body: _Body) -> None:
+    resp.content_type = "text/html; charset=utf-8"
+    resp.data = body.plain
+    if len(body.plain) >= _LEAST_PACKED and takes_gzip(req):
+        resp.data = body.packed
+        resp.set_header("Content-Encoding", "gzip")
 
 
 class Allowed:

@@ -28,13 +28,12 @@ class LogPage:
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Show lines of the log: from `from` on, or the last ones. With `rows` the answer has these alone, for the script."""
         log = self._lines.open(job_id)
+        first = _number(req, "from")
         count = max(1, min(_number(req, "count") or MOST_ROWS, MOST_ROWS))
-        rows = log_rows(log, first=_number(req, "from"), count=count)
         if req.get_param("rows") is not None:
-            self._pages.show(
-                req, resp, View(template="log_rows.html", title="", values={"log": rows, "job_id": job_id})
-            )
+            self._pages.show_shared(req, resp, f"{log.key} {first} {count}", lambda: _rows_alone(log, first, count))
             return
+        rows = log_rows(log, first=first, count=count)
         facts = log.job.facts
         name = short_id_of(facts) or job_id
         view = View(
@@ -57,6 +56,10 @@ class LogPage:
             },
         )
         self._pages.show(req, resp, view)
+
+
+def _rows_alone(log: OpenLog, first: int | None, count: int) -> View:
+    return View(template="log_rows.html", title="", values={"log": log_rows(log, first=first, count=count)})
 
 
 class LogText:

@@ -44,6 +44,12 @@ class OpenLog:
     lined: LinedLog
     steps: list[LinedStep]
 
+    @property
+    def key(self) -> str:
+        """What is another one as soon as the log or its steps are."""
+        log = self.lined.log
+        return f"{log.name} {log.size} {log.is_complete} {len(self.steps)}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class LogLinesService:
