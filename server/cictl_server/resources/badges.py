@@ -8,6 +8,7 @@ from html import escape
 
 import falcon
 
+from cictl.wire.pages import project_page, run_page
 from cictl.wire.runs import RunStatus
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.http.authentication import find_principal, principal_of
@@ -112,14 +113,14 @@ class CcResource:
 
 
 def _cc_project(standing: Standing, base_url: str) -> str:
-    place = f"runs/{standing.run}" if standing.run else f"projects/{standing.project_id}"
+    page = run_page(standing.run) if standing.run else project_page(standing.project_id)
     attributes = {
         "name": f"{standing.project}/{standing.pipeline}",
         "activity": "Building" if standing.is_active else "Sleeping",
         "lastBuildStatus": _CC_STATUS[standing.result],
         "lastBuildLabel": str(standing.run) if standing.run else "",
         "lastBuildTime": standing.changed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "webUrl": f"{base_url}/api/v1/{place}",
+        "webUrl": base_url + page,
     }
     told = " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items() if value)
     return f"<Project {told}/>"

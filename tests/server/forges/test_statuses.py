@@ -92,7 +92,7 @@ def test_a_run_is_told_from_its_start_to_its_result(told: Told) -> None:
     assert server.report(second.id, "failed", "b").status_code == 200
     told.deliver()
     assert told.statuses() == [states[RunStatus(status)] for status in ("queued", "running", "failed")]
-    assert told.forge.links[told.commit, "cictl/build"] == "https://ci.example.com/api/v1/runs/1"
+    assert told.forge.links[told.commit, "cictl/build"] == "https://ci.example.com/runs/1"
     assert (told.show().waiting, told.show().problem) == (0, "")
 
 

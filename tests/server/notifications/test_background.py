@@ -38,4 +38,4 @@ def test_what_waits_is_brought(tmp_path: Path, receiver: HookReceiver, monkeypat
     with running(tmp_path, allow_http_targets=True) as server, Client(server.url) as client:
         server.services.core.store.write(lambda tx: tx.notifications.put(broken(receiver.url)))
         eventually(lambda: client.list_notifications(state="delivered").notifications, what="the delivery")
-        assert [message["url"] for message in receiver.messages] == [f"{server.url}/api/v1/runs/41"]
+        assert [message["url"] for message in receiver.messages] == [f"{server.url}/runs/41"]

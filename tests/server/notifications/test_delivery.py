@@ -35,7 +35,7 @@ def test_a_message_is_signed_and_has_what_was_promised(server: RunningServer, re
         "run": 1,
         "status": "failed",
         "previous": "",
-        "url": "https://ci.example.test/api/v1/runs/1",
+        "url": "https://ci.example.test/runs/1",
     }
     assert receiver.messages == [body]
     [found] = notifications(server)

@@ -176,7 +176,7 @@ class TestFeed:
             "lastBuildStatus": "Failure",
             "lastBuildLabel": "1",
             "lastBuildTime": ended.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "webUrl": "https://ci.example.test/api/v1/runs/1",
+            "webUrl": "https://ci.example.test/runs/1",
         }
         assert found["shop/all"]["lastBuildStatus"] == "Unknown"
         assert found["shop/all"]["activity"] == "Sleeping"

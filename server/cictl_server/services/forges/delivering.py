@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from cictl.base.backoff import Attempts, Backoff
 from cictl.base.clock import Clock
+from cictl.wire.pages import run_page
 from cictl.wire.runs import RunStatus
 from cictl_server.services.core.clock_watch import Steady
 from cictl_server.services.forges.apis import APIS, Told
@@ -143,7 +144,7 @@ class StatusDeliverer:
             context=status.context,
             ref=status.ref,
             status=status.status,
-            url=f"{self._base_url}/api/v1/runs/{status.run}",
+            url=self._base_url + run_page(status.run),
             description=f"run {status.run} {_WORDS[status.status]}",
         )
 

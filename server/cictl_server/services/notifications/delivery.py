@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from cictl.base.backoff import Backoff
 from cictl.base.clock import Clock
 from cictl.wire.notifications import NotificationBody, NotificationState
+from cictl.wire.pages import run_page
 from cictl_server.services.notifications.commands import COMMAND_SECONDS
 from cictl_server.services.notifications.parcels import NotDelivered, Parcel, TargetGone
 from cictl_server.services.notifications.sender import Sender
@@ -121,7 +122,7 @@ def _parcel(record: NotificationRecord, base_url: str) -> Parcel:
         run=record.run,
         status=record.status,
         previous=record.previous or "",
-        url=f"{base_url}/api/v1/runs/{record.run}",
+        url=base_url + run_page(record.run),
     )
     return Parcel(
         message_id=record.message_id,
