@@ -152,6 +152,37 @@ def serve_trivial(pipe: Any, directory: str, queued: int) -> None:
     _serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0)))
 
 
+def serve_pipeline(pipe: Any, directory: str) -> None:
+    """Serve an empty store with one pipeline, number 1, of one job that any agent can run."""
+    from datetime import UTC, datetime
+
+    from cictl.project_file import parse
+    from cictl_server.serve import Server, ServerConfig
+    from cictl_server.store.contract import Transaction
+    from cictl_server.store.records import PipelineRecord, ProjectRecord
+
+    text = "version: 1\nproject: {name: p}\npipelines: [{id: p, jobs: [{id: j, steps: [{run: 'true'}]}]}]"
+    pipeline = parse(text, config_file="cictl.yaml").pipelines[0]
+    project = ProjectRecord(
+        id=1,
+        name="p",
+        identity="p",
+        repo_url="",
+        repo_ref="",
+        config_file="",
+        loaded_commit="",
+        updated=datetime.now(UTC),
+    )
+
+    def define(tx: Transaction) -> None:
+        tx.projects.put(project)
+        tx.pipelines.put(PipelineRecord(id=1, project_id=1, definition=pipeline))
+
+    server = Server(ServerConfig(data_dir=Path(directory), port=0))
+    server.services.core.store.write(define)
+    _serve(pipe, server)
+
+
 def serve_database(pipe: Any, directory: str, url: str, queued: int, *, first: int = 0) -> None:
     """Serve a store in PostgreSQL with so many executions that wait, numbered from *first* on."""
     from executions import fill

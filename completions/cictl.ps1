@@ -85,7 +85,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--forget-agents-after', 'Forget agents that were silent for this long, unless deactivated or draining: 12h, 90d; 0 for never. [env var: CICTL_FORGET_AGENTS_AFTER; default: 30d]');
                 , @('--header-seconds', 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]');
                 , @('--stalled-seconds', 'Close the connection of a client that takes no byte of an answer for this long. [env var: CICTL_STALLED_SECONDS; default: 30.0; x>=1]');
-                , @('--peer-connections', 'Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 500; x>=1]');
+                , @('--peer-connections', 'Connections of one address at most, such as of a proxy; past that the most silent one is closed. [env var: CICTL_PEER_CONNECTIONS; default: 5000; x>=1]');
                 , @('--allow-http-targets', 'Let notifications and statuses of commits go to this machine, and without TLS. [env var: CICTL_ALLOW_HTTP_TARGETS]');
                 , @('--notify-command', 'Let project files have this program told, by its name: `notify: [{on: [broken], command: NAME}]`. May be repeated. The variable holds several, separated by blanks. [env var: CICTL_NOTIFY_COMMANDS]');
                 , @('--keep-audit', 'How long the records of the audit are kept, such as 90d; 0 for ever. [env var: CICTL_KEEP_AUDIT; default: 400d]');

@@ -46,6 +46,8 @@ from cictl_server.services import Services
 
 Application = falcon.App[Any, Any]
 
+LEASE_PATH = "/api/v1/agent/lease"
+
 ROUTES: tuple[Route, ...] = (
     Route("/healthz", server.HealthResource),
     Route("/readyz", server.ReadinessResource),
@@ -71,7 +73,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/update/status", updates.UpdateStatusResource),
     Route("/api/v1/events", events.EventsResource),
     Route("/api/v1/heartbeat", agents.HeartbeatResource),
-    Route("/api/v1/agent/lease", agents.LeaseResource),
+    Route(LEASE_PATH, agents.LeaseResource),
     Route("/api/v1/agents", agents.AgentsResource),
     Route("/api/v1/agents/enrolments", tokens.EnrolmentsResource),
     Route("/api/v1/agents/enroll", tokens.EnrollResource),

@@ -10,18 +10,21 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from waitress.channel import HTTPChannel
-from waitress.task import WSGITask
 
-from cictl_server.errors import FULL, CictlError, TooLarge
-from cictl_server.malformed import ErrorAnswer, Parser, error_headers
-from cictl_server.proxies import Caller, Header, TrustedProxies
+from cictl_server.errors import FULL
+from cictl_server.incoming import Admit, Request
+from cictl_server.malformed import ErrorAnswer, error_headers
+from cictl_server.parking import Lot, awaits_room
+from cictl_server.proxies import TrustedProxies
+from cictl_server.resting import Resting
+from cictl_server.tasks import ROOM_BYTES, PutAside, Task
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +42,12 @@ _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 1 << 20
 """For how long, and how much, is read and thrown away after a refusal: else the client might not get to see the answer."""
 
-REFUSAL = "cictl.refusal"
-"""Where the application finds the error for which a body was not taken."""
-
 _REFUSAL = "HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n{text}\n"
+
+
+_MOST_FILES = 65_536
+_SPARE_FILES = 300
+"""Descriptors that are kept for other things than connections: logs, artifacts, git, a database."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,140 +58,33 @@ class ConnectionLimits:
         header_seconds: From a request's first byte, or from the beginning of the connection, to the end of its header.
         stalled_seconds: For how long a client may take no byte of an answer. Each byte that it takes renews the time.
         of_peer: Connections from one address.
-        of_all: Connections in all.
+        of_all: Connections in all; fewer where the system allows this process fewer files.
     """
 
     header_seconds: float = 10.0
     stalled_seconds: float = 30.0
-    of_peer: int = 500
-    of_all: int = 1000
+    of_peer: int = 5_000
+    of_all: int = 12_000
+
+    def fitted(self) -> ConnectionLimits:
+        """Raise the number of files that this process may open as far as it may itself, and return what limits fit that."""
+        allowed = _raised_file_limit()
+        return self if allowed is None else replace(self, of_all=max(1, min(self.of_all, allowed - _SPARE_FILES)))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Head:
-    """A request without its body.
-
-    Attributes:
-        path: Decoded, without the query.
-        length: Bytes of the body; None when the client does not tell.
-        scheme: `http` or `https`, as the client sees it.
-        header: Returns the value of a header; None if it was not sent.
-    """
-
-    method: str
-    path: str
-    query: str
-    length: int | None
-    header: Header
-    scheme: str = "http"
-
-
-Admit = Callable[[Head], int]
-"""Returns how many bytes of a request's body are taken at most, or raises the CictlError with which it is refused."""
-
-
-class Request(Parser):
-    """A request as it comes in. Its body is taken only as far as it was admitted.
-
-    Attributes:
-        refusal: Why the body was not taken.
-        is_refused: Whether it was not, also where that goes without a reason: nobody answers at this path.
-    """
-
-    body_rcv: Any
-
-    def __init__(
-        self,
-        adjustments: Any,
-        *,
-        admit: Admit,
-        on_refusal: Callable[[], None],
-        caller: Callable[[Header], Caller],
-    ) -> None:
-        """Begin.
-
-        Args:
-            on_refusal: Called before anybody answers the request, which another thread may do at once.
-            caller: Tells from the header of the request who asks.
-        """
-        super().__init__(adjustments)
-        self._admit = admit
-        self._on_refusal = on_refusal
-        self._caller = caller
-        self._most_bytes = 0
-        self.refusal: CictlError | None = None
-        self.is_refused = False
-
-    @property
-    def caller(self) -> Caller:
-        """Who asks."""
-        return self._caller(self._header)
-
-    def received(self, data: bytes) -> int:
-        """Take a piece of the request, and return how much of *data* belongs to it."""
-        was_in_header = not self.headers_finished
-        consumed = int(super().received(data))
-        if self.error is not None:
-            self._on_refusal()
-            return len(data)
-        if self.body_rcv is not None:
-            if was_in_header and self.headers_finished:
-                self._decide()
-            elif self.body_bytes_received > self._most_bytes:
-                self._refuse(_too_large(self._most_bytes))
-        return len(data) if self.is_refused else consumed
-
-    def _decide(self) -> None:
-        """Take the body or refuse it, before the client is told to go on (`Expect: 100-continue`)."""
-        try:
-            self._most_bytes = self._admit(self._head())
-        except CictlError as error:
-            self._refuse(error)
-            return
-        if not self._most_bytes:
-            self._refuse(None)
-        elif not self.chunked and self.content_length > self._most_bytes:
-            self._refuse(_too_large(self._most_bytes))
-
-    def _refuse(self, error: CictlError | None) -> None:
-        """Let the application answer without the body. The connection is closed then, as the body may still be coming."""
-        self.refusal, self.is_refused = error, True
-        self.completed, self.expect_continue = True, False
-        self.close()
-        self.body_rcv = None
-        self.headers |= {"CONTENT_LENGTH": "0", "CONNECTION": "close"}
-        self._on_refusal()
-
-    def _head(self) -> Head:
-        path = "/" + self.path.lstrip("/")  # as the application will see it
-        return Head(
-            method=self.command,
-            path=path.encode("latin-1").decode("utf-8", "replace"),
-            query=self.query,
-            length=None if self.chunked else self.content_length,
-            header=self._header,
-            scheme=self.caller.scheme,
-        )
-
-    def _header(self, name: str) -> str | None:
-        value: str | None = self.headers.get(name.upper().replace("-", "_"))
-        return value
-
-
-def _too_large(most_bytes: int) -> TooLarge:
-    return TooLarge(f"the body is larger than {most_bytes} bytes")
-
-
-class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
-    """Tells the application who asks, and why a body was not taken."""
-
-    def get_environment(self) -> dict[str, Any]:
-        environment: dict[str, Any] = super().get_environment()
-        environment[REFUSAL] = self.request.refusal
-        caller = self.request.caller
-        environment["REMOTE_ADDR"] = environment["REMOTE_HOST"] = caller.address
-        environment["wsgi.url_scheme"] = caller.scheme
-        return environment
+def _raised_file_limit() -> int | None:
+    """Return how many files may be open, after the soft limit was raised to the hard one; None where nobody says."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft < most:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+    return soft
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
@@ -194,7 +92,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     requests: list[Any]
     close_when_flushed: bool
-    task_class = Task
     error_task_class = ErrorAnswer
 
     def __init__(
@@ -204,10 +101,27 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         admit: Admit,
         proxies: TrustedProxies,
         instance_id: str,
+        lot: Lot,
+        resting: Resting,
         **options: Any,
     ) -> None:
-        """Take a connection; *instance_id* marks the answers that no application makes."""
+        """Take a connection.
+
+        Args:
+            instance_id: Marks the answers that no application makes.
+            lot: Where its answer is put aside while there is nothing to tell.
+            resting: Where its socket rests while nothing is expected of it.
+        """
         self.limits = limits
+        self.is_resting = False
+        self._lot = lot
+        self._resting = resting
+        self._aside: Task | None = None
+        """The answer that is put aside."""
+        self._resumed: Task | None = None
+        """The answer that goes on just now."""
+        self._is_watched = False
+        """Whether somebody wants to know if the client has gone while its request is under way."""
         self.instance_id = instance_id
         self.parser_class = partial(
             Request,
@@ -227,6 +141,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._taken_at = self._idle_since
         """When the client last took a byte, or was owed none yet."""
         self._is_writing = False
+        self._waits_for_room = False
         super().__init__(*args, **options)
         _make_room(self)
 
@@ -234,6 +149,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def is_silent(self) -> bool:
         """Whether the client has neither a request under way nor a body to send: it can be cut off without harm."""
         return not (self.requests or self.total_outbufs_len or self._body_since)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the next thing that happens here is that its client sends something or leaves, or that an answer goes on."""
+        has_work = self.total_outbufs_len or self.will_close or self.close_when_flushed
+        return not has_work and (self._aside is not None or not self.requests)
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether its answer is put aside."""
+        return self._aside is not None
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -271,7 +197,33 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def readable(self) -> bool:
         if self._thrown_away is not None and self._lingers_since is None:
             return False  # the answer comes first
+        if self.requests and self._aside is None and not self._is_watched:
+            return False  # looking at who just waits for a quick answer would cost more than that
         return bool(super().readable())
+
+    def check_client_disconnected(self) -> bool:
+        """Tell whether the client has gone. From the first question on the loop looks after it, so the first answer may be late."""
+        if not self._is_watched:
+            self._is_watched = True
+            self._look_again()
+        return bool(super().check_client_disconnected())
+
+    def handle_close(self) -> None:
+        super().handle_close()
+        self._lot.wake(self)
+
+    def del_channel(self, map: Any = None) -> None:  # noqa: A002 - waitress calls it so
+        self._resting.leave(self)
+        super().del_channel(map)
+
+    def close_soon(self) -> None:
+        """Let the loop close the connection at its next turn."""
+        self.will_close = True
+        self._look_again()
+
+    def _look_again(self) -> None:
+        self._resting.call(self)
+        self.server.pull_trigger()
 
     def handle_write(self) -> None:
         """Send what is queued. After a refusal close in two steps: say that nothing follows, and read on for a moment."""
@@ -292,15 +244,63 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         A client that sends a request before it reads the answer to the one before is cut off: a thread would have to wait
         for it, and no place is counted for that.
         """
-        if not self.total_outbufs_len:
+        if self._aside is not None:
+            self._go_on(self._aside)
+        elif self.total_outbufs_len:
+            self._cut_off()
+        else:
             self._asks = self.requests[0].caller.address
+            self._is_watched = False
+            self._answer()
+
+    def _answer(self) -> None:
+        try:
             super().service()
+        except PutAside as aside:
+            self._put_aside(aside.task)
+        if self.is_resting and not self.is_quiet:
+            self._look_again()
+
+    def _go_on(self, task: Task) -> None:
+        """Go on with an answer that was put aside. If its client has gone, end it."""
+        self._aside = None
+        if not self.connected:
+            task.abandon()
+            self._drop_requests()
             return
+        self._resumed = task
+        self._answer()
+
+    def task_class(self, channel: Channel, request: Request) -> Task:
+        """Return the task for *request*, as waitress asks for it: a new one, or the one that goes on."""
+        task, self._resumed = self._resumed, None
+        return task or Task(channel, request)
+
+    def _put_aside(self, task: Task) -> None:
+        assert task.awaited is not None
+        self._aside = task
+        self._waits_for_room = awaits_room(task.awaited)
+        if not self.is_resting:
+            self._look_again()
+        self._lot.park(self, task.awaited)
+        if not self.connected or (self._waits_for_room and self.total_outbufs_len <= ROOM_BYTES):
+            self._lot.wake(self)  # it has gone, or taken everything, just before
+
+    def end(self) -> None:
+        """End an answer that is put aside, as the server stops."""
+        if (task := self._aside) is not None:
+            self._aside = None
+            task.abandon()
+
+    def _drop_requests(self) -> None:
         with self.requests_lock:
             for request in self.requests:
                 request.close()
             self.requests = []
-            self.close_when_flushed = True
+
+    def _cut_off(self) -> None:
+        self._drop_requests()
+        self.close_when_flushed = True
         self.server.pull_trigger()
 
     def write_soon(self, data: Any) -> int:
@@ -322,6 +322,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         has_sent = bool(super()._flush_some(do_close=do_close))
         if has_sent:
             self._taken_at = time.monotonic()
+            if self._waits_for_room and self.total_outbufs_len <= ROOM_BYTES:
+                self._waits_for_room = False
+                self._lot.wake(self)
         return has_sent
 
     def close_if_slow(self, now: float) -> None:
@@ -334,7 +337,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             return
         is_late = self._header_since is not None and now - self._header_since > self.limits.header_seconds
         if (is_late and self.is_silent) or self._is_body_slow(now):
-            self.will_close = True
+            self.close_soon()
 
     def _close_if_stalled(self, now: float) -> None:
         if now - self._taken_at < _PUSH_SECONDS:
@@ -390,4 +393,4 @@ def _make_room(newcomer: Channel) -> None:
         return
     crowd = of_peer if len(of_peer) >= limits.of_peer else others
     silent = [channel for channel in crowd if channel.is_silent]
-    min(silent, key=lambda channel: channel.rank, default=newcomer).will_close = True
+    min(silent, key=lambda channel: channel.rank, default=newcomer).close_soon()

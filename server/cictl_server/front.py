@@ -10,7 +10,6 @@ from falcon.routing import CompiledRouter
 from cictl.base.request_ids import begin_request, end_request, present_request_id
 from cictl.wire import words
 from cictl_server.apidoc.describe import Description, find_description
-from cictl_server.connections import REFUSAL
 from cictl_server.errors import CictlError, NotFound
 from cictl_server.http import media
 from cictl_server.http.browsers.accepting import ShowProblem, wants_page
@@ -20,6 +19,7 @@ from cictl_server.resources.access.vault import VaultTestResource
 from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource
 from cictl_server.services import Services
 from cictl_server.services.core.callers import note_caller
+from cictl_server.tasks import REFUSAL
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _CONNECTIONS = "/api/v1/vault/connections/"

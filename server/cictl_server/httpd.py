@@ -12,12 +12,18 @@ from typing import Any
 from waitress import wasyncore
 from waitress.server import create_server
 
-from cictl_server.connections import Admit, Channel, ConnectionLimits, close_slow
+from cictl_server.connections import Channel, ConnectionLimits, close_slow
+from cictl_server.incoming import Admit
+from cictl_server.parking import Lot
 from cictl_server.proxies import TrustedProxies
+from cictl_server.resting import Resting
 
 GRACE_SECONDS = 5
 BACKLOG = 1024
 _SWEEP_SECONDS = 1.0
+_REST_AFTER_SECONDS = 1.0
+"""A connection rests after so long without a byte: agents that are busy ask more often than that."""
+
 _SPARE_PLACES = 32
 """What waitress counts as connections besides: its own, and those that are just being closed."""
 
@@ -58,8 +64,16 @@ class Httpd:
             clear_untrusted_proxy_headers=True,  # `proxies` reads them before
             **options,
         )
+        self._resting = Resting(self._channels)
+        self._lot = Lot(self._server.add_task)
         self._server.channel_class = partial(
-            Channel, limits=limits, admit=admit, proxies=proxies or TrustedProxies(), instance_id=instance_id
+            Channel,
+            limits=limits,
+            admit=admit,
+            proxies=proxies or TrustedProxies(),
+            instance_id=instance_id,
+            lot=self._lot,
+            resting=self._resting,
         )
         self._swept_at = time.monotonic()
 
@@ -73,6 +87,7 @@ class Httpd:
         drain.start()
         try:
             while not answered.is_set():
+                self._resting.settle()
                 wasyncore.loop(timeout=_SWEEP_SECONDS, use_poll=True, map=self._channels, count=1)
                 self._sweep()
         finally:
@@ -85,10 +100,19 @@ class Httpd:
         self._stopping.set()
 
     def _sweep(self) -> None:
-        """Close the connections of slow clients, once a second."""
-        if time.monotonic() - self._swept_at >= _SWEEP_SECONDS:
-            close_slow(self._channels.values())
-            self._swept_at = time.monotonic()
+        """Close the connections of slow clients, and let those rest that have nothing to do, once a second."""
+        now = time.monotonic()
+        if now - self._swept_at < _SWEEP_SECONDS:
+            return
+        self._swept_at = now
+        channels = list(self._server.active_channels.values())
+        close_slow(channels)
+        for channel in channels:
+            if channel.is_resting:
+                if not channel.is_quiet:  # waitress closes what was idle for long, and does not know that it rests
+                    self._resting.call(channel)
+            elif channel.is_aside or time.time() - channel.last_activity > _REST_AFTER_SECONDS:
+                self._resting.add(channel)
 
     def _drain_when_asked(self, answered: threading.Event) -> None:
         """Let the threads finish their answers, then end the loop.
@@ -97,6 +121,7 @@ class Httpd:
         own `close` leaks threads.
         """
         self._stopping.wait()
+        self._lot.drain(GRACE_SECONDS)
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=GRACE_SECONDS)
         answered.set()
         self._server.trigger.pull_trigger()
@@ -107,9 +132,9 @@ class Httpd:
             if not any(getattr(channel, "total_outbufs_len", 0) for channel in self._channels.values()):
                 break
             wasyncore.loop(timeout=0.05, use_poll=True, map=self._channels, count=1)
-        for channel in list(self._channels.values()):
-            if hasattr(channel, "outbufs"):
-                channel.handle_close()  # closes the temporary files of large answers too; `close_all` leaves them open
-                if channel.request is not None:
-                    channel.request.close()
+        for channel in list(self._server.active_channels.values()):
+            channel.end()
+            channel.handle_close()  # closes the temporary files of large answers too; `close_all` leaves them open
+            if channel.request is not None:
+                channel.request.close()
         wasyncore.close_all(self._channels, ignore_all=True)

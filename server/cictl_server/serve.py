@@ -14,7 +14,7 @@ from pathlib import Path
 from cictl.installation.releases.release import ReleaseError
 from cictl.wire.words import DEFAULT_PORT
 from cictl_server.admission import Admission
-from cictl_server.app import SERVED, create_app
+from cictl_server.app import LEASE_PATH, SERVED, create_app
 from cictl_server.background import Background
 from cictl_server.blobs.contract import Blobs
 from cictl_server.blobs.opening import open_blobs, wait_for
@@ -24,6 +24,7 @@ from cictl_server.http.browsers.cookies import SessionCookie
 from cictl_server.http.hosts import OwnHosts, is_loopback_name
 from cictl_server.http.origin import OriginRule
 from cictl_server.http.streams import UNSENT_LIMIT
+from cictl_server.http.waiting import Asking
 from cictl_server.httpd import BACKLOG, Httpd
 from cictl_server.mdns import find_advertiser
 from cictl_server.proxies import TrustedProxies
@@ -31,6 +32,7 @@ from cictl_server.services import (
     DEFAULT_AGENT_TIMEOUT,
     DEFAULT_DOWNLOAD_PLACES,
     DEFAULT_JOB_SECONDS,
+    DEFAULT_LEASE_PLACES,
     DEFAULT_WAITING_PLACES,
     Services,
 )
@@ -61,7 +63,7 @@ _WATCH_PAUSE = 0.2
 """Seconds between two passes over what is due; a pass itself waits until something is."""
 
 SPARE_THREADS = 48
-"""Threads in addition to the places for waiting and for downloads. With fewer threads than busy connections waitress collapses."""
+"""Threads in addition to the places for downloads. With fewer threads than busy connections waitress collapses."""
 
 _COURIER_GRACE_SECONDS = 2.0
 """How long the end waits for notifications that are being sent, so that they are not sent again."""
@@ -92,6 +94,8 @@ class ServerConfig:
         store: URL of a PostgreSQL database; empty for TinyDB.
         files: Where artifacts, reports and icons are, a directory or `s3://bucket/prefix`; empty for the data directory.
         port: 0 takes a free one.
+        waiting_places: How many streams may be open at once.
+        lease_places: How many leases may wait at once.
         no_auth: Ask nobody for a token, also on an address that other machines reach.
         agent_timeout: What an agent runs is given up after this silence of it.
         default_timeout_seconds: The limit of jobs that state none; 0 means none.
@@ -123,6 +127,7 @@ class ServerConfig:
     no_auth: bool = False
     version: str = "dev"
     waiting_places: int = DEFAULT_WAITING_PLACES
+    lease_places: int = DEFAULT_LEASE_PLACES
     download_places: int = DEFAULT_DOWNLOAD_PLACES
     agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT
     default_timeout_seconds: int = DEFAULT_JOB_SECONDS
@@ -197,11 +202,14 @@ class Server:
             self.services.about.agreement.follow()
             self.services.updates.fellows.follow()
             self._httpd = Httpd(
-                create_app(self.services, origin_rule=rule, cookie=SessionCookie(public_url=config.public_url)),
+                Asking(
+                    create_app(self.services, origin_rule=rule, cookie=SessionCookie(public_url=config.public_url)),
+                    path=LEASE_PATH,
+                ),
                 listener,
                 admit=Admission(self.services, SERVED, origin_rule=rule, archive_bytes=config.archive_bytes),
-                threads=config.waiting_places + config.download_places + SPARE_THREADS,
-                limits=config.connections,
+                threads=config.download_places + SPARE_THREADS,
+                limits=config.connections.fitted(),
                 proxies=proxies,
                 instance_id=self.instance_id,
                 max_request_body_size=_NO_LIMIT,
@@ -237,6 +245,7 @@ class Server:
             signals=signals,
             version=config.version,
             waiting_places=config.waiting_places,
+            lease_places=config.lease_places,
             download_places=config.download_places,
             agent_timeout=config.agent_timeout,
             default_timeout_seconds=config.default_timeout_seconds,
@@ -297,6 +306,7 @@ class Server:
         self._httpd.stop()
         self.services.updates.update.stop()
         self.services.core.hub.close()
+        self.services.jobs.line.close()
         self.services.projects.remotes.places.close()
         self.services.triggers.own_places.close()
 
@@ -306,6 +316,7 @@ class Server:
 
     def _begin_work(self, background: Background) -> None:
         background.repeat("maintenance", self._maintain, first=MAINTENANCE_SECONDS, pause=MAINTENANCE_SECONDS)
+        background.repeat("waiting leases", self.services.jobs.line.run_once, first=0, pause=0)
         background.repeat("retention", self._keep_in_bounds, first=FIRST_SECONDS, pause=INTERVAL_SECONDS)
         background.repeat("logs", self._finish_logs, first=FINISH_SECONDS, pause=FINISH_SECONDS)
         background.repeat("notifications", self._notify, first=COURIER_SECONDS, pause=COURIER_SECONDS)

@@ -24,8 +24,10 @@ from cictl_server.apidoc.describe import api
 from cictl_server.http import media
 from cictl_server.http.authentication import principal_of
 from cictl_server.http.parameters import Parameter
+from cictl_server.http.waiting import WAIT, can_wait, put_off
 from cictl_server.services import Services
 from cictl_server.services.access.principal import Principal
+from cictl_server.services.jobs.waiting_line.wait import LeaseWait
 
 
 class HeartbeatResource:
@@ -66,11 +68,23 @@ class LeaseResource:
         """Ask for work; the answer comes after up to `wait_seconds`."""
         request, principal = media.read(req, LeaseRequest), principal_of(req)
         principal.check_agent(request.agent_id)
+        if can_wait(req.env):
+            self._ask(req, resp, request)
+            return
         has_gone = req.env.get("waitress.client_disconnected", lambda: False)
         answer = self._leasing.lease(
             request, is_abandoned=lambda: has_gone() or self._authentication.is_over(principal)
         )
         media.write(resp, answer)
+
+    def _ask(self, req: falcon.Request, resp: falcon.Response, request: LeaseRequest) -> None:
+        """Answer, or have the request asked again when there may be work."""
+        wait: LeaseWait | None = req.env.get(WAIT)
+        answer = self._leasing.ask(request) if wait is None else self._leasing.ask_again(wait) or wait
+        if isinstance(answer, LeaseWait):
+            put_off(req.env, answer)
+        else:
+            media.write(resp, answer)
 
 
 class AgentsResource:

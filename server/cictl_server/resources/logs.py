@@ -24,6 +24,7 @@ from cictl_server.services.core.hub import IsOver
 from cictl_server.services.logs.lines import MOST_LINES
 from cictl_server.services.logs.reader import LogSlice
 from cictl_server.services.logs.search import LONGEST_QUERY, MOST_HITS
+from cictl_server.signals.waits import Awaited
 
 _LIMIT = 8 << 20
 _LINES = 300
@@ -118,11 +119,11 @@ class JobLogResource:
         since = instant(req, "since")
         return max(offset, self._jobs.log_offset_since(job_id, since)) if since else offset
 
-    def _events(self, job_id: str, offset: int, *, is_timed: bool, is_over: IsOver) -> Iterator[bytes]:
+    def _events(self, job_id: str, offset: int, *, is_timed: bool, is_over: IsOver) -> Iterator[bytes | Awaited]:
         yield b": follow\n\n"
         try:
             for piece in self._jobs.follow_log(job_id, offset=offset, is_timed=is_timed, is_over=is_over):
-                yield _event(piece)
+                yield piece if isinstance(piece, Awaited) else _event(piece)
         except CictlError:
             return  # deleted meanwhile: the client asks again and gets 404
 

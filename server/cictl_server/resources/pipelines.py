@@ -22,6 +22,7 @@ from cictl_server.http import media, streams
 from cictl_server.http.authentication import principal_of
 from cictl_server.services import Services
 from cictl_server.services.pipelines.version_steps import VersionEvent
+from cictl_server.signals.waits import Awaited
 
 _UNRUNNABLE = "what can't be run"
 _GIT_IS_BUSY = "too many requests work with git; `Retry-After` says when to come again"
@@ -158,11 +159,14 @@ class VersionResolveResource:
         streams.follow(req, resp, self._hub, lambda: _encoded(self._versions.resolve(record)))
 
 
-def _encoded(events: Generator[VersionEvent | None, None, None]) -> Iterator[bytes]:
+def _encoded(events: Generator[VersionEvent | Awaited | None, None, None]) -> Iterator[bytes | Awaited]:
     """Yield the events as server-sent events, and None as a comment, which browsers ignore. Closing this closes *events*."""
     with closing(events):
         for event in events:
-            yield b": keepalive\n\n" if event is None else b"data: " + msgspec.json.encode(event) + b"\n\n"
+            if isinstance(event, Awaited):
+                yield event
+            else:
+                yield b": keepalive\n\n" if event is None else b"data: " + msgspec.json.encode(event) + b"\n\n"
 
 
 def _pipeline(text: str) -> int:

@@ -53,6 +53,7 @@ from cictl_server.signals.memory import MemorySignals
 from cictl_server.store.contract import Store
 
 DEFAULT_WAITING_PLACES = 64
+DEFAULT_LEASE_PLACES = 10_000
 DEFAULT_DOWNLOAD_PLACES = 32
 DEFAULT_AGENT_TIMEOUT = timedelta(seconds=60)
 DEFAULT_JOB_SECONDS = 24 * 60 * 60
@@ -96,6 +97,7 @@ class Services:
         steady: Steady = time.monotonic,
         signals: Signals | None = None,
         waiting_places: int = DEFAULT_WAITING_PLACES,
+        lease_places: int = DEFAULT_LEASE_PLACES,
         download_places: int = DEFAULT_DOWNLOAD_PLACES,
         agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT,
         default_timeout_seconds: int = DEFAULT_JOB_SECONDS,
@@ -152,6 +154,7 @@ class Services:
             steady=steady,
             version=version,
             waiting_places=waiting_places,
+            lease_places=lease_places,
             download_places=download_places,
             min_free=min_free,
         )

@@ -15,7 +15,6 @@ be lost is in the store.
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -27,6 +26,7 @@ import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.events import EventKind
+from cictl_server.signals.waits import Watch
 
 T = TypeVar("T", bound=msgspec.Struct)
 R = TypeVar("R")
@@ -50,8 +50,12 @@ class Wakes(ABC):
         """
 
     @abstractmethod
-    def watch(self, topic: str) -> AbstractContextManager[threading.Event]:
-        """Yield an event that each `publish` of *topic* sets. Whoever waits for it clears it, looks, and only then waits."""
+    def watch(self, topic: str, *, only_told: bool = False) -> AbstractContextManager[Watch]:
+        """Yield an event that each `publish` of *topic* sets. Whoever waits for it clears it, looks, and only then waits.
+
+        Args:
+            only_told: `wake_all` does not set it: for thousands whose looks would cost more than what one of them may miss.
+        """
 
     @abstractmethod
     def is_watched(self, topic: str) -> bool:
@@ -59,7 +63,7 @@ class Wakes(ABC):
 
     @abstractmethod
     def wake_all(self) -> None:
-        """Wake every waiter at this server."""
+        """Wake every waiter at this server, but for those that watch with `only_told`."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cictl_server.signals.contract import Wakes
+from cictl_server.signals.waits import Watch
 
 
 class LocalWakes(Wakes):
@@ -15,7 +16,7 @@ class LocalWakes(Wakes):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._watches: defaultdict[str, set[threading.Event]] = defaultdict(set)
+        self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
 
     def publish(self, topic: str) -> None:
         with self._lock:
@@ -24,8 +25,8 @@ class LocalWakes(Wakes):
             watch.set()
 
     @contextmanager
-    def watch(self, topic: str) -> Iterator[threading.Event]:
-        event = threading.Event()
+    def watch(self, topic: str, *, only_told: bool = False) -> Iterator[Watch]:
+        event = Watch(only_told=only_told)
         with self._lock:
             self._watches[topic].add(event)
         try:
@@ -42,6 +43,6 @@ class LocalWakes(Wakes):
 
     def wake_all(self) -> None:
         with self._lock:
-            watches = [watch for group in self._watches.values() for watch in group]
+            watches = [watch for group in self._watches.values() for watch in group if not watch.only_told]
         for watch in watches:
             watch.set()

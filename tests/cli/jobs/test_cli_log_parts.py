@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,9 +19,8 @@ from cictl.cli.app.failures import Failure
 from cictl.cli.app.instants import instant_of
 from cictl.cli.logs.filter import MAX_LINE, LogFilter
 from cictl.cli.output.text import iso
-from cictl.wire.jobs import JobState, JobStatus, Step, StepEvent
+from cictl.wire.jobs import JobStatus, Step, StepEvent
 from cictl_server.services.jobs.jobs import JobService
-from cictl_server.services.logs.reader import LogSlice
 from tests.cli.conftest import Run
 
 STEPS = """[{id: work, steps: [{run: make fetch}, {run: "cc -c a.c\\ncc b.c"},
@@ -289,7 +287,7 @@ def test_following_a_step_waits_for_it_and_ends_where_the_next_begins(
     seen: list[str] = []
     follow = JobService.follow_log
 
-    def followed(jobs: JobService, job_id: str, **options: Any) -> Iterator[LogSlice | JobState | None]:
+    def followed(jobs: JobService, job_id: str, **options: Any) -> Any:
         seen.append("follow")
         return follow(jobs, job_id, **options)
 

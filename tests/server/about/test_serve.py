@@ -49,14 +49,14 @@ def test_a_waiting_agent_does_not_hold_up_a_stop(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         agent = threading.Thread(target=wait, args=(server.url,))
         agent.start()
-        eventually(lambda: server.services.core.hub.waiting, what="the agent")
+        eventually(lambda: server.services.core.waiting_leases.waiting, what="the agent")
     agent.join(timeout=20)
     assert isinstance(answers[0], LeaseResponse)
     assert not answers[0].assigned
 
 
 def test_health_is_answered_while_all_places_are_taken(tmp_path: Path) -> None:
-    with running(tmp_path, waiting_places=4) as server:
+    with running(tmp_path, lease_places=4) as server:
         agents = [
             threading.Thread(
                 target=lambda n=n: Client(server.url).lease(LeaseRequest(agent_id=f"a{n}", wait_seconds=25))
@@ -65,7 +65,7 @@ def test_health_is_answered_while_all_places_are_taken(tmp_path: Path) -> None:
         ]
         for agent in agents:
             agent.start()
-        eventually(lambda: server.services.core.hub.waiting == 4, what="the agents")
+        eventually(lambda: server.services.core.waiting_leases.waiting == 4, what="the agents")
         with Client(server.url) as client:
             assert client.health().status == "ok"
             assert client.lease(LeaseRequest(agent_id="late", wait_seconds=25)).message == "no matching queued job"
@@ -106,11 +106,11 @@ def test_an_agent_that_has_gone_gets_no_job(tmp_path: Path) -> None:
         with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as connection:
             head = f"POST /api/v1/agent/lease HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
             connection.sendall(head.encode() + body)
-            eventually(lambda: server.services.core.hub.waiting, what="the agent")
+            eventually(lambda: server.services.core.waiting_leases.waiting, what="the agent")
         pipeline = define(server)
         eventually(lambda: connection_is_closed(server), what="the server to notice")
         [job_id] = client.run_pipeline(pipeline, RunRequest()).job_execution_ids
-        eventually(lambda: not server.services.core.hub.waiting, what="the request to end")
+        eventually(lambda: not server.services.core.waiting_leases.waiting, what="the request to end")
         assert client.get_job(job_id).status == "queued"
 
 

@@ -13,6 +13,7 @@ from cictl_testing.server import RunningServer
 from cictl.wire.audit.records import AuditFilter, AuditPage, AuditRecord
 from cictl.wire.codec import decode
 from cictl_server.services.audit import search
+from cictl_server.signals.waits import blocking
 
 
 def clear(server: RunningServer, times: int = 1) -> None:
@@ -112,7 +113,7 @@ def test_the_ends_of_the_chain_come_with_each_part(server: RunningServer) -> Non
 
 def test_who_follows_gets_what_is_there_and_then_what_comes(server: RunningServer) -> None:
     clear(server, 2)
-    records = server.services.audit.search.follow(AuditFilter(action="queue"), after=1)
+    records = blocking(server.services.audit.search.follow(AuditFilter(action="queue"), after=1))
     first = next(records)
     threading.Thread(target=clear, args=(server,)).start()
     second = next(records)
@@ -125,7 +126,7 @@ def test_who_follows_gets_nothing_else(server: RunningServer) -> None:
     clear(server, 2)
     server.heartbeat("a")
     server.act("activate", "a")
-    found = server.services.audit.search.follow(AuditFilter(action="agent"), after=0)
+    found = blocking(server.services.audit.search.follow(AuditFilter(action="agent"), after=0))
     assert [record and record.id for record in islice(found, 1)] == [3]
 
 

@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from cictl_testing.server import RunningServer
 from cictl_server.app import create_app
 from cictl_server.errors import NoCapacity
 from cictl_server.services import Services
+from cictl_server.signals.waits import blocking
 
 PROJECT = """\
 version: 1
@@ -230,17 +231,17 @@ def with_keepalive(services: Services, seconds: float) -> Services:
 
 def test_a_silent_git_is_bridged_and_ends_with_its_watcher(server: RunningServer, silent: SilentRemote) -> None:
     versions = with_keepalive(server.services, 0.01).pipelines.version_steps
-    events = versions.resolve(versions.find(pipeline_of(server, silent)))
-    connection = silent.connected() if next(events) else None
-    assert connection is not None
-    assert any(event is None for event in events), "the silence is told"
-    events.close()
+    with closing(versions.resolve(versions.find(pipeline_of(server, silent)))) as parts:
+        events = blocking(parts)
+        connection = silent.connected() if next(events) else None
+        assert connection is not None
+        assert any(event is None for event in events), "the silence is told"
     silent.wait_until_left(connection)
 
 
 def test_a_stop_of_the_server_ends_it_too(server: RunningServer, silent: SilentRemote) -> None:
     versions = server.services.pipelines.version_steps
-    events = versions.resolve(versions.find(pipeline_of(server, silent)))
+    events = blocking(versions.resolve(versions.find(pipeline_of(server, silent))))
     seen = [next(events)]
     connection = silent.connected()
     server.services.core.hub.close()

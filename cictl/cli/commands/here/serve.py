@@ -227,7 +227,7 @@ def serve(
             metavar="COUNT",
             help="Connections of one address at most, such as of a proxy; past that the most silent one is closed.",
         ),
-    ] = 500,
+    ] = 5000,
     allow_http_targets: Annotated[
         bool,
         typer.Option(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import falcon
@@ -18,6 +20,7 @@ from cictl_server.http.parameters import Parameter
 from cictl_server.services import Services
 from cictl_server.services.access.principal import Principal
 from cictl_server.signals.contract import Happening
+from cictl_server.signals.waits import Awaited
 
 _TEXT = (
     "Events `job` (JobChanged), `agent` (AgentChanged), `project` (ProjectChanged) and `reset`: "
@@ -34,6 +37,7 @@ class EventsResource:
         self._hub = services.core.hub
         self._authentication = services.access.authentication
         self._reach = services.access.reach
+        self._told = _Told()
 
     @api(
         answers={
@@ -46,18 +50,21 @@ class EventsResource:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Follow the changes of executions, agents and repositories. A comment comes every 15 s."""
         last = req.get_header(words.LAST_EVENT_ID) or ""
-        after = int(last) if last.isascii() and last.isdigit() and len(last) <= 20 else None
+        is_number = last.isascii() and last.isdigit() and len(last) <= 20
+        after = int(last) if is_number else self._events.last_number()
         principal = principal_of(req)
         streams.follow(req, resp, self._hub, lambda: self._encoded(after, principal))
 
-    def _encoded(self, after: int | None, principal: Principal) -> Iterator[bytes]:
+    def _encoded(self, after: int, principal: Principal) -> Iterator[bytes | Awaited]:
         yield b": events\n\n"
         is_over = partial(self._authentication.is_over, principal)
-        for event in self._events.follow(after=after, is_over=is_over):
-            if event is None:
+        for events in self._events.follow(after=after, is_over=is_over):
+            if events is None:
                 yield b": keepalive\n\n"
-            elif self._is_shown(event, principal):
-                yield self._event(event)
+            elif isinstance(events, Awaited):
+                yield events
+            else:
+                yield b"".join(self._event(event) for event in _latest(events) if self._is_shown(event, principal))
 
     def _is_shown(self, event: Happening, principal: Principal) -> bool:
         if event.kind is EventKind.JOB:
@@ -67,6 +74,10 @@ class EventsResource:
         return event.kind is not EventKind.AGENT or principal.job is None
 
     def _event(self, event: Happening) -> bytes:
+        """Return the event as it is sent. It is encoded once for all who follow."""
+        return self._told.get(event.number, lambda: self._encode(event))
+
+    def _encode(self, event: Happening) -> bytes:
         return b"event: %s\nid: %d\ndata: %s\n\n" % (event.kind.encode(), event.number, self._data(event))
 
     def _data(self, event: Happening) -> bytes:
@@ -81,3 +92,32 @@ class EventsResource:
             return msgspec.json.encode(JobChanged(id=event.subject, state=self._jobs.get_state(event.subject)))
         except CictlError:
             return msgspec.json.encode(JobChanged(id=event.subject))
+
+
+_KEPT = 1024
+"""How many encoded events are kept: more than come between two looks of a follower that keeps up."""
+
+
+class _Told:
+    """The events that were encoded last, by number."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+
+    def get(self, number: int, encode: Callable[[], bytes]) -> bytes:
+        """Return the event with this number, which *encode* encodes unless it was before."""
+        with self._lock:
+            if number not in self._blocks:
+                self._blocks[number] = encode()
+                if len(self._blocks) > _KEPT:
+                    self._blocks.popitem(last=False)
+            return self._blocks[number]
+
+
+def _latest(events: list[Happening]) -> list[Happening]:
+    """Return of each subject's *events* the last one: it tells how the subject is now, so those before it tell nothing more."""
+    if len(events) == 1:
+        return events
+    last = {(event.kind, event.subject): event for event in events}
+    return sorted(last.values(), key=lambda event: event.number)

@@ -8,8 +8,10 @@ from typing import Any
 import falcon
 
 from cictl_server.apidoc.describe import Content, api
+from cictl_server.http.waiting import is_put_off
 from cictl_server.services import Services
 
+_BEGUN = "cictl.begun"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -33,9 +35,11 @@ class Measuring:
         self._metrics = services.core.metrics
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
-        req.context.begun = perf_counter()
+        req.context.begun = req.env.setdefault(_BEGUN, perf_counter())
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, _resource: Any, _succeeded: bool) -> None:
+        if is_put_off(req.env):
+            return  # it is asked again, and counts with its answer
         route = req.uri_template or ""
         method = req.method if req.method in _METHODS else "other"
         self._metrics.note_request(method, route, resp.status_code, seconds=perf_counter() - req.context.begun)

@@ -18,6 +18,7 @@ from cictl_server.http.parameters import Parameter, instant, nearest
 from cictl_server.services import Services
 from cictl_server.services.audit.search import MOST
 from cictl_server.services.core.hub import IsOver
+from cictl_server.signals.waits import Awaited
 
 _LIMIT = Parameter(name="limit", is_number=True, low=1, high=MOST, default=100, text="Records of one part at most.")
 _RECORDS = Content(
@@ -78,10 +79,12 @@ class AuditResource:
         is_over = partial(self._authentication.is_over, principal_of(req))
         streams.follow(req, resp, self._hub, lambda: self._events(wanted, begin, is_over=is_over))
 
-    def _events(self, wanted: AuditFilter, after: int, *, is_over: IsOver) -> Iterator[bytes]:
+    def _events(self, wanted: AuditFilter, after: int, *, is_over: IsOver) -> Iterator[bytes | Awaited]:
         yield b": audit\n\n"
         for record in self._search.follow(wanted, after=after, is_over=is_over):
-            if record is None:
+            if isinstance(record, Awaited):
+                yield record
+            elif record is None:
                 yield b": keepalive\n\n"
             else:
                 yield b"event: record\nid: %d\ndata: %s\n\n" % (record.id, msgspec.json.encode(record))

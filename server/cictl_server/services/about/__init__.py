@@ -67,6 +67,7 @@ class About:
                 store=core.store,
                 presence=fleet.presence,
                 hub=core.hub,
+                waiting_leases=core.waiting_leases,
                 signals=core.signals,
                 disk=core.disk,
                 logs=logs.book,

@@ -14,6 +14,7 @@ from cictl_server.services.about.readiness import ReadinessService
 from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.metrics import Metrics
+from cictl_server.services.core.places import Places
 from cictl_server.services.fleet.presence import ONLINE, STALE, PresenceBook
 from cictl_server.services.logs.book import LogBook
 from cictl_server.signals.contract import Signals
@@ -30,6 +31,7 @@ class ScrapeService:
     store: Store
     presence: PresenceBook
     hub: Hub
+    waiting_leases: Places
     signals: Signals
     disk: Disk
     logs: LogBook
@@ -45,6 +47,7 @@ class ScrapeService:
             self.metrics.ready.labels(check.name).set(check.ok)
         self.metrics.places.labels("taken").set(self.hub.waiting)
         self.metrics.places.labels("total").set(self.hub.places)
+        self.metrics.waiting_leases.set(self.waiting_leases.waiting)
         self.metrics.servers.set(self.signals.figures().alive)
         leads = self.signals.leadership.is_ours
         self.metrics.leads.set(leads)

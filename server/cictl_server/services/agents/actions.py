@@ -26,7 +26,7 @@ from cictl_server.services.fleet.versions import compare_versions, is_release
 from cictl_server.services.jobs.cancel import CancelService
 from cictl_server.services.jobs.removal import RemovalService
 from cictl_server.services.policies.reasons import checked_reason
-from cictl_server.signals.topics import QUEUE
+from cictl_server.signals.topics import QUEUE, agent_topic
 from cictl_server.store.contract import Store, Transaction
 
 logger = logging.getLogger(__name__)
@@ -151,6 +151,7 @@ class AgentActionService:
         """Tell of the change in the agent's log, and to the leases that wait."""
         self.presence.note(agent_id, line)
         self.hub.publish(QUEUE)
+        self.hub.publish(agent_topic(agent_id))
         return AgentActionResponse(requested=True, agent_id=agent_id, message=message)
 
     def _flush_history(self, agent_id: str) -> AgentActionResponse:

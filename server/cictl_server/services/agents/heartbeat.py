@@ -29,7 +29,7 @@ from cictl_server.services.fleet.versions import compare_versions, is_newer
 from cictl_server.services.fleet.wanted_tools import TOOL_SOURCES, ToolList, WantedTools
 from cictl_server.services.jobs.losses import LostWork
 from cictl_server.services.policies.out_of_service import take_state
-from cictl_server.signals.topics import QUEUE
+from cictl_server.signals.topics import QUEUE, agent_topic
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import AgentRecord
 
@@ -112,6 +112,7 @@ class AgentService:
             self.store.write(lambda tx: end_rests(tx, state.ended, now=self.clock()))
         if has_changed or state.ended:  # leases that wait must see it
             self.hub.publish(QUEUE)
+            self.hub.publish(agent_topic(agent_id))
         decision = self._decide(request, state)
         self.orders.confirm(agent_id, received=request.orders_received, has_restart_status=bool(status))
         handout = self.orders.hand_out(agent_id) if not decision.target else Handout()
@@ -178,6 +179,7 @@ class AgentService:
             return None
         former = self.store.write(lambda tx: self._admit(tx, request, now))
         self.hub.publish(QUEUE)  # a lease that waits may find work for what the agent now offers
+        self.hub.publish(agent_topic(request.agent_id))
         return former if request.process and former != request.process else None
 
     def _admit(self, tx: Transaction, request: HeartbeatRequest, now: datetime) -> AgentProcess | None:

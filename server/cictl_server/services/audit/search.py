@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -11,6 +11,7 @@ from cictl.wire.audit.records import AuditFilter, AuditPage, AuditRecord
 from cictl_server.services.audit.trail import chain_ends
 from cictl_server.services.core.hub import Following, Hub, IsOver
 from cictl_server.signals.topics import AUDIT
+from cictl_server.signals.waits import Awaited
 from cictl_server.store.contract import Store
 
 MOST = 1000
@@ -49,10 +50,10 @@ class SearchService:
 
     def follow(
         self, wanted: AuditFilter, *, after: int, is_over: IsOver = lambda: False
-    ) -> Iterator[AuditRecord | None]:
+    ) -> Generator[AuditRecord | Awaited | None, None, None]:
         """Yield the records above number *after* that match, known ones first; yield None after 15 seconds without one.
 
-        The iterator ends when the server stops, and soon after *is_over*.
+        Between them comes what is awaited, see `signals.waits`. The iterator ends when the server stops, and soon after *is_over*.
         """
         with self.hub.watch(AUDIT) as watch:
             following = Following(watch, is_over=is_over)
@@ -70,8 +71,8 @@ class SearchService:
                     after = fresh[-1].id
                 elif is_closing:
                     return
-                elif not following.wait():
-                    yield None
+                else:
+                    yield from following.wait()
 
     def last_id(self) -> int:
         """Return the id of the newest record; 0 if there is none."""

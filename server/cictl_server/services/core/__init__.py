@@ -32,6 +32,7 @@ class Core:
     version: str
     disk: Disk
     hub: Hub
+    waiting_leases: Places
     downloads: Places
     memory: SharedMemory
     ids: NumberSource
@@ -52,6 +53,7 @@ class Core:
         steady: Steady,
         version: str,
         waiting_places: int,
+        lease_places: int,
         download_places: int,
         min_free: int | None,
     ) -> Core:
@@ -67,6 +69,7 @@ class Core:
             version=version,
             disk=Disk(*{directory, blobs.directory or directory}, min_free=min_free),
             hub=hub,
+            waiting_leases=Places(places=lease_places, use="waiting leases"),
             downloads=Places(places=download_places, use="downloads"),
             memory=SharedMemory(),
             ids=NumberSource(clock, last=last, server=lambda: signals.members.number),

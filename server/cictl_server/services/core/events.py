@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from cictl.wire.events import EventKind
 from cictl_server.services.core.hub import Following, Hub, IsOver
 from cictl_server.signals.contract import Feed, Happening
 from cictl_server.signals.topics import EVENTS
+from cictl_server.signals.waits import Awaited
+
+_GATHER_SECONDS = 0.05
+"""Events that come so close together are told together: then many followers cost little."""
 
 
 class EventLog:
@@ -20,14 +24,21 @@ class EventLog:
     def add(self, kind: EventKind, subject: str) -> None:
         self._feed.add(kind, subject)
 
-    def follow(self, *, after: int | None, is_over: IsOver = lambda: False) -> Iterator[Happening | None]:
+    def last_number(self) -> int:
+        """Return the number after which only later events come."""
+        return self._feed.last_number()
+
+    def follow(
+        self, *, after: int, is_over: IsOver = lambda: False
+    ) -> Generator[list[Happening] | Awaited | None, None, None]:
         """Yield the events after number *after*, known ones first; yield None after 15 seconds without one.
 
+        Between them comes what is awaited, see `signals.waits`.
+
         If some of the events after *after* are forgotten, a `reset` event comes first: the client must read everything
-        anew. So it is for a client that reads too slowly. Without *after*, only later events come. The iterator ends when
-        the server stops, and soon after *is_over*.
+        anew. So it is for a client that reads too slowly. The iterator ends when the server stops, and soon after *is_over*.
         """
-        last = self._feed.last_number() if after is None else after
+        last = after
         with self._hub.watch(EVENTS) as watch:
             following = Following(watch, is_over=is_over)
             while True:
@@ -38,11 +49,11 @@ class EventLog:
                 fresh = self._feed.after(last)
                 if fresh is None:
                     fresh = [Happening(self._feed.last_number(), EventKind.RESET, "")]
-                yield from fresh
                 if fresh:
+                    yield fresh
                     last = fresh[-1].number
                     following.told()
                 elif is_closing:
                     return
-                elif not following.wait():
-                    yield None
+                else:
+                    yield from following.wait(gather_seconds=_GATHER_SECONDS)

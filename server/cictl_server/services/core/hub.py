@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 
 from cictl_server.errors import NoCapacity
 from cictl_server.services.core.places import Places
 from cictl_server.signals.contract import Wakes
+from cictl_server.signals.waits import Awaited, Watch
 
 IsOver = Callable[[], bool]
 KEEPALIVE_SECONDS = 15.0
@@ -26,7 +26,7 @@ class Hub(Places):
     """
 
     def __init__(self, wakes: Wakes, *, places: int) -> None:
-        """Allow *places* requests to wait at once; each of them holds a server thread."""
+        """Allow *places* requests to wait at once."""
         super().__init__(places=places, use="waiting requests")
         self._wakes = wakes
         self._news = ExitStack()
@@ -43,11 +43,11 @@ class Hub(Places):
     def publish(self, topic: str) -> None:
         self._wakes.publish(topic)
 
-    def watch(self, topic: str) -> AbstractContextManager[threading.Event]:
-        """Yield an event that each `publish` of *topic* sets; now and then it is set without one."""
-        return self._wakes.watch(topic)
+    def watch(self, topic: str, *, only_told: bool = False) -> AbstractContextManager[Watch]:
+        """Yield an event that each `publish` of *topic* sets; now and then it is set without one, unless *only_told*."""
+        return self._wakes.watch(topic, only_told=only_told)
 
-    def news(self, topic: str) -> threading.Event:
+    def news(self, topic: str) -> Watch:
         """Return an event that is set, and that each `publish` of *topic* sets again, as long as the server lives.
 
         Whoever keeps something that *topic* tells of clears it, looks, and need not look again until it is set.
@@ -76,7 +76,7 @@ class Hub(Places):
 class Following:
     """The waiting of one follower, whose client must hear something at least every `KEEPALIVE_SECONDS`."""
 
-    def __init__(self, watch: threading.Event, *, is_over: IsOver) -> None:
+    def __init__(self, watch: Watch, *, is_over: IsOver) -> None:
         """Wait for *watch*.
 
         Args:
@@ -85,18 +85,25 @@ class Following:
         self._watch = watch
         self._is_over = is_over
         self._due = time.monotonic() + KEEPALIVE_SECONDS
+        self._told_at = 0.0
 
     def told(self) -> None:
         """Note that the client was just told something."""
-        self._due = time.monotonic() + KEEPALIVE_SECONDS
+        self._told_at = time.monotonic()
+        self._due = self._told_at + KEEPALIVE_SECONDS
 
-    def wait(self) -> bool:
-        """Wait until it is time to look again; return False if the client must be told that the connection lives.
+    def wait(self, *, gather_seconds: float = 0.0) -> Iterator[Awaited | None]:
+        """Yield what is awaited until it is time to look again; last None if the client must be told that the connection lives.
 
         A wake without news leaves that time as it is, so clients hear of us however often the follower looks in vain.
+
+        Args:
+            gather_seconds: News that come within so many seconds after the last ones are told together.
         """
-        while (left := self._due - time.monotonic()) > 0:
-            if self._watch.wait(min(left, _LOOK_SECONDS)) or self._is_over():
-                return True
+        while (left := self._due - (now := time.monotonic())) > 0:
+            least = max(0.0, self._told_at + gather_seconds - now)
+            yield Awaited(watch=self._watch, seconds=min(left, _LOOK_SECONDS), least=least)
+            if self._watch.is_set() or self._is_over():
+                return
         self.told()
-        return False
+        yield None

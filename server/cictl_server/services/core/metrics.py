@@ -99,9 +99,12 @@ class Metrics:
         )
         self.places = Gauge(
             "cictl_waiting_places",
-            "Places for requests that wait or stream: `taken`, and `total`.",
+            "Places for streams, and for what waits in a thread: `taken`, and `total`.",
             ["state"],
             registry=registry,
+        )
+        self.waiting_leases = Gauge(
+            "cictl_waiting_leases", "Leases that wait for work. They hold no place and no thread.", registry=registry
         )
         self.servers = Gauge("cictl_servers", "Servers on the same data that gave a sign of life.", registry=registry)
         self.leads = Gauge(

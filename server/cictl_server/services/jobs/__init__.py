@@ -29,6 +29,7 @@ from cictl_server.services.jobs.reporting import ReportingService
 from cictl_server.services.jobs.rerun import RerunService
 from cictl_server.services.jobs.succession import Succession
 from cictl_server.services.jobs.waiting import WaitingService
+from cictl_server.services.jobs.waiting_line.line import WaitingLeases
 from cictl_server.services.logs import Logs
 from cictl_server.services.policies import Policies
 from cictl_server.services.secrets import Secrets
@@ -46,6 +47,7 @@ class Jobs:
     explain: ExplainService
     waiting: WaitingService
     leasing: LeasingService
+    line: WaitingLeases
     lease_pause: LeasePause
     reporting: ReportingService
     succession: Succession
@@ -72,6 +74,9 @@ class Jobs:
         presence, matching = fleet.presence, fleet.matching
         pause = LeasePause(hub, clock)
         tokens = LeaseTokens(access.authentication.new_job_token)
+        line = WaitingLeases(
+            store=store, hub=hub, places=core.waiting_leases, policies=policies, pause=pause, clock=clock
+        )
         losses = LostWork(store=store, settler=settler, logs=book, clock=clock)
         explain = ExplainService(
             store=store,
@@ -101,6 +106,7 @@ class Jobs:
             tokens=tokens,
             pause=pause,
             hub=hub,
+            line=line,
             clock=clock,
             default_timeout_seconds=default_timeout_seconds,
         )
@@ -120,6 +126,7 @@ class Jobs:
             explain=explain,
             waiting=WaitingService(store=store, explain=explain),
             leasing=leasing,
+            line=line,
             lease_pause=pause,
             reporting=reporting,
             succession=Succession(reporting, leasing),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +24,7 @@ from cictl_server.services.logs.book import LogBook
 from cictl_server.services.logs.reader import JobLog, LogSlice
 from cictl_server.services.policies import Policies
 from cictl_server.signals.topics import job_topic
+from cictl_server.signals.waits import Awaited
 from cictl_server.store.contract import Store
 
 _SLICE = 65_536
@@ -109,11 +110,11 @@ class JobService:
 
     def follow_log(
         self, job_id: str, *, offset: int, is_timed: bool = False, is_over: IsOver = lambda: False
-    ) -> Iterator[LogSlice | JobState | None]:
+    ) -> Generator[LogSlice | JobState | Awaited | None, None, None]:
         """Yield the log from *offset* as it grows, then the final state.
 
-        Yields None after 15 seconds without news, so that the caller can keep its connection alive. Ends early when the
-        server stops.
+        Yields None after 15 seconds without news, so that the caller can keep its connection alive, and between all of it what
+        is awaited, see `signals.waits`. Ends early when the server stops.
 
         Args:
             is_over: Whether the follower may follow no more; the iterator ends within seconds.
@@ -140,8 +141,8 @@ class JobService:
                 elif piece.complete:
                     yield self.get_state(job_id)
                     return
-                elif not following.wait():
-                    yield None
+                else:
+                    yield from following.wait()
 
     def blocked_by(self, job_id: str) -> BlockedBy:
         """Tell whether an execution ended because of another one, and which that was.

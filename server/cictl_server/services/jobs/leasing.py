@@ -30,6 +30,8 @@ from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.handover import BEING_RESOLVED, Handover
 from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.jobs.losses import LostWork
+from cictl_server.services.jobs.waiting_line.line import WaitingLeases
+from cictl_server.services.jobs.waiting_line.wait import LeaseWait
 from cictl_server.services.policies import Policies
 from cictl_server.services.policies.out_of_service import withdrawal
 from cictl_server.services.secrets.lease_secrets import needs_secrets
@@ -77,13 +79,14 @@ class LeasingService:
     tokens: LeaseTokens
     pause: LeasePause
     hub: Hub
+    line: WaitingLeases
     clock: Clock
     default_timeout_seconds: int
     lull: threading.Event = field(default_factory=_set_event)
     """Set since a lease found nothing: then the next ones look before they take their turn among those that take something."""
 
     def lease(self, request: LeaseRequest, *, is_abandoned: Callable[[], bool] = lambda: False) -> LeaseResponse:
-        """Give the agent an execution, waiting up to `wait_seconds` for one.
+        """Give the agent an execution, waiting up to `wait_seconds` for one. The wait holds this thread; `ask` holds none.
 
         If all waiting places are taken, the answer comes at once.
 
@@ -94,10 +97,7 @@ class LeasingService:
             InvalidRequest: No agent id, or a bad one.
             AgentIdInUse: Another process has the id.
         """
-        if not request.agent_id.strip():
-            raise no_agent_id()
-        check_agent_id(request.agent_id)
-        request = kept_lease(request)
+        request = _checked(request)
         wait = min(request.wait_seconds, WAIT_LIMIT_SECONDS)
         answer = self._try(request)
         if answer.assigned or wait <= 0 or answer.message != _NOTHING:
@@ -110,6 +110,50 @@ class LeasingService:
             return self._wait(request, seconds=wait, is_abandoned=is_abandoned)
         finally:
             self.hub.leave_place(f"agent {request.agent_id}")
+
+    def ask(self, request: LeaseRequest) -> LeaseResponse | LeaseWait:
+        """Give the agent an execution, or return a wait if it wants to wait for one. What it awaits is time to `ask_again`.
+
+        If all places of waiting leases are taken, the answer comes at once.
+
+        Raises:
+            InvalidRequest: No agent id, or a bad one.
+            AgentIdInUse: Another process has the id.
+        """
+        request = _checked(request)
+        news = self.line.news
+        answer = self._try(request)
+        if answer.message != _NOTHING or request.wait_seconds <= 0 or self.hub.is_closed:
+            return answer
+        record = self.store.look(lambda view: view.agents.find(request.agent_id))
+        try:
+            return self.line.add(
+                request,
+                seconds=min(request.wait_seconds, WAIT_LIMIT_SECONDS),
+                capabilities=effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities),
+                host=_host_of(record, request),
+                news=news,
+            )
+        except NoCapacity:
+            return answer
+
+    def ask_again(self, wait: LeaseWait) -> LeaseResponse | None:
+        """Give the agent of *wait* an execution; None if it is to wait on.
+
+        Raises:
+            AgentIdInUse: Another process has the id now.
+        """
+        news = self.line.news
+        self.presence.touch(wait.request.agent_id)
+        answer = self._try(wait.request, is_waiting=True)
+        if answer.message != _NOTHING or wait.is_over or self.hub.is_closed:
+            return answer
+        record = self.store.look(lambda view: view.agents.find(wait.request.agent_id))
+        wait.capabilities = effective_capabilities(
+            record, agent_id=wait.request.agent_id, overlay=wait.request.capabilities
+        )
+        self.line.again(wait, news=news)
+        return None
 
     def _wait(self, request: LeaseRequest, *, seconds: int, is_abandoned: Callable[[], bool]) -> LeaseResponse:
         deadline = time.monotonic() + seconds
@@ -329,6 +373,13 @@ class LeasingService:
             return False
         self.losses.end(tx, held, reason="it asked for new work while this job was running")
         return True
+
+
+def _checked(request: LeaseRequest) -> LeaseRequest:
+    if not request.agent_id.strip():
+        raise no_agent_id()
+    check_agent_id(request.agent_id)
+    return kept_lease(request)
 
 
 def _host_of(record: AgentRecord | None, request: LeaseRequest) -> str:

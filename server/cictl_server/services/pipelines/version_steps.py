@@ -19,6 +19,7 @@ from cictl_server.services.pipelines.sources import unfetched, version_in
 from cictl_server.services.projects.git import check_ref, check_repository
 from cictl_server.services.projects.lookup import get_pipeline
 from cictl_server.services.projects.remotes import Remotes
+from cictl_server.signals.waits import Awaited, Watch
 from cictl_server.store.contract import Store
 from cictl_server.store.records import PipelineRecord
 
@@ -48,9 +49,10 @@ class VersionService:
         with self.store.read() as view:
             return get_pipeline(view, pipeline_db_id)
 
-    def resolve(self, record: PipelineRecord) -> Generator[VersionEvent | None, None, None]:
+    def resolve(self, record: PipelineRecord) -> Generator[VersionEvent | Awaited | None, None, None]:
         """Yield each step, and last the result, exactly once; yield None after `keepalive_seconds` without a step.
 
+        Between them comes what is awaited, see `signals.waits`.
         Closing the iterator ends git too. When the server stops, the iterator ends without a result.
         """
         stop, found = Stop(), deque[VersionEvent | None]()
@@ -63,7 +65,7 @@ class VersionService:
                 stop.set()
                 worker.join()
 
-    def _told(self, found: deque[VersionEvent | None], wake: threading.Event) -> Iterator[VersionEvent | None]:
+    def _told(self, found: deque[VersionEvent | None], wake: Watch) -> Iterator[VersionEvent | Awaited | None]:
         while not self.hub.is_closed:
             wake.clear()
             while found:
@@ -71,7 +73,8 @@ class VersionService:
                 if event is None:
                     return
                 yield event
-            if not wake.wait(self.keepalive_seconds):
+            yield Awaited(watch=wake, seconds=self.keepalive_seconds)
+            if not wake.is_set():
                 yield None
 
     def _work(

@@ -1,0 +1,1 @@
+"""Leases that wait, and hold no thread."""

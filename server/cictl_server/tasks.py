@@ -1,0 +1,90 @@
+"""Answering a request in a thread, and putting the answer aside while there is nothing to tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from waitress.task import WSGITask
+
+from cictl_server.signals.waits import PARKING, Awaited
+
+REFUSAL = "cictl.refusal"
+"""Where the application finds the error for which a body was not taken."""
+
+ROOM_BYTES = 1 << 16
+"""A follower whose client has more than so much to take is told nothing further until it has taken it."""
+
+
+class PutAside(BaseException):
+    """Leaves the work on a request whose answer goes on later. It is no error: nothing that handles errors may stop it."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.task = task
+
+
+class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
+    """One request that is answered, in one go or in several.
+
+    Attributes:
+        awaited: What the answer awaits that is put aside; None while it goes on.
+    """
+
+    def __init__(self, channel: Any, request: Any) -> None:
+        super().__init__(channel, request)
+        self.awaited: Awaited | None = None
+        self._answer: Any = None
+
+    def get_environment(self) -> dict[str, Any]:
+        """Return what waitress tells the application, and who asks, why a body was not taken, and where an answer is put aside."""
+        is_new = self.environ is None
+        environment: dict[str, Any] = super().get_environment()
+        if is_new:
+            environment[REFUSAL] = self.request.refusal
+            environment[PARKING] = self
+            caller = self.request.caller
+            environment["REMOTE_ADDR"] = environment["REMOTE_HOST"] = caller.address
+            environment["wsgi.url_scheme"] = caller.scheme
+        return environment
+
+    def park(self, answer: Any, awaited: Awaited) -> None:
+        """Put *answer* aside. See `signals.waits.Parking`."""
+        self._answer, self.awaited = answer, awaited
+
+    def has_room(self) -> bool:
+        return bool(self.channel.total_outbufs_len <= ROOM_BYTES)
+
+    def service(self) -> None:
+        """Answer, or go on with the answer.
+
+        Raises:
+            PutAside: It is put aside.
+        """
+        super().service()
+        if self.awaited is not None:
+            raise PutAside(self)
+
+    def start(self) -> None:
+        if self._answer is None:
+            super().start()
+
+    def execute(self) -> None:
+        self.awaited = None
+        if self._answer is None:
+            super().execute()
+            return
+        try:
+            for block in self._answer:
+                if block:
+                    self.write(block)
+        finally:
+            self._answer.close()
+
+    def finish(self) -> None:
+        if self.awaited is None:
+            super().finish()
+
+    def abandon(self) -> None:
+        """Give back what an answer holds that was put aside, and whose client has gone."""
+        answer, self._answer = iter(self._answer), None
+        answer.close()
