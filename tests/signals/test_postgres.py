@@ -129,6 +129,15 @@ def test_a_leader_that_ends_hands_over_at_once(database_url: str) -> None:
         eventually(lambda: [m.leads for m in last.members.all()] == [(BACKGROUND,)], what="the others to be gone")
 
 
+def test_a_server_is_known_as_soon_as_it_has_come(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing tells of it, as behind a pooler: whoever finds its name in a record may have to act before the next look."""
+    monkeypatch.setattr(Outbox, "put", lambda *_: None)
+    with connected(database_url) as here:
+        for _ in range(3):
+            with connected(database_url) as there:
+                assert here.members.is_alive(there.members.own.instance_id)
+
+
 def test_a_server_that_is_unknown_to_the_database_enters_again(pair: Two, database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("TRUNCATE servers")

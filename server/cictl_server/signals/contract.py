@@ -184,7 +184,11 @@ class Members(ABC):
 
     @abstractmethod
     def is_alive(self, instance_id: str) -> bool:
-        """Tell whether a server with this id gave a sign of life within the last 15 seconds."""
+        """Tell whether a server with this id gave a sign of life within the last 15 seconds, be it its first one just now.
+
+        Raises:
+            StoreAway: The database does not answer, and would have to be asked.
+        """
 
 
 class Leadership(ABC):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import LiteralString
 
 from psycopg import Connection
 
@@ -27,6 +28,9 @@ _LIST = (
     " extract(epoch FROM clock_timestamp() - seen)::float8,"
     " EXISTS (SELECT FROM leader WHERE leader.instance_id = servers.instance_id AND until > clock_timestamp())"
     " FROM servers WHERE seen > clock_timestamp() - %s ORDER BY started, instance_id"
+)
+_IS_ALIVE: LiteralString = (
+    "SELECT FROM servers WHERE instance_id = %s AND seen > clock_timestamp() - make_interval(secs => %s)"
 )
 _NAMES = "SELECT name FROM servers WHERE seen > clock_timestamp() - make_interval(secs => %s) ORDER BY name"
 _PRUNE = "DELETE FROM servers WHERE seen < clock_timestamp() - interval '1 hour'"
@@ -53,7 +57,7 @@ class _Known:
 
 
 class PostgresMembers(Members):
-    """Reads answer from what the last `renew` has found."""
+    """Reads answer from what the last `renew` has found, and ask for a server that it has not found: it may have come since."""
 
     def __init__(self, database: Database, identity: Identity) -> None:
         """Enter this server.
@@ -86,7 +90,9 @@ class PostgresMembers(Members):
 
     def is_alive(self, instance_id: str) -> bool:
         known = self._known.get(instance_id)
-        return known is not None and time.monotonic() < known.alive_until
+        if known is None:
+            return bool(self._database.fetch(_IS_ALIVE, (instance_id, LIFETIME_SECONDS)))
+        return time.monotonic() < known.alive_until
 
     def alive(self) -> int:
         """Return how many servers are alive."""
