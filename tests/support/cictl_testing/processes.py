@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,11 +45,17 @@ def die_with_us() -> None:
 class Process:
     """A cictl process whose output lines can be waited for."""
 
-    def __init__(self, *arguments: str, environment: dict[str, str], directory: Path) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        environment: dict[str, str],
+        directory: Path,
+        command: Sequence[str] = (sys.executable, "-m", "cictl"),
+    ) -> None:
         self._lines: queue.Queue[str] = queue.Queue()
         self.seen: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cictl", *arguments],
+            [*command, *arguments],
             env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
             cwd=directory,
             stdin=subprocess.DEVNULL,
