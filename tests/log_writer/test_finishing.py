@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from cictl_testing.servers.postgres import Postgres
 from cictl_testing.servers.seaweed import Seaweed, seaweed
+from cictl_testing.stores.records import make_job
 
 from cictl_server.blobs.contract import Readable
 from cictl_server.blobs.directory import DirectoryBlobs
@@ -21,6 +22,7 @@ from cictl_server.log_writer.postgres.pieces import READ_BYTES, READ_STATE, READ
 from cictl_server.log_writer.postgres.writer import PostgresLogs
 from cictl_server.postgres.address import DatabaseAddress
 from cictl_server.postgres.database import Database
+from cictl_server.store.postgres.store import PostgresStore
 
 __all__ = ["seaweed"]
 
@@ -146,11 +148,14 @@ def test_a_log_that_is_removed_meanwhile_stays_removed(logs: PostgresLogs, datab
     assert list((tmp_path / "logs").glob("*.log")) == []
 
 
-def test_what_is_sealed_outlives_a_crash_of_the_database(own_postgres: Postgres, tmp_path: Path) -> None:
+def test_what_is_sealed_outlives_a_crash_of_the_database_with_what_is_committed_after_it(
+    own_postgres: Postgres, tmp_path: Path
+) -> None:
     with closing(Database.open(DatabaseAddress.parse(own_postgres.url), wait_seconds=0.5)) as database:
-        logs = PostgresLogs(database, DirectoryBlobs(tmp_path))
+        logs = PostgresLogs(database.another(), DirectoryBlobs(tmp_path))
         assert logs.append(JOB, CONTENT, at=0, now=NOW)
         logs.seal(JOB)
+        PostgresStore(database).write(lambda tx: tx.jobs.put(make_job(1)))
         own_postgres.stop()
         with pytest.raises(StoreAway):
             logs.append(JOB, b"more", at=len(CONTENT), now=NOW)

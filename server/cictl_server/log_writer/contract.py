@@ -126,7 +126,7 @@ class LogWriter(ABC):
 
     @abstractmethod
     def seal(self, name: str) -> int:
-        """Return the size of the log once each of these bytes would survive a power loss."""
+        """Return the size of the log once each of these bytes survives a power loss that spares whatever the store commits from now on."""
 
     @abstractmethod
     def finish(self, name: str, *, size: int, project: str) -> None:

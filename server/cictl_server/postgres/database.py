@@ -7,7 +7,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, LiteralString, Self, TypeVar
 
@@ -27,12 +27,12 @@ from cictl_server.postgres.errors import (
 )
 from cictl_server.postgres.flusher import Flusher
 from cictl_server.postgres.migrations import known_version, migrate, require_newest
-from cictl_server.postgres.pooler import REFUSES_OPTIONS, options_refused, require_search_path, suit
+from cictl_server.postgres.pipeline import Params, Pipeline, PreparingConnection, Row
+from cictl_server.postgres.pooler import REFUSES_OPTIONS, is_behind_pooler, options_refused, require_search_path, suit
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Params = Sequence[Any] | Mapping[str, Any]
 # They would tell of each attempt to connect and of each connection that is lost in a pipeline; `Database` tells once that the
 # database went away, and that it is back.
 for _name in ("psycopg", "psycopg.pool"):
@@ -64,9 +64,6 @@ _LIMITS = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_
 # Every statement of cictl reaches its rows by an index, and joins by keys. So PostgreSQL need not consider anything else, which it
 # would while a table is new and small, and would keep on doing after it has grown.
 _PLANS = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
-_STATEMENTS = 500
-"""So many statements stay prepared on one connection: more than there are, so that none makes room for another."""
-
 _BEGIN_LIFE = "INSERT INTO database_life DEFAULT VALUES ON CONFLICT DO NOTHING"
 LIFE: LiteralString = "(SELECT id::text FROM database_life)"
 """The id of the database's life, within a statement: another one after each crash."""
@@ -114,6 +111,7 @@ class Database:
         self._is_away = False
         self._lock = threading.Lock()
         self._pool = ConnectionPool(
+            connection_class=PreparingConnection,
             kwargs=_connection_arguments(address),
             min_size=1,
             max_size=POOL_SIZE,
@@ -216,7 +214,13 @@ class Database:
             StoreAway: No connection came in time.
             DatabaseFull: PostgreSQL has no space for its change.
         """
-        return self.ask(lambda connection: connection.execute(statement, parameters, binary=is_binary).fetchall())
+
+        def ask(connection: Connection) -> list[Row]:
+            with Pipeline(connection) as pipeline:
+                answer = pipeline.send(statement, parameters, is_binary=is_binary)
+            return answer.rows()
+
+        return self.ask(ask)
 
     def connect(self) -> Connection:
         """Return a connection of its own in autocommit mode, for what a pool can't lend, as LISTEN. Its holder closes it.
@@ -261,7 +265,7 @@ class Database:
         [(life,)] = self.fetch(FLUSH)
         return str(life)
 
-    def _first_result(self, action: Callable[[Connection], T]) -> tuple[Connection, T]:
+    def _first_result(self, action: Callable[[Connection], T]) -> tuple[PreparingConnection, T]:
         """Do something on a sound connection: on another one if the first is lost. Return the connection, and what came out."""
         deadline = time.monotonic() + self._wait_seconds
         while True:
@@ -278,7 +282,7 @@ class Database:
             else:
                 return connection, result
 
-    def _give_back(self, connection: Connection) -> None:
+    def _give_back(self, connection: PreparingConnection) -> None:
         try:
             if connection.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
                 connection.rollback()
@@ -343,12 +347,12 @@ class _JsonBytes(Loader):
         return bytes(data)
 
 
-def _configure(connection: Connection) -> None:
-    connection.prepared_max = _STATEMENTS
+def _configure(connection: PreparingConnection) -> None:
     connection.execute(_LIMITS)
     connection.execute(_PLANS)
     connection.execute(_BEGIN_LIFE)
-    suit(connection)
+    connection.prepare_threshold = None  # psycopg would forget all that is prepared, also by others, after a rollback
+    connection.can_prepare = not is_behind_pooler(connection)
     connection.adapters.register_loader("json", _JsonBytes)
 
 

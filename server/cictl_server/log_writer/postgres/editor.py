@@ -10,6 +10,16 @@ from psycopg import Connection
 
 from cictl_server.log_writer.contract import LogEditor, milliseconds
 from cictl_server.log_writer.postgres.pieces import READ_BYTES, LogState, found_in, wanted_bytes
+from cictl_server.postgres.pipeline import Pipeline
+
+_DECIDE = (
+    "UPDATE log_chunks SET undecided = %(undecided)s WHERE log = %(log)s"
+    " AND start = (SELECT max(start) FROM log_chunks WHERE log = %(log)s) AND undecided <> %(undecided)s"
+)
+_CUT = (
+    "UPDATE log_chunks SET bytes = substring(bytes FOR (%(at)s::bigint - start)::int) WHERE log = %(log)s"
+    " AND start = (SELECT max(start) FROM log_chunks WHERE log = %(log)s) AND start + octet_length(bytes) > %(at)s::bigint"
+)
 
 
 class PieceEditor(LogEditor):
@@ -27,35 +37,27 @@ class PieceEditor(LogEditor):
 
     def read_from(self, offset: int) -> bytes:
         wanted = wanted_bytes(self._name, offset=offset, limit=self._stored - offset)
-        return found_in(self._connection.execute(READ_BYTES, wanted, binary=True).fetchall()).data
+        with Pipeline(self._connection) as pipeline:
+            answer = pipeline.send(READ_BYTES, wanted, is_binary=True)
+        return found_in(answer.rows()).data
 
     def write(self, data: bytes, *, at: int, now: datetime, undecided: int = 0) -> None:
-        with self._connection.pipeline():
+        with Pipeline(self._connection) as pipeline:
             if at + len(data) > self._stored:
                 arrival = (self._name, self._stored, milliseconds(now))
-                self._connection.execute("SELECT log_note_arrival(%s, %s, %s)", arrival)
+                pipeline.send("SELECT log_note_arrival(%s, %s, %s)", arrival)
             if at < self._stored:
-                self._cut(at)
+                self._cut(pipeline, at)
             if data:
-                self._connection.execute(
-                    "INSERT INTO log_chunks VALUES (%s, %s, %s, %b)", (self._name, at, undecided, data)
-                )
+                pipeline.send("INSERT INTO log_chunks VALUES (%s, %s, %s, %b)", (self._name, at, undecided, data))
             else:
-                self._connection.execute(
-                    "UPDATE log_chunks SET undecided = %(undecided)s WHERE log = %(log)s"
-                    " AND start = (SELECT max(start) FROM log_chunks WHERE log = %(log)s) AND undecided <> %(undecided)s",
-                    {"log": self._name, "undecided": undecided},
-                )
-            self._connection.execute("COMMIT")
+                pipeline.send(_DECIDE, {"log": self._name, "undecided": undecided})
+            pipeline.send("COMMIT")
         self._size = at + len(data)
 
-    def _cut(self, at: int) -> None:
-        self._connection.execute("DELETE FROM log_chunks WHERE log = %s AND start >= %s", (self._name, at))
-        self._connection.execute(
-            "UPDATE log_chunks SET bytes = substring(bytes FOR (%(at)s - start)::int) WHERE log = %(log)s"
-            " AND start = (SELECT max(start) FROM log_chunks WHERE log = %(log)s) AND start + octet_length(bytes) > %(at)s",
-            {"log": self._name, "at": at},
-        )
+    def _cut(self, pipeline: Pipeline, at: int) -> None:
+        pipeline.send("DELETE FROM log_chunks WHERE log = %s AND start >= %s", (self._name, at))
+        pipeline.send(_CUT, {"log": self._name, "at": at})
 
 
 class FinishedEditor(LogEditor):

@@ -24,6 +24,7 @@ from cictl_server.log_writer.contract import (
 from cictl_server.log_writer.line_marks import LineMark
 from cictl_server.log_writer.postgres.pieces import BEGIN_QUICKLY
 from cictl_server.postgres.database import Database
+from cictl_server.postgres.pipeline import Pipeline
 
 _NOTE_STEP: LiteralString = """
 INSERT INTO log_steps
@@ -62,10 +63,10 @@ class PostgresLogIndex(LogIndex):
             if step.index > 0
         ]
         if rows:
-            with self._database.connection(BEGIN_QUICKLY) as connection, connection.pipeline():
+            with self._database.connection(BEGIN_QUICKLY) as connection, Pipeline(connection) as pipeline:
                 for row in rows:
-                    connection.execute(_NOTE_STEP, row)
-                connection.execute("COMMIT")
+                    pipeline.send(_NOTE_STEP, row)
+                pipeline.send("COMMIT")
 
     def steps(self, name: str) -> list[LoggedStep]:
         return [
@@ -112,10 +113,10 @@ class _PostgresArrivals(Arrivals):
         return [Arrival(start, ms) for start, ms in rows]
 
 
-def ask_for_notes(connection: Connection[Any], name: str) -> Callable[[], Notes]:
-    """Ask, perhaps in a pipeline, what is noted about a log that is not finished; call the result for the answer."""
-    arrivals, steps = connection.execute(_ARRIVALS, (name, -1)), connection.execute(_STEPS, (name,))
-    return lambda: Notes(arrivals=arrivals.fetchall(), steps=steps.fetchall())
+def ask_for_notes(pipeline: Pipeline, name: str) -> Callable[[], Notes]:
+    """Ask what is noted about a log that is not finished; call the result for the answer."""
+    arrivals, steps = pipeline.send(_ARRIVALS, (name, -1)), pipeline.send(_STEPS, (name,))
+    return lambda: Notes(arrivals=arrivals.rows(), steps=steps.rows())
 
 
 def insert_notes(connection: Connection[Any], name: str, notes: Notes) -> None:

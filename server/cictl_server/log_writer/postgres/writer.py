@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,7 +35,8 @@ from cictl_server.log_writer.postgres.pieces import (
     state_of,
     wanted_bytes,
 )
-from cictl_server.postgres.database import FLUSH, Database
+from cictl_server.postgres.database import Database
+from cictl_server.postgres.pipeline import Pipeline
 
 _SMALL = 256 << 10
 """Bytes of a log that is read at once to be finished; a longer one is streamed."""
@@ -106,11 +106,8 @@ class PostgresLogs(LogWriter):
         yield FinishedEditor(state.size, lambda offset: self.read(name, offset=offset, limit=state.size))
 
     def seal(self, name: str) -> int:
-        """Look at the log and flush in one round trip. What the look sees was committed before, and is flushed with it."""
-        begun = time.perf_counter()
-        state = self._database.ask(lambda connection: _look_and_flush(connection, name))
-        self._database.flusher.note(time.perf_counter() - begun)
-        return state.size
+        """Look at the log. What the look sees was committed before, so each flush takes it along that makes a later commit durable."""
+        return self._state(name).size
 
     def finish(self, name: str, *, size: int, project: str) -> None:
         """Bring the log into a blob, and then, in one transaction, take it for the pieces.
@@ -186,12 +183,10 @@ class PostgresLogs(LogWriter):
 
     def _lock(self, connection: Connection[Any], name: str) -> LogState:
         """Take the log for this transaction, and return how it is then: the second statement sees what the first waited for."""
-        with connection.pipeline():
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (self._lock_key(name),))
-            answer = connection.execute(READ_STATE, {"log": name})
-        row = answer.fetchone()
-        assert row is not None
-        return state_of(row)
+        with Pipeline(connection) as pipeline:
+            pipeline.send("SELECT pg_advisory_xact_lock(%s)", (self._lock_key(name),))
+            answer = pipeline.send(READ_STATE, {"log": name})
+        return state_of(answer.rows()[0])
 
     def _content(self, name: str, size: int, *, beginning: bytes) -> Readable:
         """Return the first *size* bytes of a log whose *beginning* is known, perhaps all of it."""
@@ -213,14 +208,6 @@ class PostgresLogs(LogWriter):
             return b""
 
 
-def _look_and_flush(connection: Connection[Any], name: str) -> LogState:
-    with connection.pipeline():
-        answer = connection.execute(READ_STATE, {"log": name})
-        connection.execute(FLUSH)
-    [row] = answer.fetchall()
-    return state_of(row)
-
-
 @dataclass(frozen=True, kw_only=True)
 class _WholeLog:
     """A log that may be finished: as much of its `beginning` as can be read at once, and what is noted about it."""
@@ -231,11 +218,11 @@ class _WholeLog:
 
 
 def _look_at_whole(connection: Connection[Any], name: str) -> _WholeLog:
-    with connection.pipeline():
-        state = connection.execute(READ_STATE, {"log": name})
-        data = connection.execute(READ_BYTES, wanted_bytes(name, offset=0, limit=_SMALL), binary=True)
-        notes = ask_for_notes(connection, name)
-    return _WholeLog(state=state_of(state.fetchall()[0]), beginning=found_in(data.fetchall()).data, notes=notes())
+    with Pipeline(connection) as pipeline:
+        state = pipeline.send(READ_STATE, {"log": name})
+        data = pipeline.send(READ_BYTES, wanted_bytes(name, offset=0, limit=_SMALL), is_binary=True)
+        notes = ask_for_notes(pipeline, name)
+    return _WholeLog(state=state_of(state.rows()[0]), beginning=found_in(data.rows()).data, notes=notes())
 
 
 def _insert_finished(connection: Connection[Any], name: str, size: int, key: str | None, notes: Notes) -> None:

@@ -11,6 +11,7 @@ from psycopg import Connection
 from cictl.wire.events import EventKind
 from cictl_server.errors import StoreError
 from cictl_server.postgres.database import Database
+from cictl_server.postgres.pipeline import Pipeline
 from cictl_server.signals.contract import Feed, Happening
 from cictl_server.signals.recent import KEPT, RecentEvents
 
@@ -122,10 +123,10 @@ class PostgresFeed(Feed):
 
     def _change(self, statement: LiteralString, *values: object) -> None:
         """Change the table while no other server does."""
-        with self._database.connection("BEGIN") as connection, connection.pipeline():
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (self._database.lock_key("events"),))
-            connection.execute(statement, values)
-            connection.execute("COMMIT")
+        with self._database.connection("BEGIN") as connection, Pipeline(connection) as pipeline:
+            pipeline.send("SELECT pg_advisory_xact_lock(%s)", (self._database.lock_key("events"),))
+            pipeline.send(statement, values)
+            pipeline.send("COMMIT")
 
 
 def _look(connection: Connection, *, after: int) -> tuple[int, list[tuple[int, str, str]]]:
@@ -133,12 +134,12 @@ def _look(connection: Connection, *, after: int) -> tuple[int, list[tuple[int, s
 
     First what is forgotten: events that are forgotten after that are still among those that are read.
     """
-    with connection.pipeline():
-        forgotten, newer = connection.execute(_FORGOTTEN), connection.execute(_NEWER, (after,))
-    row, rows = forgotten.fetchone(), newer.fetchall()
-    if row is None:  # a crash of the database has just emptied both tables
+    with Pipeline(connection) as pipeline:
+        forgotten, newer = pipeline.send(_FORGOTTEN), pipeline.send(_NEWER, (after,))
+    numbers = forgotten.rows()
+    if not numbers:  # a crash of the database has just emptied both tables
         return _forgotten(connection), []
-    return int(row[0]), rows
+    return int(numbers[0][0]), newer.rows()
 
 
 def _forgotten(connection: Connection) -> int:

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from psycopg import Connection
 
 from cictl_server.postgres.database import FLUSH
+from cictl_server.postgres.pipeline import Pipeline
 from cictl_server.store.contract import Transaction
 from cictl_server.store.postgres.locks import Locks
 from cictl_server.store.postgres.session import Mark, Session
@@ -51,20 +52,21 @@ class Run(Generic[T]):
 
         Begin and locks go along with its first look-up, and the flush goes along with the commit. By then nobody waits for its locks any more.
         """
-        session = Session(connection, locks=self._locks)
+        pipeline = Pipeline(connection)
+        session = Session(connection, pipeline=pipeline, locks=self._locks)
         transaction = PostgresTransaction(session, self._kept)
         try:
-            with connection.pipeline():
-                connection.execute(_BEGIN)
+            with pipeline:
+                pipeline.send(_BEGIN)
                 session.begin()
                 self.result = self._change(transaction)
                 if session.has_changes:
                     for step in self._last_steps:
                         step(transaction)
                     self.mark = session.finish()
-                connection.execute("COMMIT")
+                pipeline.send("COMMIT")
                 if self.mark:
-                    connection.execute(FLUSH)
+                    pipeline.send(FLUSH)
                     begun = time.perf_counter()
             if self.mark:
                 self.flush_seconds = time.perf_counter() - begun

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from psycopg import Connection, Cursor
+from psycopg import Connection
 
 from cictl_server.postgres.database import LIFE
+from cictl_server.postgres.pipeline import Answer, Pipeline, Row
 from cictl_server.store.postgres.locks import BeyondReach, Locks
 
 T = TypeVar("T")
-Row = tuple[Any, ...]
 
 _FIRST_PAGE = 50
 _LARGEST_PAGE = 1000
@@ -61,35 +61,31 @@ class _NotFetched(Exception):
     """Raised out of a question once it is known what it looks up first."""
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _Foreseen:
     """A statement that was sent before anybody asked for its rows."""
 
     statement: str
     values: tuple[object, ...]
-    cursor: Cursor[Row]
-    rows: list[Row] | None = None
-
-    def fetched(self) -> list[Row]:
-        if self.rows is None:
-            self.rows = self.cursor.fetchall()
-        return self.rows
+    answer: Answer
 
 
 class Session:
-    """One transaction over one connection, which is in pipeline mode where it can change: then only `rows` waits.
+    """One transaction over one connection. Where it can change something it is one pipeline, so only `rows` waits.
 
     Attributes:
         locks: Those of `Store.write`; None where nothing can change.
         has_changes: Whether it has changed anything so far.
     """
 
-    def __init__(self, connection: Connection, *, locks: Locks | None = None) -> None:
+    def __init__(self, connection: Connection, *, pipeline: Pipeline | None = None, locks: Locks | None = None) -> None:
+        """Work on *connection*; with *locks* in a *pipeline* of it."""
         self._connection = connection
+        self._pipeline = pipeline
         self.locks = locks
         self.has_changes = False
         self._is_over = False
-        self._mark: Cursor[Row] | None = None
+        self._mark: Answer | None = None
         """Asked for at once, so that its answer comes along with that of a later statement."""
         self._inserts: dict[str, list[Row]] = {}
         """Rows that were not sent yet, by their statement."""
@@ -105,9 +101,9 @@ class Session:
         """Take the locks, and ask for the mark."""
         assert self.locks is not None
         if self.locks.are_all:
-            self._mark = self._connection.execute(_BEGIN_ALONE, (self.locks.of_store,))
+            self._mark = self._send(_BEGIN_ALONE, (self.locks.of_store,))
         else:
-            self._mark = self._connection.execute(_BEGIN_BESIDE_OTHERS, (self.locks.of_store, self.locks.first))
+            self._mark = self._send(_BEGIN_BESIDE_OTHERS, (self.locks.of_store, self.locks.first))
 
     @property
     def can_change(self) -> bool:
@@ -138,29 +134,33 @@ class Session:
         """
         assert self.locks is not None, "changes need a write transaction"
         if not self.locks.cover(run):
-            self._connection.execute(_LOCK, ([self.locks.take(run)],))
+            self._send(_LOCK, ([self.locks.take(run)],))
             self._foreseen.clear()
 
     def rows(self, statement: str, *values: object) -> list[Row]:
         """Run a statement, and everything sent before it, and return its rows."""
         for foreseen in self._foreseen:
             if foreseen.statement == statement and foreseen.values == values:
-                return foreseen.fetched()
+                return foreseen.answer.rows()
         if self._noted is not None:
             self._noted.append((statement, values))
             raise _NotFetched
         self._send_inserts()
-        return self._connection.execute(statement, values).fetchall()
+        if self._pipeline is not None:
+            return self._pipeline.send(statement, values).rows()
+        with Pipeline(self._connection) as pipeline:
+            answer = pipeline.send(statement, values)
+        return answer.rows()
 
     def foresee(self, questions: Iterable[Callable[[], object]]) -> None:
         """Send the first statement of each question, all of them in one round trip."""
         self._send_inserts()
         noted = self._first_statements(questions)
-        with nullcontext() if self.can_change else self._connection.pipeline():
-            self._foreseen += [
-                _Foreseen(statement=statement, values=values, cursor=self._connection.execute(statement, values))
-                for statement, values in noted
-            ]
+        if self._pipeline is not None:
+            self._foreseen += _sent(self._pipeline, noted)
+        else:
+            with Pipeline(self._connection) as pipeline:
+                self._foreseen += _sent(pipeline, noted)
 
     def value(self, statement: str, *values: object) -> Any:
         """Return the first column of the first row; None if there is no row."""
@@ -171,7 +171,7 @@ class Session:
         """Send a statement that changes something, without waiting for it. `begin_change` comes before."""
         self._note_change()
         self._send_inserts()
-        self._connection.execute(statement, values)
+        self._send(statement, values)
 
     def insert(self, statement: str, *row: object) -> None:
         """Insert a row. Those that follow each other go together: *statement* takes a list for each column.
@@ -234,15 +234,14 @@ class Session:
         """Send what was counted, and return the mark of this transaction, which has changed something."""
         self._send_inserts()
         if self._new_last_ids:
-            self._connection.execute(_WRITE_LAST_IDS, _columns(self._new_last_ids))
+            self._send(_WRITE_LAST_IDS, _columns(self._new_last_ids))
         # In one order, so that no two transactions can wait for each other.
         counts = {name: self._counts[name] for name in sorted(self._counts) if self._counts[name]}
         if counts:
-            self._connection.execute(_WRITE_COUNTERS, _columns(counts))
+            self._send(_WRITE_COUNTERS, _columns(counts))
         assert self._mark is not None
-        found = self._mark.fetchone()
-        assert found is not None
-        return Mark(xid=str(found[0]), life=str(found[1]))
+        [(xid, life, *_)] = self._mark.rows()
+        return Mark(xid=str(xid), life=str(life))
 
     def _first_statements(self, questions: Iterable[Callable[[], object]]) -> list[tuple[str, tuple[object, ...]]]:
         noted = self._noted = []
@@ -256,12 +255,23 @@ class Session:
 
     def _send_inserts(self) -> None:
         for statement, rows in self._inserts.items():
-            self._connection.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+            self._send(statement, [list(column) for column in zip(*rows, strict=True)])
         self._inserts.clear()
+
+    def _send(self, statement: str, values: Sequence[object]) -> Answer:
+        assert self._pipeline is not None, "changes need a write transaction"
+        return self._pipeline.send(statement, values)
 
     def end(self) -> None:
         """Refuse changes from now on."""
         self._is_over = True
+
+
+def _sent(pipeline: Pipeline, statements: Iterable[tuple[str, tuple[object, ...]]]) -> list[_Foreseen]:
+    return [
+        _Foreseen(statement=statement, values=values, answer=pipeline.send(statement, values))
+        for statement, values in statements
+    ]
 
 
 def _columns(values: dict[str, int]) -> tuple[list[str], list[int]]:

@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from cictl_server.postgres.pipeline import Pipeline
+
 
 @dataclass
 class Talk:
@@ -28,35 +30,24 @@ class Talk:
 def counted() -> Iterator[Talk]:
     """Count what this thread does in the block; other threads of the server go on uncounted."""
     talk, own = Talk(), threading.get_ident()
-    execute, pipeline = psycopg.Connection.execute, psycopg.Connection.pipeline
-    fetch_all, fetch_one = psycopg.Cursor.fetchall, psycopg.Cursor.fetchone
+    execute, send, wait = psycopg.Connection.execute, Pipeline.send, psycopg.Connection.wait
 
     def counting_execute(self: Any, *values: Any, **options: Any) -> Any:
-        if threading.get_ident() == own:
-            talk.statements += 1
-            talk.round_trips += not _is_pipelined(self)
+        talk.statements += threading.get_ident() == own
         return execute(self, *values, **options)
 
-    def counting(fetch: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def fetched(self: Any) -> Any:
-            if threading.get_ident() == own and self.pgresult is None:
-                talk.round_trips += 1
-            return fetch(self)
+    def counting_send(self: Any, *values: Any, **options: Any) -> Any:
+        talk.statements += threading.get_ident() == own
+        return send(self, *values, **options)
 
-        return fetched
-
-    @contextmanager
-    def counting_pipeline(self: Any) -> Iterator[Any]:
-        with pipeline(self) as found:
-            yield found
-        if threading.get_ident() == own:
-            talk.round_trips += 1
+    def counting_wait(self: Any, *values: Any, **options: Any) -> Any:
+        talk.round_trips += threading.get_ident() == own
+        return wait(self, *values, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(psycopg.Connection, "execute", counting_execute)
-        patch.setattr(psycopg.Cursor, "fetchall", counting(fetch_all))
-        patch.setattr(psycopg.Cursor, "fetchone", counting(fetch_one))
-        patch.setattr(psycopg.Connection, "pipeline", counting_pipeline)
+        patch.setattr(Pipeline, "send", counting_send)
+        patch.setattr(psycopg.Connection, "wait", counting_wait)
         yield talk
 
 
@@ -65,7 +56,3 @@ def talk_of(request: Callable[[], object]) -> Talk:
     with counted() as talk:
         request()
     return talk
-
-
-def _is_pipelined(connection: psycopg.Connection) -> bool:
-    return connection.info.pipeline_status is not psycopg.pq.PipelineStatus.OFF
