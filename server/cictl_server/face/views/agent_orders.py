@@ -34,6 +34,7 @@ class Order:
         action: Its name in the API; empty for removing the agent.
         word: The last part of its address, and the command of `cictl agents`.
         button: What the button says.
+        asks_whether: The question, with the agent in braces.
         says: What happens then.
         role: Who may.
         ends_jobs: It cancels what the agent runs.
@@ -43,6 +44,7 @@ class Order:
     action: Action | None
     word: str
     button: str
+    asks_whether: str
     says: str
     role: Role = Role.OPERATOR
     is_harmful: bool = False
@@ -56,14 +58,22 @@ _ALL = (
         action=Action.DRAIN,
         word="drain",
         button="Drain",
+        asks_whether="Drain {}?",
         says="It ends the jobs that it has, and gets no others until somebody activates it.",
         asks=("reason", "Why? Lists and explanations show it"),
     ),
-    Order(action=Action.ACTIVATE, word="activate", button="Activate", says="It gets jobs again."),
+    Order(
+        action=Action.ACTIVATE,
+        word="activate",
+        button="Activate",
+        asks_whether="Activate {}?",
+        says="It gets jobs again.",
+    ),
     Order(
         action=Action.DEACTIVATE,
         word="deactivate",
         button="Deactivate",
+        asks_whether="Deactivate {}?",
         says="It gets no jobs until somebody activates it. Its process goes on.",
         is_harmful=True,
         ends_jobs=True,
@@ -72,18 +82,21 @@ _ALL = (
         action=Action.REFRESH_TOOLS,
         word="refresh-tools",
         button="Refresh tools",
+        asks_whether="Let {} look for its tools?",
         says="It looks again which tools it has, with its next heartbeat, even while it works.",
     ),
     Order(
         action=Action.RESTART,
         word="restart",
         button="Restart",
+        asks_whether="Restart {}?",
         says="It ends once its jobs are over, and its service manager starts it again. One that was started by hand is left alone.",
     ),
     Order(
         action=Action.UPDATE,
         word="update",
         button="Update",
+        asks_whether="Update {}?",
         says="It updates itself to the server's version once its jobs are over.",
         role=Role.ADMIN,
     ),
@@ -91,14 +104,16 @@ _ALL = (
         action=Action.WIPE_CACHE,
         word="wipe-cache",
         button="Wipe caches",
-        says="It deletes all its caches, of all projects, once its jobs are over. The next jobs there are slower.",
+        asks_whether="Wipe the caches of {}?",
+        says="The agent deletes all its caches, of all projects, once its jobs are over. The next jobs there are slower.",
         is_harmful=True,
     ),
     Order(
         action=Action.FLUSH_JOB_HISTORY,
         word="flush-history",
         button="Flush history",
-        says="It deletes its workspaces too, once its jobs are over.",
+        asks_whether="Flush the history of {}?",
+        says="The agent deletes its workspaces too, once its jobs are over.",
         is_harmful=True,
         removes_history=True,
     ),
@@ -106,6 +121,7 @@ _ALL = (
         action=None,
         word="remove",
         button="Remove",
+        asks_whether="Remove {}?",
         says="The server forgets it. The jobs that it ran stay. If its process lives, it comes back with its next heartbeat.",
         is_harmful=True,
     ),
@@ -226,7 +242,7 @@ def _order(word: str) -> Order:
 def _question(agent: Agent, order: Order, text: list[str]) -> Question:
     reason = " --reason TEXT" if order.asks else ""
     return Question(
-        title=f"{order.button}: {agent.agent_id}?",
+        title=order.asks_whether.format(agent.agent_id),
         text=text,
         button=order.button,
         back=place_of(agent.agent_id),

@@ -42,13 +42,15 @@ class InsightPage:
                 TestQuery(project=project, pipeline=pipeline, is_slowest_first=True),
             )
         )
+        scope = ["--project", project] if project else []
         view = View(
             template="insight.html",
             title="Insight",
             section="insight",
-            command=command("runs", "list", *(["--project", project] if project else []), "-o", "json"),
+            command=command("runs", "list", *scope, "-o", "json"),
             values={
                 "told": told,
+                "commands": {verb: command("tests", verb, *scope) for verb in ("flaky", "slow")},
                 "flaky": flaky,
                 "slow": slow,
                 "project": project,
