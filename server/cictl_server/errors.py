@@ -131,19 +131,20 @@ class HostNotAllowed(CictlError):
 
 
 class RateLimited(CictlError):
-    """Another wrong token came from an address that sent many; right ones still pass.
+    """Another wrong token came from an address that sent many, or too many requests without one; right ones still pass.
 
     Attributes:
-        retry_after_seconds: When the address will be told again whether a token is wrong.
+        retry_after_seconds: When the address will be told again whether a token is wrong, or may read without one.
     """
 
     code = Code.RATE_LIMITED
 
-    def __init__(self, *, retry_after_seconds: int) -> None:
-        super().__init__(
-            "too many wrong tokens came from this address",
-            hint=f"a right token still works; a wrong one is looked at again in {retry_after_seconds} s",
-        )
+    def __init__(self, *, retry_after_seconds: int, of_guest: bool = False) -> None:
+        many = "too many wrong tokens came from this address"
+        again = "a wrong one is looked at again"
+        if of_guest:
+            many, again = "too many requests without a token came from this address", "one without is answered again"
+        super().__init__(many, hint=f"a right token still works; {again} in {retry_after_seconds} s")
         self.retry_after_seconds = retry_after_seconds
 
 

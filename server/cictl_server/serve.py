@@ -97,6 +97,7 @@ class ServerConfig:
         waiting_places: How many streams may be open at once.
         lease_places: How many leases may wait at once.
         no_auth: Ask nobody for a token, also on an address that other machines reach.
+        public_read: Whoever has no token may read what a viewer may, but for names of secrets.
         agent_timeout: What an agent runs is given up after this silence of it.
         default_timeout_seconds: The limit of jobs that state none; 0 means none.
         environ: Settings of updates (where releases come from, how this installation is managed) and of mDNS.
@@ -125,6 +126,7 @@ class ServerConfig:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     no_auth: bool = False
+    public_read: bool = False
     version: str = "dev"
     waiting_places: int = DEFAULT_WAITING_PLACES
     lease_places: int = DEFAULT_LEASE_PLACES
@@ -259,6 +261,7 @@ class Server:
             fleet_limits=config.fleet_limits,
             max_log_bytes=config.max_log_bytes,
             policy=_policy(config),
+            public_read=config.public_read,
             audit_kept=config.audit_kept,
             poll_seconds=config.poll_seconds,
             public_url=config.public_url,
@@ -415,6 +418,7 @@ def _shared_settings(config: ServerConfig) -> dict[str, str]:
     values: dict[str, object] = {
         "authentication": _AUTHENTICATION[_policy(config)],
         "--public-url": config.public_url,
+        "--public-read": config.public_read,
         "--vault-url": ", ".join(sorted(config.vault_urls)),
         "--agent-timeout": _seconds(config.agent_timeout),
         "--default-timeout": f"{config.default_timeout_seconds} s",

@@ -85,7 +85,11 @@ class Pages:
         body = self._rendered(req, view).encode()
         etag = _etag(body)
         resp.status = status
-        resp.set_headers({**_HEADERS, "ETag": etag, "Cache-Control": "no-store" if view.is_secret else "no-cache"})
+        if getattr(req.context, "principal", EVERYBODY).is_guest:
+            resp.set_header("X-Robots-Tag", "noindex, nofollow")  # else crawlers would read each log
+        resp.set_headers(
+            {**_HEADERS, "ETag": etag, "Cache-Control": "no-store" if view.is_secret else "private, no-cache"}
+        )
         if status == 200 and not view.is_secret and is_known(req, etag):
             resp.status = 304
             return

@@ -89,7 +89,7 @@ def _deed(req: falcon.Request, action: AuditAction) -> Deed:
 
 
 def _actor(principal: Principal) -> AuditActor:
-    if principal.is_everybody:
+    if principal.is_everybody or principal.is_guest:
         return AuditActor(kind=ActorKind.ANONYMOUS)
     kind = _KINDS.get(principal.role, ActorKind.USER)
     actor_id = principal.job.id if principal.job else str(principal.token_id)

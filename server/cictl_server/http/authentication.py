@@ -14,6 +14,7 @@ from cictl_server.http.browsers.cookies import SessionCookie, check_page
 from cictl_server.http.roles_of_routes import (
     ACROSS_PROJECTS,
     ARTIFACTS_READ_BY_AGENTS,
+    CLOSED_TO_GUESTS,
     LISTED_FOR_JOBS,
     READ_BY_AGENTS,
     ROLES,
@@ -49,7 +50,7 @@ class Authentication:
         if needed is Access.NONE or not self._authentication.is_on:
             return
         req.context.path_names = params
-        principal = self._identify(req, resp)
+        principal = self._identify(req, resp, route, needed)
         req.context.principal = principal
         if principal.role is Role.AGENT:
             self._check_agent(principal, route, needed, params)
@@ -66,24 +67,27 @@ class Authentication:
             told = resp.get_header("Cache-Control") or "private"
             resp.set_header("Cache-Control", told.replace("public", "private"))
 
-    def _identify(self, req: falcon.Request, resp: falcon.Response) -> Principal:
+    def _identify(self, req: falcon.Request, resp: falcon.Response, route: str, needed: Access) -> Principal:
         try:
             if secret := secret_of(req):
                 return self._authentication.identify(secret, address=req.remote_addr)
-            if session_id := self._cookie.session_of(req):
-                return self._identify_browser(req, session_id)
+            session_id = self._cookie.session_of(req)
+            if found := self._authentication.find_by_session(session_id) if session_id else None:
+                check_page(req)
+                return found
+            if guest := self._find_guest(req, route, needed):
+                return guest
+            if session_id:  # not counted as a wrong token: it is that of an old session
+                raise Unauthenticated("you are not logged in any more", hint="log in again at /login")
             raise Unauthenticated("this server wants a token")
         except CictlError as error:
             tell_refusal(resp, error)
             raise
 
-    def _identify_browser(self, req: falcon.Request, session_id: str) -> Principal:
-        """Return who is logged in. An id that is not known is not counted as a wrong token: it is that of an old session."""
-        principal = self._authentication.find_by_session(session_id)
-        if principal is None:
-            raise Unauthenticated("you are not logged in any more", hint="log in again at /login")
-        check_page(req)
-        return principal
+    def _find_guest(self, req: falcon.Request, route: str, needed: Access) -> Principal | None:
+        """Return as whom somebody without a token reads what a viewer may; None if they may not."""
+        is_open = needed is Access.VIEWER and req.method in ("GET", "HEAD") and route not in CLOSED_TO_GUESTS
+        return self._authentication.find_guest(address=req.remote_addr) if is_open else None
 
     def _check_agent(self, principal: Principal, route: str, needed: Access, params: dict[str, str]) -> None:
         """Let an agent read and report the jobs that it has, and read the artifacts that these need."""
@@ -142,7 +146,7 @@ def principal_of(req: falcon.Request) -> Principal:
 def caller_of(req: falcon.Request) -> str:
     """Return who sends the request: the token, or where nobody has one the address of the connection."""
     principal = principal_of(req)
-    return req.remote_addr if principal.is_everybody else principal.caller
+    return req.remote_addr if principal.is_everybody or principal.is_guest else principal.caller
 
 
 def find_principal(req: falcon.Request, authentication: AuthenticationService) -> Principal | None:

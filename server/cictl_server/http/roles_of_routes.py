@@ -188,6 +188,26 @@ STARTED_BY_JOBS = frozenset(
 )
 """What a job may start of its own project, if that allows it."""
 
+CLOSED_TO_GUESTS = frozenset(
+    {
+        "GET /metrics",
+        "GET /api/v1/openapi.json",
+        "GET /api/v1/servers",
+        "GET /api/v1/update/tags",
+        "GET /api/v1/secrets",
+        "GET /api/v1/vault/connections",
+        "GET /api/v1/projects/{project_id}/hook",
+        "GET /api/v1/projects/{project_id}/forge",
+        # Each costs git, or the disk of the server.
+        "GET /api/v1/pipelines/{pipeline_id}/source-refs",
+        "GET /api/v1/pipelines/{pipeline_id}/version-resolve",
+        "GET /api/v1/pipeline-chains/{chain_id}/source-refs",
+        "GET /api/v1/jobs/{job_id}/artifacts/download-all",
+        "GET /api/v1/jobs/{job_id}/artifacts/download",
+    }
+)
+"""What a viewer reads, but nobody without a token (`--public-read`)."""
+
 ACROSS_PROJECTS = frozenset(
     {
         "GET /cc.xml",

@@ -113,6 +113,7 @@ class Services:
         fleet_limits: FleetLimits | None = None,
         run_limits: RunLimits | None = None,
         policy: Policy = Policy.OPEN_AT_FIRST,
+        public_read: bool = False,
         audit_kept: timedelta = DEFAULT_KEPT,
         poll_seconds: int = DEFAULT_POLL_SECONDS,
         public_url: str = "",
@@ -136,6 +137,7 @@ class Services:
             min_free: Bytes that must be free on the disk for new work; by default 1 GiB, or 5 % of a smaller disk.
             process: By default one that can be neither ended nor restarted.
             policy: When callers must have a token.
+            public_read: Who has none may read what a viewer may.
             audit_kept: How long the records of the audit are kept; 0 for ever.
             poll_seconds: How often repositories are looked at for new commits; 0 for never.
             public_url: Where others reach the server, if that is not the address by which they ask.
@@ -159,7 +161,7 @@ class Services:
             min_free=min_free,
         )
         # level 2
-        access = Access.build(core, policy=policy)
+        access = Access.build(core, policy=policy, has_guests=public_read)
         history = History.build(core, log_writer, limits=run_limits or RunLimits())
         fleet = Fleet.build(core, limits=fleet_limits or FleetLimits())
         policies = Policies.build(core, max_running=history.limits.running, asks_approvals=asks_approvals)

@@ -61,6 +61,14 @@ def serve(
             "--no-auth", help="Ask nobody for a token, whoever reaches the address; refused once there are tokens."
         ),
     ] = False,
+    public_read: Annotated[
+        bool,
+        typer.Option(
+            "--public-read",
+            envvar="CICTL_PUBLIC_READ",
+            help="Let everybody who reaches the address read what a viewer may, logs and artifacts too, without a token.",
+        ),
+    ] = False,
     allowed_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -300,6 +308,7 @@ def serve(
         host=host,
         port=port,
         no_auth=no_auth,
+        public_read=public_read,
         connections=ConnectionLimits(
             header_seconds=header_seconds, stalled_seconds=stalled_seconds, of_peer=peer_connections
         ),

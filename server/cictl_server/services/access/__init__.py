@@ -22,7 +22,7 @@ class Access:
     reach: ReachService
 
     @classmethod
-    def build(cls, core: Core, *, policy: Policy) -> Access:
+    def build(cls, core: Core, *, policy: Policy, has_guests: bool = False) -> Access:
         store, clock, attempts = core.store, core.clock, Attempts()
         tokens = TokenService(store=store, clock=clock, policy=policy, tell=lambda: core.hub.publish(TOKENS))
         return cls(
@@ -33,6 +33,7 @@ class Access:
                 policy=policy,
                 attempts=attempts,
                 sessions=Sessions(core.signals),
+                has_guests=has_guests,
             ),
             tokens=tokens,
             enrolment=EnrolmentService(store=store, clock=clock, tokens=tokens, attempts=attempts),

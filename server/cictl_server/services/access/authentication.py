@@ -15,8 +15,9 @@ from cictl.wire.access import Role
 from cictl.wire.audit.records import ActorKind
 from cictl_server.errors import Forbidden, RateLimited, StoreError, Unauthenticated
 from cictl_server.services.access.attempts import Attempts
+from cictl_server.services.access.guests import Guests
 from cictl_server.services.access.known_tokens import KnownTokens
-from cictl_server.services.access.principal import Principal
+from cictl_server.services.access.principal import GUEST, Principal
 from cictl_server.services.access.sessions import Sessions
 from cictl_server.services.access.token_format import digest_of, is_of_job, new_secret
 from cictl_server.services.core.deeds import note_actor, note_nothing
@@ -47,14 +48,28 @@ class AuthenticationService:
     """Every request pays for what is done here, so that must stay at microseconds."""
 
     def __init__(
-        self, *, store: Store, hub: Hub, clock: Clock, policy: Policy, attempts: Attempts, sessions: Sessions
+        self,
+        *,
+        store: Store,
+        hub: Hub,
+        clock: Clock,
+        policy: Policy,
+        attempts: Attempts,
+        sessions: Sessions,
+        has_guests: bool = False,
     ) -> None:
+        """Authenticate against *store*.
+
+        Args:
+            has_guests: Who has no token may read what a viewer may.
+        """
         self._store = store
         self._news = hub.news(TOKENS)
         self._tokens = KnownTokens(store=store, hub=hub, clock=clock)
         self._clock = clock
         self._attempts = attempts
         self._sessions = sessions
+        self._guests = Guests() if has_guests else None
         self._is_on = policy is Policy.ALWAYS
         self._may_go_on = policy is Policy.OPEN_AT_FIRST
 
@@ -107,6 +122,18 @@ class AuthenticationService:
         self._note_use(token, now)
         return Principal.of(token)
 
+    def find_guest(self, *, address: str) -> Principal | None:
+        """Return as whom *address* reads without a token; None if nobody may.
+
+        Raises:
+            RateLimited: It has sent too many requests so.
+        """
+        if self._guests is None:
+            return None
+        if seconds := self._guests.note(address, self._clock()):
+            raise RateLimited(retry_after_seconds=seconds, of_guest=True)
+        return GUEST
+
     def log_in(self, secret: str, *, address: str, former: str = "") -> str:
         """Begin a session of the holder of the token *secret*, and return its id for a browser to keep.
 
@@ -149,6 +176,8 @@ class AuthenticationService:
         """Tell whether the token or the session of *principal* was replaced, was ended or has expired since then, or its job is over."""
         if principal.is_everybody:
             return self.is_on
+        if principal.is_guest:
+            return False
         now = self._clock()
         if principal.session and self._sessions.find_by_digest(principal.session, now) is None:
             return True

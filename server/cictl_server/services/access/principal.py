@@ -23,6 +23,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
         agent_id: With the role agent, the only agent that it may be; with the role job, the agent that has the job.
         projects: Names of the only projects that it reaches; empty for all.
         job: With the role job, the execution as it was when the token came.
+        is_guest: It reads without a token, as `--public-read` allows.
     """
 
     role: Role
@@ -34,6 +35,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     projects: frozenset[str] = frozenset()
     expires: datetime | None = None
     job: JobRecord | None = None
+    is_guest: bool = False
 
     @classmethod
     def of(cls, token: TokenRecord) -> Principal:
@@ -127,6 +129,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EVERYBODY = Principal(role=Role.ADMIN)
+GUEST = Principal(role=Role.VIEWER, digest="guest", name="guest", is_guest=True)
 
 
 def _is_same_run(job: JobRecord, other: JobRecord) -> bool:
