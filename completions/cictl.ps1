@@ -66,6 +66,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--store', 'Keep the records in PostgreSQL, postgresql://USER@HOST:PORT/DATABASE, and only files in the data directory. The password may come from PGPASSWORD or ~/.pgpass. [env var: CICTL_STORE; default: (the data directory)]');
                 , @('--files', 'Where artifacts and reports are kept: a directory, or s3://bucket/prefix with the AWS_* variables. [env var: CICTL_FILES; default: (the data directory)]');
                 , @('--no-auth', 'Ask nobody for a token, whoever reaches the address; refused once there are tokens.');
+                , @('--public-read', 'Let everybody who reaches the address read what a viewer may, logs and artifacts too, without a token. [env var: CICTL_PUBLIC_READ]');
                 , @('--allowed-host', 'Answer under this name too, as a proxy or another machine asks for; .example.com means all names below. May be repeated. The variable holds several, separated by blanks. [env var: CICTL_ALLOWED_HOSTS]');
                 , @('--public-url', 'The address that browsers show, if a proxy with another one is in front: https://ci.example.com. [env var: CICTL_PUBLIC_URL]');
                 , @('--trusted-proxy', 'Believe this proxy, an address or a network, whose requests it passes on (X-Forwarded-For) and whether by https (X-Forwarded-Proto). May be repeated. The variable holds several, separated by blanks. [env var: CICTL_TRUSTED_PROXIES]');

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -43,6 +44,20 @@ class ActiveRun:
     why: str
 
 
+@dataclass(frozen=True)
+class Result:
+    """How one run ended, and how many seconds it took; None if nothing of it began."""
+
+    status: str
+    seconds: float | None
+
+    @classmethod
+    def of(cls, run: RunRecord) -> Result:
+        if run.started is None or run.finished is None:
+            return cls(run.status.value, None)
+        return cls(run.status.value, (run.finished - run.started).total_seconds())
+
+
 @dataclass(frozen=True, kw_only=True)
 class PipelineOverview:
     """How one pipeline or chain stands.
@@ -50,7 +65,8 @@ class PipelineOverview:
     Attributes:
         id: Its number in the store; `name` is its id in the file.
         branch: Whose runs `last` has: the one that it builds when nobody says another; empty for all branches.
-        last: Runs that are over, the newest first, at most `LAST_RESULTS`.
+        newest: The newest run that is over; None if there is none.
+        last: How the runs ended that are over, the newest first, at most `LAST_RESULTS`.
         active: Runs that are not over, on whatever branch, the newest first, at most three of `active_count`.
         needs_input: Nobody can start it without saying the value of an input.
         typical: The median of what those of `last` took that succeeded; None if none did.
@@ -60,16 +76,12 @@ class PipelineOverview:
     name: str
     is_chain: bool
     branch: str
-    last: list[Run]
+    newest: Run | None
+    last: list[Result]
     active: list[ActiveRun]
     active_count: int
     typical: timedelta | None
     needs_input: bool = False
-
-    @property
-    def state(self) -> str:
-        """The result of the newest run that is over; empty if there is none."""
-        return self.last[0].status.value if self.last else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,16 +111,23 @@ class OverviewService:
         """Return how the pipelines of all projects stand that *sees* shows, by name."""
         with self.store.read() as view:
             rules = self.policies.of_jobs(view)
-            projects = sorted(filter(sees, view.projects.iter_all()), key=lambda p: (p.name.casefold(), p.id))
-            return [_of_project(view, project, rules) for project in projects]
+            places = _places(view)
+            return [
+                ProjectOverview(
+                    id=project.id,
+                    name=project.name,
+                    pipelines=[_overview(view, project, place, rules) for place in places[project.id]],
+                )
+                for project in _sorted(filter(sees, view.projects.iter_all()))
+            ]
 
     def names(self, *, sees: Sees) -> list[ProjectNames]:
         """Return what the projects that *sees* shows and their pipelines are called, by name."""
         with self.store.read() as view:
-            projects = sorted(filter(sees, view.projects.iter_all()), key=lambda p: (p.name.casefold(), p.id))
+            places = _places(view)
             return [
-                ProjectNames(id=p.id, name=p.name, pipelines=[place.name for place in _places(view, p)])
-                for p in projects
+                ProjectNames(id=p.id, name=p.name, pipelines=[place.name for place in places[p.id]])
+                for p in _sorted(filter(sees, view.projects.iter_all()))
             ]
 
     def agent_ids(self) -> list[str]:
@@ -128,27 +147,21 @@ class _Place:
     needs_input: bool = False
 
 
-def _of_project(view: View, project: ProjectRecord, rules: JobRules) -> ProjectOverview:
-    found = [_overview(view, project, place, rules) for place in _places(view, project)]
-    return ProjectOverview(id=project.id, name=project.name, pipelines=found)
+def _sorted(projects: Iterable[ProjectRecord]) -> list[ProjectRecord]:
+    return sorted(projects, key=lambda project: (project.name.casefold(), project.id))
 
 
-def _places(view: View, project: ProjectRecord) -> list[_Place]:
-    """Return the pipelines of *project*, then its chains; each chain builds what its first pipeline does."""
-    pipelines = {record.definition.id: _of_pipeline(record) for record in view.pipelines.of_project(project.id)}
-    chains = [
-        _Place(
-            id=chain.id,
-            name=chain.chain_id,
-            branch=pipelines[chain.pipelines[0]].branch
-            if chain.pipelines[:1] and chain.pipelines[0] in pipelines
-            else "",
-            is_chain=True,
-        )
-        for chain in view.chains.of_project(project.id)
-        if chain.chain_id not in pipelines
-    ]
-    return [*pipelines.values(), *chains]
+def _places(view: View) -> defaultdict[int, list[_Place]]:
+    """Return the pipelines and then the chains of all projects, by the id of the project; a chain builds what its first pipeline does."""
+    found: defaultdict[int, list[_Place]] = defaultdict(list)
+    for record in sorted(view.pipelines.iter_all(), key=lambda one: one.id):
+        found[record.project_id].append(_of_pipeline(record))
+    branches = {(project_id, place.name): place.branch for project_id, places in found.items() for place in places}
+    for chain in sorted(view.chains.iter_all(), key=lambda one: one.id):
+        if (chain.project_id, chain.chain_id) not in branches:
+            branch = branches.get((chain.project_id, chain.pipelines[0]), "") if chain.pipelines else ""
+            found[chain.project_id].append(_Place(id=chain.id, name=chain.chain_id, branch=branch, is_chain=True))
+    return found
 
 
 def _of_pipeline(record: PipelineRecord) -> _Place:
@@ -170,16 +183,18 @@ def _overview(view: View, project: ProjectRecord, place: _Place, rules: JobRules
     last = list(islice(runs(branch, _OVER), LAST_RESULTS))
     if branch and not last:
         branch, last = "", list(islice(runs("", _OVER), LAST_RESULTS))
+    results = list(map(Result.of, last))
     active = list(islice(runs("", _ACTIVE), _COUNTED))
     return PipelineOverview(
         id=place.id,
         name=place.name,
         is_chain=place.is_chain,
         branch=branch,
-        last=list(map(run_view, last)),
+        newest=run_view(last[0]) if last else None,
+        last=results,
         active=[_active(view, run, rules) for run in active[:_MOST_ACTIVE]],
         active_count=len(active),
-        typical=_typical(last),
+        typical=_typical(results),
         needs_input=place.needs_input,
     )
 
@@ -189,10 +204,6 @@ def _active(view: View, run: RunRecord, rules: JobRules) -> ActiveRun:
     return ActiveRun(run=run_view(run), why=next(iter(holds_of(islice(waiting, 10), rules).values()), ""))
 
 
-def _typical(runs: Iterable[RunRecord]) -> timedelta | None:
-    took = [
-        run.finished - run.started
-        for run in runs
-        if run.status is RunStatus.SUCCEEDED and run.started is not None and run.finished is not None
-    ]
-    return timedelta(seconds=median(length.total_seconds() for length in took)) if took else None
+def _typical(runs: Iterable[Result]) -> timedelta | None:
+    took = [run.seconds for run in runs if run.status == RunStatus.SUCCEEDED and run.seconds is not None]
+    return timedelta(seconds=median(took)) if took else None
