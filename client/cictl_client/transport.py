@@ -6,7 +6,7 @@ import logging
 import string
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -179,17 +179,7 @@ class Transport:
         url = self._url(path)
         limit = self._timeout if timeout is None else timeout
         asked = Asked(self.base_url, urlsplit(url.removeprefix(self.base_url)).path)
-        ask = partial(
-            self._session.request,
-            method,
-            url,
-            data=body,
-            params=params,
-            headers=dict(headers or {}),
-            timeout=(min(self._timeout, limit), limit),
-            stream=True,
-            allow_redirects=method in ("GET", "HEAD"),
-        )
+        ask = self._asking(method, url, body=body, params=params, headers=headers or {}, limit=limit)
         begun = time.monotonic()
         shown = without_user_info(url)
         try:
@@ -206,6 +196,32 @@ class Transport:
         except requests.RequestException as error:
             logger.debug("%s %s %s %.0f ms", method, shown, type(error).__name__, milliseconds(begun))
             raise Unreachable(self.base_url, cause_of(error)) from error
+
+    def _asking(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | IO[bytes] | None,
+        params: Mapping[str, Any] | None,
+        headers: Mapping[str, str],
+        limit: float,
+    ) -> Callable[[], requests.Response]:
+        """Return what sends the request."""
+        timeout = (min(self._timeout, limit), limit)
+        if method == "POST" and isinstance(body, bytes) and not params:
+            return partial(self._session.post_bytes, url, body, headers=headers, timeout=timeout)
+        return partial(
+            self._session.request,
+            method,
+            url,
+            data=body,
+            params=params,
+            headers=dict(headers),
+            timeout=timeout,
+            stream=True,
+            allow_redirects=method in ("GET", "HEAD"),
+        )
 
     def _may_lack(self, asked: Asked, response: requests.Response) -> bool:
         """Tell whether a server without marks may lack the route: the answer says so, and such a server is there."""
