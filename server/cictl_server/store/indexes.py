@@ -174,17 +174,27 @@ class JobIndex:
     def change(self, before: JobRecord | None, after: JobRecord | None) -> None:
         """Update the indexes for one execution that changes from *before* to *after*; None means absent."""
         self.queued_tools.change(_queued_tools(before), _queued_tools(after))
+        self._change_groups(before, after)
         if before is not None:
             self._discard(before)
         if after is not None:
             self._add(after)
 
+    def _change_groups(self, before: JobRecord | None, after: JobRecord | None) -> None:
+        """Take an execution out of the groups that it leaves, and add it to new ones; in most it stays when its status changes."""
+        old = list(self._keys(before)) if before else []
+        new = list(self._keys(after)) if after else []
+        for group, key in old:
+            if before and (group, key) not in new:
+                group.discard(key, before.number)
+        for group, key in new:
+            if after and (group, key) not in old:
+                group.add(key, after.number)
+
     def _discard(self, job: JobRecord) -> None:
         if not job.status.is_terminal:
             self.unfinished_runs.discard(job.queue_scope, job.run_key)
         self.groups.discard(job)
-        for group, key in self._keys(job):
-            group.discard(key, job.number)
         if _is_postponed(job):
             self._postponed.remove((job.not_before, job.number))
         if _is_unapproved(job):
@@ -198,8 +208,6 @@ class JobIndex:
         if not job.status.is_terminal:
             self.unfinished_runs.add(job.queue_scope, job.run_key)
         self.groups.add(job)
-        for group, key in self._keys(job):
-            group.add(key, job.number)
         if _is_postponed(job):
             self._postponed.add((job.not_before, job.number))
         if _is_unapproved(job):
