@@ -58,7 +58,7 @@ def _agent(url: str, name: str, stop: float) -> None:
         _request(url, "POST", f"{path}/status", json.dumps(final).encode())
 
 
-def _agents(url: str, first: int, count: int, seconds: float) -> None:
+def run_agents(url: str, first: int, count: int, seconds: float) -> None:
     """Run *count* agents; raise when one of them fails."""
     stop = time.monotonic() + seconds
     failures: list[BaseException] = []
@@ -96,7 +96,9 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     with real_disk("bench-agents-") as home, served(serve_cictl, str(home), 2_000, 0) as server:
         quiet = sorted(_health(server.url, seconds / 10))
-        workers = [context.Process(target=_agents, args=(server.url, n * 25, 25, seconds)) for n in range(AGENTS // 25)]
+        workers = [
+            context.Process(target=run_agents, args=(server.url, n * 25, 25, seconds)) for n in range(AGENTS // 25)
+        ]
         for worker in workers:
             worker.start()
         times = sorted(_health(server.url, seconds))

@@ -136,7 +136,7 @@ def serve_cictl(pipe: Any, directory: str, queued: int, finished: int) -> None:
     with TinyStore.open(Path(directory), is_long_lived=True) as store:
         fill(store, 0, finished, JobStatus.SUCCEEDED)
         fill(store, finished, finished + queued, JobStatus.QUEUED)
-    _serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0)))
+    serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0)))
 
 
 def serve_trivial(pipe: Any, directory: str, queued: int) -> None:
@@ -149,7 +149,7 @@ def serve_trivial(pipe: Any, directory: str, queued: int) -> None:
     Path(directory).mkdir(mode=0o700)
     with TinyStore.open(Path(directory), is_long_lived=True) as store:
         put_jobs(store, map(make_trivial_job, range(queued)))
-    _serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0)))
+    serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0)))
 
 
 def serve_pipeline(pipe: Any, directory: str) -> None:
@@ -180,7 +180,7 @@ def serve_pipeline(pipe: Any, directory: str) -> None:
 
     server = Server(ServerConfig(data_dir=Path(directory), port=0))
     server.services.core.store.write(define)
-    _serve(pipe, server)
+    serve(pipe, server)
 
 
 def serve_database(pipe: Any, directory: str, url: str, queued: int, *, first: int = 0) -> None:
@@ -194,7 +194,7 @@ def serve_database(pipe: Any, directory: str, url: str, queued: int, *, first: i
     store = open_storage(url, Path(directory)).store
     fill(store, first, first + queued, JobStatus.QUEUED)
     store.close()
-    _serve(pipe, Server(ServerConfig(data_dir=Path(directory), store=url, port=0)))
+    serve(pipe, Server(ServerConfig(data_dir=Path(directory), store=url, port=0)))
 
 
 def serve_full_database(pipe: Any, directory: str, url: str, queued: int, finished: int) -> None:
@@ -220,10 +220,11 @@ def serve_guarded(pipe: Any, directory: str, agents: int) -> None:
     names = [f"agent-{number}" for number in range(agents)]
     made = [tokens.create(TokenRequest(name=name, role="agent", agent_id=name), created_by="") for name in names]
     Path(directory, TOKENS).write_text(json.dumps([token.token for token in made]))
-    _serve(pipe, server)
+    serve(pipe, server)
 
 
-def _serve(pipe: Any, server: Any) -> None:
+def serve(pipe: Any, server: Any) -> None:
+    """Let *server* answer until anything comes through the pipe, which gets its URL."""
     thread = threading.Thread(target=server.run)
     thread.start()
     pipe.send(server.url)
