@@ -19,7 +19,7 @@ def get(server: RunningServer, path: str, secret: str = "") -> falcon.testing.Re
     return server.ask("GET", path, secret, headers=HTML)
 
 
-def send(server: RunningServer, path: str, secret: str = "", **fields: str) -> falcon.testing.Result:
+def send(server: RunningServer, path: str, secret: str = "", /, **fields: str) -> falcon.testing.Result:
     """Send a form."""
     return server.ask("POST", path, secret, headers=_FORM, body=urlencode(fields))
 

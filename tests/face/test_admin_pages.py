@@ -126,7 +126,10 @@ def test_a_vault_is_added_tested_and_removed(server: RunningServer) -> None:
     fields = {"name": "main", "url": "http://127.0.0.1:9", "role_id": "r", "secret_id_env": "CICTL_VAULT_X"}
     assert send(server, "/admin/vault", **fields).status_code == 303
     assert "main http://127.0.0.1:9" in words(server, "/admin/vault")
-    assert "does not work" in words_in(send(server, "/admin/vault/1/test").text)
+    assert "Secret to read" in words(server, "/admin/vault/1/test")
+    answer = send(server, "/admin/vault/1/test", path="team/app", key="k", secret_id="not-kept-anywhere")
+    assert "does not work" in words_in(answer.text)
+    assert "not-kept-anywhere" not in answer.text
     assert "No pipeline uses it." in words(server, "/admin/vault/1/remove")
     assert send(server, "/admin/vault/1/remove").status_code == 303
     assert "No Vault is known." in words(server, "/admin/vault")

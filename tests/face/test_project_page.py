@@ -52,6 +52,12 @@ def test_the_page_tells_what_there_is(server: RunningServer, ids: dict[str, int]
     assert "/api/v1/hooks/1" in page
 
 
+def test_a_project_with_an_icon_shows_it(server: RunningServer, ids: dict[str, int]) -> None:
+    assert "<img src=" not in get(server, "/projects/1").text.replace('<img src="../badges', "")
+    server.services.projects.projects.icons.put(1, b"\x89PNG\r\n\x1a\n" + bytes(300))
+    assert '<img src="../api/v1/projects/1/icon" alt=""' in get(server, "/projects/1").text
+
+
 def test_an_unknown_project_is_not_found(server: RunningServer) -> None:
     assert get(server, "/projects/7").status_code == 404
 

@@ -44,6 +44,7 @@ ADMIN_PAGES: tuple[Page, ...] = (
     Page(
         "/admin/vault/{connection_id}/test",
         secrets.VaultTestPage,
+        reads=_READS,
         does="POST /api/v1/vault/connections/{connection_id}/test",
     ),
     Page(

@@ -59,6 +59,7 @@ class ProjectPage:
             watches=(f"project:{project.id}", "job"),
             values={
                 "project": project,
+                "has_icon": services.projects.projects.find_icon(project.id) is not None,
                 "runs": runs.runs,
                 "branches": services.runs.insight.branches(project.id, limit=_COUNTED),
                 "shares": shares,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import falcon
 
+from cictl.base.job_parts import SecretRef
 from cictl.wire.secrets import SecretRequest
-from cictl.wire.vault import VaultConnectionRequest, VaultTestRequest
+from cictl.wire.vault import VaultConnectionRequest, VaultTestRequest, VaultTestResponse
 from cictl_server.errors import NotFound
 from cictl_server.face.forms import read_fields, read_form
 from cictl_server.face.page import Pages, View, go_to
@@ -150,23 +151,36 @@ class VaultPage:
 
 
 class VaultTestPage:
-    """`/admin/vault/{connection_id}/test`: a form alone"""
+    """`/admin/vault/{connection_id}/test`"""
 
     def __init__(self, services: Services) -> None:
         self._tests = services.secrets.testing
         self._connections = services.secrets.connections
         self._pages = Pages(services)
 
+    def on_get(self, req: falcon.Request, resp: falcon.Response, connection_id: str) -> None:
+        """Ask what is to be tried."""
+        self._show(req, resp, media.path_id(connection_id, noun="vault connection"), None)
+
     def on_post(self, req: falcon.Request, resp: falcon.Response, connection_id: str) -> None:
-        """Log in there, and show how that went."""
+        """Log in there, read a secret if one is named, and show how that went. Nothing is kept, and no value is shown."""
         number = media.path_id(connection_id, noun="vault connection")
+        form = read_form(req)
+        wanted = SecretRef(name="test", path=form.get("path", ""), key=form.get("key", ""))
+        request = VaultTestRequest(
+            secret_id_override=form.get("secret_id", ""), test_secret=wanted if wanted.path else None
+        )
+        self._show(req, resp, number, self._tests.test(number, request))
+
+    def _show(self, req: falcon.Request, resp: falcon.Response, number: int, answer: VaultTestResponse | None) -> None:
         name = self._connections.get_connection(number).name
         view = View(
             template="admin/vault_test.html",
             title=f"Test of {name}",
             section="admin",
             command=command("vault", "test", name),
-            values={"answer": self._tests.test(number, VaultTestRequest()), "name": name},
+            values={"answer": answer},
+            is_secret=True,
         )
         self._pages.show(req, resp, view)
 
