@@ -24,6 +24,7 @@ _SWEEP_SECONDS = 1.0
 _REST_AFTER_SECONDS = 1.0
 """A connection rests after so long without a byte: agents that are busy ask more often than that."""
 
+_DRAIN_SECONDS = 0.005
 _SPARE_PLACES = 32
 """What waitress counts as connections besides: its own, and those that are just being closed."""
 
@@ -121,7 +122,11 @@ class Httpd:
         own `close` leaks threads.
         """
         self._stopping.wait()
+        deadline = time.monotonic() + GRACE_SECONDS
         self._lot.drain(GRACE_SECONDS)
+        # What goes on, and what has come, is in the queue of the threads now. `shutdown` would not begin it any more.
+        while self._server.task_dispatcher.queue and time.monotonic() < deadline:
+            time.sleep(_DRAIN_SECONDS)
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=GRACE_SECONDS)
         answered.set()
         self._server.trigger.pull_trigger()
