@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from figures import Figure, Figures, Untrue, generator_share, in_turns, options
 from load import Connection, rate
@@ -168,6 +169,34 @@ def main() -> None:
                     rounds=rounds,
                 )
                 _check_jobs(server, jobs.done, flushes=flushes)
+    _compare_servers(report, queued=queued, seconds=seconds, rounds=rounds)
+
+
+def _compare_servers(report: Figures, *, queued: int, seconds: float, rounds: int) -> None:
+    """Measure granian in turns with waitress: the same work on the same kind of store."""
+    with (
+        real_disk("bench-http-") as home,
+        real_disk("bench-http-") as other,
+        served(serve_cictl, str(home), queued, 0) as waitress,
+        served(serve_cictl, str(other), queued, 0, "granian") as granian,
+    ):
+        for name, kind in (("heartbeat", Heartbeats), ("whole durable job", WholeJobs)):
+            usual, quick = kind(), kind()
+            _, found, ratio = in_turns(
+                partial(rate, waitress.url, usual, connections=CONNECTIONS, seconds=seconds),
+                partial(rate, granian.url, quick, connections=CONNECTIONS, seconds=seconds),
+                rounds=rounds,
+            )
+            report.add(
+                Figure(
+                    name=f"{name} per request, granian",
+                    value=found,
+                    unit="/s",
+                    ratio=ratio,
+                    base="waitress",
+                    did=f"{quick.done:,} done",
+                )
+            )
 
 
 if __name__ == "__main__":

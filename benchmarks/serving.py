@@ -125,18 +125,18 @@ def serve_null(pipe: Any) -> None:
     pipe.recv()
 
 
-def serve_cictl(pipe: Any, directory: str, queued: int, finished: int) -> None:
-    """Serve a store with so many executions that wait and that are over."""
+def serve_cictl(pipe: Any, directory: str, queued: int, finished: int, kind: str = "waitress") -> None:
+    """Serve a store with so many executions that wait and that are over; *kind* is what answers requests."""
     from executions import fill
 
     from cictl.wire.jobs import JobStatus
-    from cictl_server.serve import Server, ServerConfig
+    from cictl_server.serve import Server, ServerConfig, ServerKind
     from cictl_server.store.tiny import TinyStore
 
     with TinyStore.open(Path(directory), is_long_lived=True) as store:
         fill(store, 0, finished, JobStatus.SUCCEEDED)
         fill(store, finished, finished + queued, JobStatus.QUEUED)
-    serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0)))
+    serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0, server=ServerKind(kind))))
 
 
 def serve_trivial(pipe: Any, directory: str, queued: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from cictl.installation.releases.release import ReleaseError
@@ -20,6 +21,7 @@ from cictl_server.blobs.contract import Blobs
 from cictl_server.blobs.opening import open_blobs, wait_for
 from cictl_server.connections import ConnectionLimits
 from cictl_server.errors import InvalidRequest
+from cictl_server.granian_httpd import GranianHttpd, Tls
 from cictl_server.http.browsers.cookies import SessionCookie
 from cictl_server.http.hosts import OwnHosts, is_loopback_name
 from cictl_server.http.origin import OriginRule
@@ -40,27 +42,20 @@ from cictl_server.services.access.authentication import Policy
 from cictl_server.services.access.first_token import has_tokens, make_first_token
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.audit import DEFAULT_KEPT
-from cictl_server.services.core.file_watch import INTERVAL_SECONDS as FILE_WATCH_SECONDS
-from cictl_server.services.core.pulse import INTERVAL_SECONDS as MAINTENANCE_SECONDS
 from cictl_server.services.fleet.limits import FleetLimits
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.logs.book import DEFAULT_LOG_LIMIT
-from cictl_server.services.logs.finishing import INTERVAL_SECONDS as FINISH_SECONDS
 from cictl_server.services.notifications import NotificationSettings
-from cictl_server.services.notifications.couriers import INTERVAL_SECONDS as COURIER_SECONDS
-from cictl_server.services.retention.retention import FIRST_SECONDS, INTERVAL_SECONDS
 from cictl_server.services.secrets.vault.connections import check_url
 from cictl_server.services.triggers.rounds import DEFAULT_POLL_SECONDS
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.storage import open_logs, open_signals, open_storage
+from cictl_server.upkeep import Upkeep
 
 _SWITCH_SECONDS = 0.002
 """How long a thread that computes keeps others waiting: longer than a small request takes, and shorter than Python's 5 ms."""
 
-_FOLLOW_SECONDS = 2
-_WATCH_PAUSE = 0.2
-"""Seconds between two passes over what is due; a pass itself waits until something is."""
 
 SPARE_THREADS = 48
 """Threads in addition to the places for downloads. With fewer threads than busy connections waitress collapses."""
@@ -72,17 +67,17 @@ _LEAST_ARCHIVE_LIMIT = 16 << 30
 _NO_LIMIT = 1 << 62
 """waitress's own limit of bodies: `Admission` knows that of each route."""
 
-_SCHEDULE_SECONDS = 2
-_SCHEDULE_WORKERS = 3
-"""How many runs of schedules are prepared at once: each may wait for a remote."""
-
-_FORGE_SECONDS = 1
-_FORGE_WORKERS = 3
-"""How many projects' forges are told at once: one that does not answer takes ten seconds."""
 
 _HEADER_LIMIT = 64 << 10
 _BODY_IN_MEMORY = 64 << 10
 """How much of a body that is coming is in memory; the rest is in a temporary file."""
+
+
+class ServerKind(StrEnum):
+    """What answers at the socket."""
+
+    WAITRESS = "waitress"
+    GRANIAN = "granian"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +89,8 @@ class ServerConfig:
         store: URL of a PostgreSQL database; empty for TinyDB.
         files: Where artifacts, reports and icons are, a directory or `s3://bucket/prefix`; empty for the data directory.
         port: 0 takes a free one.
+        server: What answers; granian must be installed.
+        tls: The certificate that is shown; needs granian.
         waiting_places: How many streams may be open at once.
         lease_places: How many leases may wait at once.
         no_auth: Ask nobody for a token, also on an address that other machines reach.
@@ -125,6 +122,8 @@ class ServerConfig:
     files: str = ""
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
+    server: ServerKind = ServerKind.WAITRESS
+    tls: Tls | None = None
     no_auth: bool = False
     public_read: bool = False
     version: str = "dev"
@@ -182,6 +181,14 @@ class Server:
         """
         for vault_url in config.vault_urls:
             check_url(vault_url)
+        scheme = "http"
+        if config.tls is not None:
+            config.tls.check()
+            scheme = "https"
+        if config.tls is not None and config.server is not ServerKind.GRANIAN:
+            raise InvalidRequest(
+                "only granian serves TLS", hint="add --server granian, or put a proxy with TLS in front"
+            )
         blobs = open_blobs(config.files, data_dir=config.data_dir, environ=config.environ)
         if config.files:
             wait_for(blobs)
@@ -193,9 +200,9 @@ class Server:
         with ExitStack() as opened:  # closed again if something later can't be opened
             listener = opened.enter_context(_bind(config.host, config.port))
             address, port = listener.getsockname()[:2]
-            self.url = _url(address, port)
+            self.url = _url(scheme, address, port)
             near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - asked there, not bound  # nosec B104
-            self.reachable_url = _url(near, port)
+            self.reachable_url = _url(scheme, near, port)
             self._advertiser = find_advertiser(address, port, version=config.version, environ=config.environ)
             self.services = self._open_services(config, opened, blobs=blobs, tools=tools, port=port)
             self.first_token_file = self._first_token(config)
@@ -203,27 +210,43 @@ class Server:
             self.services.updates.update.adopt()
             self.services.about.agreement.follow()
             self.services.updates.fellows.follow()
-            self._httpd = Httpd(
-                Asking(
-                    create_app(self.services, origin_rule=rule, cookie=SessionCookie(public_url=config.public_url)),
-                    path=LEASE_PATH,
-                ),
+            self._httpd = self._listening(config, listener, rule=rule, proxies=proxies)
+            self._opened = opened.pop_all()
+
+    def _listening(
+        self, config: ServerConfig, listener: socket.socket, *, rule: OriginRule, proxies: TrustedProxies
+    ) -> Httpd | GranianHttpd:
+        """Return what answers at *listener*."""
+        app = create_app(self.services, origin_rule=rule, cookie=SessionCookie(public_url=config.public_url))
+        admit = Admission(self.services, SERVED, origin_rule=rule, archive_bytes=config.archive_bytes)
+        if config.server is ServerKind.GRANIAN:
+            return GranianHttpd(
+                app,
                 listener,
-                admit=Admission(self.services, SERVED, origin_rule=rule, archive_bytes=config.archive_bytes),
-                threads=config.download_places + SPARE_THREADS,
-                limits=config.connections.fitted(),
+                threads=config.waiting_places + config.download_places + SPARE_THREADS,
+                admit=admit,
+                header_seconds=config.connections.header_seconds,
                 proxies=proxies,
                 instance_id=self.instance_id,
-                max_request_body_size=_NO_LIMIT,
-                max_request_header_size=_HEADER_LIMIT,
-                inbuf_overflow=_BODY_IN_MEMORY,
-                recv_bytes=_BODY_IN_MEMORY,
-                channel_timeout=120,
-                channel_request_lookahead=1,  # so that a closed connection is noticed while its request waits
-                outbuf_high_watermark=UNSENT_LIMIT,
-                ident="cictl",
+                tls=config.tls,
             )
-            self._opened = opened.pop_all()
+        return Httpd(
+            Asking(app, path=LEASE_PATH),
+            listener,
+            admit=admit,
+            threads=config.download_places + SPARE_THREADS,
+            limits=config.connections.fitted(),
+            proxies=proxies,
+            instance_id=self.instance_id,
+            max_request_body_size=_NO_LIMIT,
+            max_request_header_size=_HEADER_LIMIT,
+            inbuf_overflow=_BODY_IN_MEMORY,
+            recv_bytes=_BODY_IN_MEMORY,
+            channel_timeout=120,
+            channel_request_lookahead=1,  # so that a closed connection is noticed while its request waits
+            outbuf_high_watermark=UNSENT_LIMIT,
+            ident="cictl",
+        )
 
     def _open_services(
         self, config: ServerConfig, opened: ExitStack, *, blobs: Blobs, tools: UpdateTools, port: int
@@ -288,7 +311,7 @@ class Server:
         """Serve until `stop`, then finish the answers under way and close the store."""
         sys.setswitchinterval(_SWITCH_SECONDS)
         background = Background(self._stopping)
-        self._begin_work(background)
+        Upkeep(self.services, self._stopping).begin(background)
         threading.Thread(target=self._hosts.learn_full_name, name="full name", daemon=True).start()
         if self._advertiser is not None:
             self._advertiser.start()
@@ -312,79 +335,6 @@ class Server:
         self.services.jobs.line.close()
         self.services.projects.remotes.places.close()
         self.services.triggers.own_places.close()
-
-    def _leads(self) -> bool:
-        """Tell whether this server does what one of all servers has to do."""
-        return self.services.core.signals.leadership.is_ours
-
-    def _begin_work(self, background: Background) -> None:
-        background.repeat("maintenance", self._maintain, first=MAINTENANCE_SECONDS, pause=MAINTENANCE_SECONDS)
-        background.repeat("waiting leases", self.services.jobs.line.run_once, first=0, pause=0)
-        background.repeat("retention", self._keep_in_bounds, first=FIRST_SECONDS, pause=INTERVAL_SECONDS)
-        background.repeat("logs", self._finish_logs, first=FINISH_SECONDS, pause=FINISH_SECONDS)
-        background.repeat("notifications", self._notify, first=COURIER_SECONDS, pause=COURIER_SECONDS)
-        # These may wait long for other machines.
-        for worker in range(1, _SCHEDULE_WORKERS + 1):
-            background.repeat(
-                f"schedules {worker}",
-                self._start_scheduled_runs,
-                first=_SCHEDULE_SECONDS,
-                pause=_SCHEDULE_SECONDS,
-                is_awaited=False,
-            )
-        for worker in range(1, _FORGE_WORKERS + 1):
-            background.repeat(
-                f"forges {worker}", self._tell_forges, first=_FORGE_SECONDS, pause=_FORGE_SECONDS, is_awaited=False
-            )
-        background.repeat("reload", self._reload_projects, first=0, pause=MAINTENANCE_SECONDS, is_awaited=False)
-        background.repeat("watcher", self._watch_projects, first=0, pause=_WATCH_PAUSE)
-        background.repeat("followers", self._start_followers, first=_FOLLOW_SECONDS, pause=_FOLLOW_SECONDS)
-        look = self.services.core.file_watch.look
-        background.repeat("files", look, first=FILE_WATCH_SECONDS, pause=FILE_WATCH_SECONDS, is_awaited=False)
-
-    def _maintain(self) -> None:
-        self.services.jobs.expiry.run_once()
-        if self._leads():
-            self.services.agents.removal.forget_silent()
-        self.services.updates.update.settle()
-        self.services.about.agreement.follow()
-        self.services.updates.fellows.follow()
-
-    def _keep_in_bounds(self) -> None:
-        if self._leads():
-            self.services.retention.retention.run_in_background(self._stopping)
-            self.services.retention.usage.measure(self._stopping)
-            self.services.audit.trail.prune()
-            self.services.notifications.delivery.prune()
-            self.services.core.idempotency.sweep()
-
-    def _start_scheduled_runs(self) -> None:
-        if self._leads():
-            self.services.schedules.starting.run_once()
-
-    def _notify(self) -> None:
-        if self._leads():
-            self.services.notifications.couriers.start_due()
-
-    def _tell_forges(self) -> None:
-        if self._leads():
-            self.services.forges.delivering.run_once(self._stopping.is_set)
-
-    def _finish_logs(self) -> None:
-        if self._leads():
-            self.services.logs.finisher.run(self._stopping.is_set)
-
-    def _reload_projects(self) -> None:
-        if self._leads():
-            self.services.updates.reload.run_if_pending()
-
-    def _start_followers(self) -> None:
-        if self._leads():
-            self.services.triggers.followers.run_once()
-
-    def _watch_projects(self) -> None:
-        if self._leads():
-            self.services.triggers.rounds.run_once()
 
     def _process(self, config: ServerConfig, port: int) -> ServerProcess:
         """Return this process as the services may see and end it."""
@@ -464,8 +414,8 @@ def _origin_rule(config: ServerConfig) -> tuple[OwnHosts, OriginRule]:
         raise InvalidRequest(f"--public-url: {error}", hint="write it as https://ci.example.com") from error
 
 
-def _url(host: str, port: int) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+def _url(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -207,4 +207,5 @@ class Workplace:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("CICTL_", "CIWI_"))}
         home = {"XDG_CONFIG_HOME": str(self.directory / "config"), "NO_COLOR": "1"}
         login = {"CICTL_TOKEN": token} if token else {}
+        home["CICTL_SERVER_KIND"] = os.environ.get("CICTL_TEST_SERVER", "waitress")
         return {**clean, **home, "CICTL_SERVER_URL": self.url, **login, **self.extra}

@@ -32,6 +32,23 @@ def serve(
             show_default="that of CICTL_SERVER_ADDR, else 8112",
         ),
     ] = None,
+    server: Annotated[
+        str,
+        typer.Option(
+            envvar="CICTL_SERVER_KIND",
+            metavar="waitress|granian",
+            help="What answers requests. granian, of cictl[granian], is quicker and serves TLS; docs/operations.md tells what it does not do.",
+        ),
+    ] = "waitress",
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CICTL_TLS_CERT", help="Serve https with this certificate and its chain, a PEM file; needs granian."
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(envvar="CICTL_TLS_KEY", help="The key of the certificate, a PEM file.")
+    ] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(envvar="CICTL_DATA_DIR", help="Where everything is kept; default: the user's data directory."),
@@ -288,7 +305,8 @@ def serve(
     from cictl.installation.versions import running_tag
     from cictl_server.connections import ConnectionLimits
     from cictl_server.errors import CictlError
-    from cictl_server.serve import Server, ServerConfig
+    from cictl_server.granian_httpd import Tls
+    from cictl_server.serve import Server, ServerConfig, ServerKind
     from cictl_server.services.artifacts.limits import ArtifactLimits
     from cictl_server.services.fleet.limits import FleetLimits
     from cictl_server.services.history.run_limits import RunLimits
@@ -298,6 +316,10 @@ def serve(
         raise typer.BadParameter("one of debug, info, warning, error", param_hint="--log-level")
     log_output.begin(level)
     host, port = _address(host, port)
+    if bool(tls_cert) != bool(tls_key):
+        raise typer.BadParameter("--tls-cert and --tls-key belong together", param_hint="--tls-cert")
+    if server not in list(ServerKind):
+        raise typer.BadParameter("one of waitress, granian", param_hint="--server")
     version = running_tag()
     directory = (data_dir or platformdirs.user_data_path("cictl", appauthor=False)).absolute()
     layout = _begin(version, directory)
@@ -307,6 +329,8 @@ def serve(
         files=files,
         host=host,
         port=port,
+        server=ServerKind(server),
+        tls=Tls(certificate=tls_cert, key=tls_key) if tls_cert and tls_key else None,
         no_auth=no_auth,
         public_read=public_read,
         connections=ConnectionLimits(
@@ -338,23 +362,23 @@ def serve(
         arguments=sys.argv[1:],
     )
     try:
-        server = Server(config)
+        running = Server(config)
     except (CictlError, OSError) as error:
         _fail(error, host=host, port=port)
     if layout is not None:
-        health.write_down(layout.updates, health.HealthyServer(version, server.instance_id))
+        health.write_down(layout.updates, health.HealthyServer(version, running.instance_id))
     if no_auth:
         typer.echo("warning: nobody is authenticated; whoever reaches this address controls the agents", err=True)
-    stop_at_first_signal(server.stop)
-    records = f", records in {server.records_place}" if store else ""
-    typer.echo(f"cictl {version} serves {server.url}, data in {config.data_dir}{records}", err=True)
-    if server.first_token_file is not None:
-        typer.echo(f"made the token of an admin, in {server.first_token_file}; log in with:", err=True)
-        typer.echo(f"  cictl login {server.reachable_url} --token-file {server.first_token_file}", err=True)
-    server.run()
-    if server.is_restart_wanted:
+    stop_at_first_signal(running.stop)
+    records = f", records in {running.records_place}" if store else ""
+    typer.echo(f"cictl {version} serves {running.url}, data in {config.data_dir}{records}", err=True)
+    if running.first_token_file is not None:
+        typer.echo(f"made the token of an admin, in {running.first_token_file}; log in with:", err=True)
+        typer.echo(f"  cictl login {running.reachable_url} --token-file {running.first_token_file}", err=True)
+    running.run()
+    if running.is_restart_wanted:
         typer.echo("restarting", err=True)
-        _start_again(port=None if port else int(server.url.rpartition(":")[2]))
+        _start_again(port=None if port else int(running.url.rpartition(":")[2]))
     ignore_signals()
     typer.echo("stopped", err=True)
 

@@ -1,0 +1,151 @@
+"""The whole server behind granian: the same answers, streams, bodies and stops, and TLS."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from cictl_testing.certificates import Authority
+from cictl_testing.files import zipped
+from cictl_testing.processes import eventually
+from cictl_testing.servers.whole import running
+
+from cictl.wire.agents import HeartbeatRequest, LeaseRequest, StatusRequest
+from cictl.wire.events import EventKind
+from cictl.wire.projects import RunRequest
+from cictl_client import Client, TooLarge
+from cictl_server.errors import InvalidRequest
+from cictl_server.granian_httpd import GranianHttpd, Tls
+from cictl_server.proxies import TrustedProxies
+from cictl_server.serve import Server, ServerConfig, ServerKind
+from tests.server.about.test_serve import define
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with running(tmp_path, server=ServerKind.GRANIAN) as started:
+        yield started
+
+
+def cut_off(server: Server, request: bytes) -> None:
+    """Send *request*, say that nothing follows, and wait until the server closes the connection."""
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=30) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(1 << 16):
+            pass
+
+
+def test_a_lease_waits_and_gets_the_job(server: Server) -> None:
+    answers = []
+    pipeline = define(server)
+
+    def lease() -> None:
+        with Client(server.url) as agent:
+            answers.append(agent.lease(LeaseRequest(agent_id="a", wait_seconds=25)))
+
+    waiting = threading.Thread(target=lease)
+    waiting.start()
+    eventually(lambda: server.services.core.hub.waiting, what="the agent to wait")
+    with Client(server.url) as client:
+        [job_id] = client.run_pipeline(pipeline, RunRequest()).job_execution_ids
+        waiting.join(30)
+        job = answers[0].job_execution
+        assert job is not None
+        assert job.id == job_id
+        packed = io.BytesIO(zipped({"big": b"x" * 3_000_000}))
+        client.report_status(job_id, StatusRequest(agent_id="a", status="running"))
+        client.upload_artifacts_zip(job_id, "a", packed)
+        [artifact] = client.list_artifacts(job_id)
+        assert client.download_artifact(artifact, io.BytesIO()) == 3_000_000
+
+
+def test_a_stream_is_told_what_happens_and_ends_with_the_server(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, server=ServerKind.GRANIAN) as server,
+        requests.get(f"{server.url}/api/v1/events", stream=True, timeout=30) as stream,
+    ):
+        lines = stream.iter_lines()
+        assert next(lines) == b": events"
+        server.services.core.events.add(EventKind.AGENT, "a")
+        assert b"event: agent" in (next(lines), next(lines))
+        server.stop()
+        assert b'data: {"agent_id":"a"}' in list(lines)
+
+
+def test_a_body_that_is_too_large_is_refused_as_everywhere(server: Server) -> None:
+    with Client(server.url) as client, pytest.raises(TooLarge, match="the body is larger than 262144 bytes"):
+        client.heartbeat(
+            HeartbeatRequest(agent_id="a", hostname="h", os="linux", arch="amd64", capabilities={"x": "y" * 300_000})
+        )
+
+
+def test_a_body_that_ends_early_is_no_request(server: Server) -> None:
+    request = b'POST /api/v1/heartbeat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90\r\n\r\n{"agent_id": "a"}'
+    cut_off(server, request)
+    with Client(server.url) as client:
+        assert client.list_agents() == []
+
+
+@pytest.mark.parametrize(
+    ("trusted", "expected"),
+    [
+        pytest.param([], "127.0.0.1 http None", id="nobody"),
+        pytest.param(["127.0.0.1"], "192.0.2.7 https None", id="us"),
+    ],
+)
+def test_only_trusted_proxies_say_for_whom_they_ask(trusted: list[str], expected: str) -> None:
+    def tell(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("200 OK", [])
+        told = (environ["REMOTE_ADDR"], environ["wsgi.url_scheme"], environ.get("HTTP_X_FORWARDED_FOR"))
+        return [" ".join(map(str, told)).encode()]
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        httpd = GranianHttpd(
+            tell, listener, threads=2, admit=lambda _: 0, header_seconds=10, proxies=TrustedProxies(trusted)
+        )
+        thread = threading.Thread(target=httpd.run)
+        thread.start()
+        headers = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+        answer = requests.get(url, headers=headers, timeout=30)
+        httpd.stop()
+        thread.join()
+    assert answer.text == expected
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path / "authority")
+
+
+@pytest.fixture
+def tls(authority: Authority) -> Tls:
+    issued = authority.issue("server")
+    return Tls(certificate=issued.cert, key=issued.key)
+
+
+def test_it_serves_tls_alone(tmp_path: Path, authority: Authority, tls: Tls) -> None:
+    with running(tmp_path / "data", server=ServerKind.GRANIAN, tls=tls) as server:
+        assert server.url.startswith("https://")
+        answer = requests.get(f"{server.url}/healthz", verify=str(authority.ca), timeout=30)
+        assert (answer.status_code, answer.headers["cictl-server"]) == (200, server.instance_id)
+        with pytest.raises(requests.ConnectionError):
+            requests.get(server.url.replace("https", "http") + "/healthz", timeout=30)
+
+
+def test_tls_without_granian_is_refused(tmp_path: Path, tls: Tls) -> None:
+    with pytest.raises(InvalidRequest, match="only granian serves TLS"):
+        Server(ServerConfig(data_dir=tmp_path / "data", port=0, tls=tls))
+
+
+def test_a_key_of_another_certificate_is_refused_at_the_start(tmp_path: Path, tls: Tls) -> None:
+    tls.key.write_text("no key")
+    with pytest.raises(InvalidRequest, match="can't be used"):
+        Server(ServerConfig(data_dir=tmp_path / "data", port=0, server=ServerKind.GRANIAN, tls=tls))
