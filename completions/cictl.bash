@@ -10,8 +10,8 @@ _cictl_node() {
         ;;
     "cictl serve")
         commands=""
-        options="--host --port --data-dir --store --files --no-auth --public-read --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --poll --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-running-per-project --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --allow-http-targets --notify-command --keep-audit --log-level --debug -h --help"
-        valued="--host --port --data-dir --store --files --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --poll --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-running-per-project --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --notify-command --keep-audit --log-level"
+        options="--host --port --server --tls-cert --tls-key --data-dir --store --files --no-auth --public-read --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --poll --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-running-per-project --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --allow-http-targets --notify-command --keep-audit --log-level --debug -h --help"
+        valued="--host --port --server --tls-cert --tls-key --data-dir --store --files --allowed-host --public-url --trusted-proxy --agent-timeout --default-timeout --poll --vault-url --max-artifacts --max-artifact-files --max-project-artifacts --min-free --max-log --max-run-jobs --max-queued-runs --max-running-per-project --max-agents --forget-agents-after --header-seconds --stalled-seconds --peer-connections --notify-command --keep-audit --log-level"
         arguments="" repeated=""
         ;;
     "cictl run-agent")

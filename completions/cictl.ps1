@@ -62,6 +62,9 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             options = @(
                 , @('--host', 'Address to listen on; on others than loopback everybody needs a token. [env var: CICTL_HOST; default: (that of CICTL_SERVER_ADDR, else 127.0.0.1)]');
                 , @('--port', 'Port; 0 takes a free one. [env var: CICTL_PORT; default: (that of CICTL_SERVER_ADDR, else 8112); 0<=x<=65535]');
+                , @('--server', 'What answers requests. granian, of cictl[granian], is quicker and serves TLS; docs/operations.md tells what it does not do. [env var: CICTL_SERVER_KIND; default: waitress]');
+                , @('--tls-cert', 'Serve https with this certificate and its chain, a PEM file; needs granian. [env var: CICTL_TLS_CERT]');
+                , @('--tls-key', 'The key of the certificate, a PEM file. [env var: CICTL_TLS_KEY]');
                 , @('--data-dir', 'Where everything is kept; default: the user''s data directory. [env var: CICTL_DATA_DIR]');
                 , @('--store', 'Keep the records in PostgreSQL, postgresql://USER@HOST:PORT/DATABASE, and only files in the data directory. The password may come from PGPASSWORD or ~/.pgpass. [env var: CICTL_STORE; default: (the data directory)]');
                 , @('--files', 'Where artifacts and reports are kept: a directory, or s3://bucket/prefix with the AWS_* variables. [env var: CICTL_FILES; default: (the data directory)]');
@@ -82,7 +85,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--max-run-jobs', 'How many jobs one run may have; 0 for any number. [env var: CICTL_MAX_RUN_JOBS; default: 10000; x>=0]');
                 , @('--max-queued-runs', 'How many runs of one project may wait or run at once; 0 for any number. [env var: CICTL_MAX_QUEUED_RUNS; default: 1000; x>=0]');
                 , @('--max-running-per-project', 'How many jobs of one project agents may have at once; the others wait. 0 for any number. [env var: CICTL_MAX_RUNNING_PER_PROJECT; default: 0; x>=0]');
-                , @('--max-agents', 'How many agents may be known; further ones are refused. 0 for any number. [env var: CICTL_MAX_AGENTS; default: 1000; x>=0]');
+                , @('--max-agents', 'How many agents may be known; further ones are refused. 0 for any number. [env var: CICTL_MAX_AGENTS; default: 5000; x>=0]');
                 , @('--forget-agents-after', 'Forget agents that were silent for this long, unless deactivated or draining: 12h, 90d; 0 for never. [env var: CICTL_FORGET_AGENTS_AFTER; default: 30d]');
                 , @('--header-seconds', 'How long the header of a request may take in all. [env var: CICTL_HEADER_SECONDS; default: 10.0; x>=1]');
                 , @('--stalled-seconds', 'Close the connection of a client that takes no byte of an answer for this long. [env var: CICTL_STALLED_SECONDS; default: 30.0; x>=1]');
@@ -94,7 +97,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--debug', 'Show requests, and tracebacks of errors.');
                 , @('-h', 'Show this message and exit.');
                 , @('--help', 'Show this message and exit.');)
-            valued = @('--host', '--port', '--data-dir', '--store', '--files', '--allowed-host', '--public-url', '--trusted-proxy', '--agent-timeout', '--default-timeout', '--poll', '--vault-url', '--max-artifacts', '--max-artifact-files', '--max-project-artifacts', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-running-per-project', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--notify-command', '--keep-audit', '--log-level')
+            valued = @('--host', '--port', '--server', '--tls-cert', '--tls-key', '--data-dir', '--store', '--files', '--allowed-host', '--public-url', '--trusted-proxy', '--agent-timeout', '--default-timeout', '--poll', '--vault-url', '--max-artifacts', '--max-artifact-files', '--max-project-artifacts', '--min-free', '--max-log', '--max-run-jobs', '--max-queued-runs', '--max-running-per-project', '--max-agents', '--forget-agents-after', '--header-seconds', '--stalled-seconds', '--peer-connections', '--notify-command', '--keep-audit', '--log-level')
             arguments = @()
             repeated = ''
         }

@@ -217,7 +217,7 @@ def serve(
             metavar="N",
             help="How many agents may be known; further ones are refused. 0 for any number.",
         ),
-    ] = 1000,
+    ] = 5000,
     forget_agents_after: Annotated[
         str,
         typer.Option(

@@ -41,7 +41,7 @@ class FleetLimits:
         forget_after: After this silence an agent is forgotten, unless it is deactivated, drains or has a job.
     """
 
-    agents: int = 1000
+    agents: int = 5000
     forget_after: timedelta = timedelta(days=30)
 
     def check_count(self, known: int) -> None:
