@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 from cictl.base.constraints import is_tool_name
 from cictl.wire.agents import MOST_WANTED_TOOLS
 from cictl.wire.requirements import PRESENT
-from cictl_agent.tools import TOOLS, XORG, Prober
+from cictl_agent.tools import COMMON, TOOLS, XORG, Prober
 
 logger = logging.getLogger(__name__)
 
 LOOK_AGAIN_SECONDS = 600.0
 """After this time the agent looks again for a wanted tool that was not there, or told no version: it may have been slow."""
 
-_ALWAYS = (*TOOLS, XORG)
+_ALWAYS = (*TOOLS, *COMMON, XORG)
 _AT_A_TIME = 8
 """How many wanted tools are looked for before what was found is told: a few slow ones must not delay all others."""
 

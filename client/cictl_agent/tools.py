@@ -40,6 +40,9 @@ TOOLS: dict[str, tuple[str, ...]] = {
 }
 """The tools that are always looked for, and the arguments that make each tell its version."""
 
+COMMON = ("make", "node", "python3")
+"""Always looked for too, since so many jobs want one of them: else the first of these on a new agent would wait for a heartbeat."""
+
 XORG = "xorg-dev"
 """Always looked for too. It is no program but the libraries that programs for X need, as pkg-config knows them."""
 
@@ -95,8 +98,8 @@ class Prober:
             return dict(zip(distinct, pool.map(self.version, distinct), strict=True))
 
     def scan(self) -> dict[str, str]:
-        """Return the versions of those of `TOOLS`, and of xorg-dev, that are there."""
-        return {name: version for name, version in self.versions((*TOOLS, XORG)).items() if version}
+        """Return the versions of those of `TOOLS`, of the common ones, and of xorg-dev, that are there."""
+        return {name: version for name, version in self.versions((*TOOLS, *COMMON, XORG)).items() if version}
 
     def version(self, name: str, *, known: str = "") -> str:
         """Return the version of a tool as it is now; empty when the tool is not there.

@@ -179,6 +179,13 @@ def test_a_scan_looks_for_everything_anew(looking: Looking, programs: Programs) 
     assert "tool.it" not in looking.tools.capabilities
 
 
+def test_what_many_jobs_want_is_looked_for_unasked(looking: Looking, programs: Programs) -> None:
+    programs.add("python3", "echo Python 3.12.1")
+    looking.tools.scan()
+    assert looking.tools.scanned.wait(60)
+    assert looking.tools.capabilities["tool.python3"] == "3.12.1"
+
+
 def test_a_server_that_wants_everything_gets_a_limited_part(looking: Looking, programs: Programs) -> None:
     for number in range(MOST_WANTED_TOOLS + 1):
         (programs.bin_dir / f"t{number}").symlink_to("/bin/true")

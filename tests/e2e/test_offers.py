@@ -19,22 +19,22 @@ pipelines:
   - id: tools
     vcs_source: {repo: "%s", ref: main}
     jobs:
-      - {id: t, requires: {tools: {python3: ">=3.11,<4"}}, steps: [{run: python3 --version}]}
+      - {id: t, requires: {tools: {brewer: ">=3.11,<4"}}, steps: [{run: brewer --version}]}
   - id: gpu
     vcs_source: {repo: "%s", ref: main}
     jobs:
-      - {id: g, runs_on: {gpu: a100}, requires: {tools: {python3: ">=3.11"}}, steps: [{run: python3 --version}]}
+      - {id: g, runs_on: {gpu: a100}, requires: {tools: {brewer: ">=3.11"}}, steps: [{run: brewer --version}]}
 """
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Workplace]:
-    """A server with the project, for agents that have a python3."""
-    python = tmp_path / "bin" / "python3"
-    python.parent.mkdir()
-    python.write_text("#!/bin/sh\necho Python 3.11.2\n")
-    python.chmod(0o755)
-    place = Workplace(tmp_path, environment={"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"})
+    """A server with the project, for agents that have a tool of ours."""
+    brewer = tmp_path / "bin" / "brewer"
+    brewer.parent.mkdir()
+    brewer.write_text("#!/bin/sh\necho Brewer 3.11.2\n")
+    brewer.chmod(0o755)
+    place = Workplace(tmp_path, environment={"PATH": f"{brewer.parent}{os.pathsep}{os.environ['PATH']}"})
     repository = tmp_path / "repository"
     make_repository(repository, {"cictl.yaml": PROJECT.replace("%s", str(repository))})
     place.ok("projects", "import", str(repository))
