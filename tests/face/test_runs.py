@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from cictl_testing.face.browser import Looking, findings
+from cictl_testing.face.browser import WIDTHS, Looking, findings, overflow
+from msgspec.structs import replace
 from playwright.sync_api import Page, expect
+
+from cictl_server.services.history.run_book import get_run
+from cictl_server.store.run_records import RunRecord
 
 from .conftest import Shown
 
@@ -95,3 +99,76 @@ def test_a_token_bound_to_another_project_finds_nothing(shown: Shown, look: Look
     look.expects(page, "404")
     page.goto(run)
     expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
+
+
+def test_rows_of_a_matrix_are_folded_and_found_from_the_graph(shown: Shown, look: Looking) -> None:
+    matrix = "matrix: {include: [{name: one, v: '1'}, {name: two, v: '2'}]}"
+    shown.server.run(
+        shown.server.define(
+            f"[{{id: test, {matrix}, steps: [{{run: ls}}]}}, {{id: pack, needs: [test], steps: [{{run: ls}}]}}]"
+        )
+    )
+    page = look("/runs/1")
+    picture = page.get_by_role("region", name="Graph of jobs")
+    expect(picture.get_by_role("link")).to_have_count(2)
+    picture.get_by_role("link", name="test: 2 queued").click()
+    assert page.url.endswith("#rows-build-test")
+    expect(page.get_by_role("link", name="two", exact=True)).to_be_hidden()
+    page.get_by_text("2 rows").click()
+    expect(page.get_by_role("link", name="two", exact=True)).to_be_visible()
+
+
+def test_who_may_approve_does_so_with_a_reason(shown: Shown, look: Looking) -> None:
+    shown.server.run(shown.server.define("[{id: ship, approval: {roles: [operator]}, steps: [{run: ls}]}]"))
+    shown.server.token("admin")
+    viewer, operator = shown.server.token("viewer"), shown.server.token("operator")
+    page = look("/runs/1", token=viewer)
+    expect(page.get_by_role("main")).to_contain_text("waits for an operator or an admin")
+    assert page.get_by_role("button", name="Approve ship").count() == 0
+    page = look("/runs/1", token=operator)
+    press(page, "Approve ship")
+    page.get_by_role("dialog").get_by_label("Why").fill("tested by hand")
+    page.get_by_role("dialog").get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("main")).to_contain_text("approved by operator: tested by hand")
+
+
+def test_a_rejection_needs_a_reason(shown: Shown, look: Looking) -> None:
+    shown.server.run(shown.server.define("[{id: ship, approval: {roles: [operator]}, steps: [{run: ls}]}]"))
+    page = look("/runs/1", script=False)
+    press(page, "Reject ship")
+    press(page, "Reject")
+    assert "/reject" in page.url, "the browser wants the field filled"
+    page.get_by_label("Why").fill("too early")
+    press(page, "Reject")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("failed")
+    expect(page.get_by_role("main")).to_contain_text("too early")
+
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "javascript:alert(1)",
+    "\u202egnp.exe",
+    "ü🚊" * 60,
+    "x" * 10_000,
+    "\x1b[31mred\x1b[0m",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=["tag", "link", "bidi", "emoji", "long", "ansi"])
+def test_what_jobs_and_commits_say_is_but_text(shown: Shown, look: Looking, run: str, text: str) -> None:
+    shown.server.heartbeat()
+    job = shown.server.running()
+    shown.server.report(job.id, "failed", error=text)
+    shown.server.store.write(lambda tx: tx.runs.put(_told(get_run(tx, "1"), text)))
+    page = look(run)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert overflow(page) == 0
+    assert "\u202e" not in page.content()
+    assert page.locator("main img, a[href^='javascript']").count() == 0
+    page.goto("/runs")
+    assert overflow(page) == 0
+
+
+def _told(run: RunRecord, text: str) -> RunRecord:
+    return replace(run, message=text, author=text, branch=text, version=text)

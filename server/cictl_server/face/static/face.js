@@ -237,13 +237,15 @@ function showKeys() {
     for (const key of keys.split(" ")) term.append(Object.assign(document.createElement("kbd"), { textContent: key }), " ");
     list.append(term, Object.assign(document.createElement("dd"), { textContent: text }));
   }
-  const label = Object.assign(document.createElement("label"), { textContent: " Keys of one letter" });
+  const label = Object.assign(document.createElement("label"), { textContent: " Single keys work", className: "check" });
   const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: areKeysOn() });
   box.addEventListener("change", () => localStorage.setItem("keys", box.checked ? "on" : "off"));
   label.prepend(box);
   const close = Object.assign(document.createElement("button"), { type: "button", textContent: "Close" });
   close.dataset.back = "";
-  showDialog(Object.assign(document.createElement("h2"), { textContent: "Keys" }), list, label, close);
+  const sheet = Object.assign(document.createElement("div"), { className: "narrow" });
+  sheet.append(Object.assign(document.createElement("h2"), { textContent: "Keys" }), list, label, close);
+  showDialog(sheet);
 }
 
 function press(event) {
