@@ -6,19 +6,31 @@ Targets: two requests, 2 ms of the server and 4 ms of the agent. What the job's 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+
 import psutil
+from cictl_testing.files import git, make_repository
 from executions import BASE
-from figures import Figure, Figures, Untrue, options
+from figures import Figure, Figures, Untrue, in_turns, options
 from load import Connection
 from serving import Served, real_disk, serve_trivial, served
+
+from cictl.redaction import Redactor
+from cictl.wire.jobs import Source
+from cictl_agent.job.checkout import Checkout
+from cictl_agent.log.spool import JobLog
+from cictl_agent.system.interruption import Interruption
+from cictl_agent.system.processes import JobProcesses
 
 WARM = 20
 """So many jobs run before anything is counted."""
@@ -114,8 +126,58 @@ def measure(report: Figures, *, jobs: int) -> None:
         report.add(Figure(name=name, value=seconds / cost.finished * 1000, unit="ms", target=target, did=did))
 
 
+class Checkouts:
+    """A repository of some files, and its newest commit checked out again and again: as for a job, and by a plain clone."""
+
+    def __init__(self, home: Path) -> None:
+        self._repository, self._target, self._log = home / "repository", home / "work" / "src", home / "log"
+        files = {f"folder{number % 5}/file{number}": f"{number}\n" * 100 for number in range(50)}
+        make_repository(self._repository, files)
+        self._commit = git(self._repository, "rev-parse", "HEAD")
+        self._target.parent.mkdir()
+
+    def for_a_job(self) -> float:
+        """Return the milliseconds that the agent's own part takes."""
+        processes = JobProcesses("bench", adopts_orphans=False)
+        with JobLog(self._log, Redactor([])) as log:
+            checkout = Checkout(
+                source=Source(repo=self._repository.as_uri(), ref=self._commit),
+                directory=self._target,
+                fetch_worktree=lambda _file: None,
+                environment=os.environ,
+                log=log,
+                interruption=Interruption(),
+                processes=processes,
+            )
+            return self._timed(checkout.run)
+
+    def by_a_clone(self) -> float:
+        """Return the milliseconds that `git clone` takes."""
+        depth = ("--depth", str(Source(repo="r").depth))
+        command = ["git", "clone", "--quiet", *depth, self._repository.as_uri(), str(self._target)]
+        return self._timed(lambda: subprocess.run(command, check=True))
+
+    def _timed(self, work: Callable[[], object]) -> float:
+        shutil.rmtree(self._target, ignore_errors=True)
+        begun = time.perf_counter()
+        work()
+        taken = (time.perf_counter() - begun) * 1000
+        if git(self._target, "rev-parse", "HEAD") != self._commit:
+            raise Untrue("another commit was checked out")
+        return taken
+
+
+def measure_checkout(report: Figures, *, rounds: int) -> None:
+    with real_disk("bench-checkout-") as home:
+        checkouts = Checkouts(home)
+        _, taken, ratio = in_turns(checkouts.by_a_clone, checkouts.for_a_job, rounds=rounds)
+    name = "checkout of the newest commit"
+    report.add(Figure(name=name, value=taken, unit="ms", ratio=ratio, base="git clone", target="<= 1.5"))
+
+
 def main() -> None:
     arguments, report = options(__doc__)
+    measure_checkout(report, rounds=9 if arguments.quick else 25)
     measure(report, jobs=60 if arguments.quick else 400)
 
 
