@@ -137,6 +137,8 @@ class JobProcesses:
         self._left_sessions: set[int] = set()
         self._begun = uptime()
         self._has_commands = False
+        self._is_empty = False
+        """Whether nothing was left at the last look, and no command began since."""
         self._next_look = 0.0
         self._directory = directory
         self._household = household or Household()
@@ -149,6 +151,7 @@ class JobProcesses:
         return self._household.lock
 
     def add(self, leader: int) -> None:
+        self._is_empty = False
         self._leaders.add(leader)
         self._has_commands = True
         self._household.give_session(leader, self)
@@ -170,6 +173,8 @@ class JobProcesses:
             self._bury()
 
     def kill_all(self) -> None:
+        if self._is_empty:
+            return
         deadline = time.monotonic() + _KILL_SECONDS
         while found := self._find():
             self.killed.update((process.pid, process.name()) for process in found if process.pid not in self.killed)
@@ -232,7 +237,11 @@ class JobProcesses:
 
     def _find(self) -> list[Process]:
         with self._household.lock:
-            return self._find_now()
+            found = self._find_now()
+            # To look through all processes of the system costs ten milliseconds. Where orphans are adopted it costs nothing, and
+            # there the end of another job may leave some to this one.
+            self._is_empty = not found and not self._adopts_orphans
+            return found
 
     def _find_now(self) -> list[Process]:
         """Return the living processes of the job, and wait for the dead ones that we adopted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,3 +101,14 @@ def test_the_end_of_a_job_spares_what_a_job_beside_it_started_or_left(tmp_path: 
     )
     spared = "['session2', 'marked2', 'housed2', 'nameless']"
     assert done.stdout == f"[] {spared}\n{spared}\n[]\n", done.stderr
+
+
+def test_a_command_that_begins_after_nothing_was_left_is_killed_all_the_same(processes: Processes) -> None:
+    for _ in range(2):
+        processes.kill_all()
+        with processes.starting():
+            child = subprocess.Popen(["sleep", "60"], **processes.groups.of_job())
+            processes.add(child.pid)
+        processes.kill_all()
+        assert child.wait(30) == -signal.SIGKILL
+        processes.forget(child.pid)
