@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -153,8 +154,9 @@ def find_service(env: Mapping[str, str], platform: Platform) -> Service | None:
 
 
 def find_work_dir(env: Mapping[str, str], stated: Path | None) -> Path:
-    """Return the absolute work directory: *stated*, else the setting, else the default."""
-    return (stated or Path(setting(env, "AGENT_WORKDIR") or DEFAULT_WORK_DIR)).expanduser().absolute()
+    """Return the absolute work directory, without `..` in it: *stated*, else the setting, else the default."""
+    directory = (stated or Path(setting(env, "AGENT_WORKDIR") or DEFAULT_WORK_DIR)).expanduser()
+    return Path(os.path.abspath(directory))  # noqa: PTH100 - not `resolve`: a link is the name that the user gave it
 
 
 def default_agent_id(work_dir: Path) -> str:

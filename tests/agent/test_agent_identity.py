@@ -84,3 +84,10 @@ def test_default_ids_of_agents_with_directories_of_their_own_differ(tmp_path: Pa
     assert len(ids) == 2
     assert all(agent_id.startswith(f"{usual}-") for agent_id in ids)
     assert load_config({}, work_dir=DEFAULT_WORK_DIR.absolute()).agent_id == usual
+
+
+def test_a_work_directory_above_this_one_is_named_without_dots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    assert load_config({}, work_dir=Path("../work")).work_dir == tmp_path / "work", "sources are found below it"
+    assert load_config({"CICTL_AGENT_WORKDIR": "x/../work"}).work_dir == tmp_path / "deep" / "work"

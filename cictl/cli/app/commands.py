@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_MOST_MEANT = 3
+"""So many commands are named instead of a word that is none."""
+
 FORMATS = ("table", "wide", "json", "yaml", "name")
 JSON_LINES = "jsonl"
 """What a few commands take besides: one JSON object a line."""
@@ -184,9 +187,13 @@ class Group(TyperGroup):
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, ClickCommand | None, list[str]]:
         names = self.list_commands(ctx)
         if args[0] not in names and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], names, n=1)
-            ctx.fail(f"no such command: {args[0]}" + (f"; did you mean {close[0]}?" if close else ""))
+            meant = self.meant_by(args[0])
+            ctx.fail(f"no such command: {args[0]}" + (f"; did you mean {' or '.join(meant)}?" if meant else ""))
         return super().resolve_command(ctx, args)
+
+    def meant_by(self, word: str) -> list[str]:
+        """Return the commands that somebody may have meant by a *word* that is none."""
+        return difflib.get_close_matches(word, self.commands, n=1)
 
 
 @dataclass(frozen=True)
@@ -205,6 +212,12 @@ class CommandEntry:
     kind: type[LocalCommand] = Command
     is_technical: bool = False
 
+    @property
+    def verbs(self) -> list[str]:
+        """The commands of a group, which its line of help ends in: `Agents: list show.`; none of a single command."""
+        _, colon, words = self.help.rpartition(": ")
+        return words.rstrip(".").split() if colon and "," not in words else []
+
 
 class LazyGroup(Group):
     """The program: names and one-line helps from a static table, modules imported when a command is used."""
@@ -217,6 +230,11 @@ class LazyGroup(Group):
     def get_command(self, ctx: Context, cmd_name: str) -> ClickCommand | None:
         entry = self.entries.get(cmd_name)
         return load_command(cmd_name, entry) if entry else None
+
+    def meant_by(self, word: str) -> list[str]:
+        """Return the commands of groups that *word* is, `jobs logs` for `logs`; else the command that it is close to."""
+        groups = [name for name, entry in self.entries.items() if word in entry.verbs]
+        return [f"{name} {word}" for name in groups[:_MOST_MEANT]] or difflib.get_close_matches(word, self.entries, n=1)
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -142,6 +142,8 @@ beginning of its name is enough. Exit codes: 0 ok, 1 error, 2 usage, 3 failed, 4
 7 conflict, 8 wait timed out, 9 unreachable, 10 server error or degraded, 11 no agent, 130 interrupted."""
 
 _EXAMPLES = """
+cictl init
+cictl run --local
 cictl serve
 cictl projects import https://example.com/shop.git
 cictl run shop/build --follow

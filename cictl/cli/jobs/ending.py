@@ -62,7 +62,8 @@ def _show_reason(session: Session, job: JobExecution, *, whose: str, has_log: bo
         what = f"where {whose} tells of errors ({excerpt.left_out:,} of {excerpt.total:,} lines are left out"
         session.note(f"{what}; `cictl jobs logs {name} --failed` shows more):")
     else:
-        session.note(f"the last {len(lines)} lines of {whose} (`cictl jobs logs {name}` shows all):")
+        last = "line" if len(lines) == 1 else f"{len(lines)} lines"
+        session.note(f"the last {last} of {whose} (`cictl jobs logs {name}` shows all):")
     for line in lines:
         session.renderer.note(f"  {line}", folds=False)
 

@@ -23,7 +23,7 @@ def choose_here(session: Session) -> str:
     Raises:
         Failure: Nobody can be asked, or there is nothing to choose from (exit code 2); the user wants none (1).
     """
-    projects = projects_here(session, wish="what shall run?", without="cictl run PROJECT/PIPELINE")
+    projects = projects_here(session, wish="what shall run?", without="cictl run PROJECT/PIPELINE", offers_local=True)
     own = {project.id for project in projects}
     found = [target for target in list_targets(session.client) if target.project.id in own]
     if not found:

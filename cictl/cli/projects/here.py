@@ -47,27 +47,31 @@ def find_checkout() -> Checkout | None:
     return Checkout(root=root, origin=origin_of(root)) if root else None
 
 
-def projects_here(session: Session, *, wish: str, without: str) -> list[ProjectSummary]:
+def projects_here(session: Session, *, wish: str, without: str, offers_local: bool = False) -> list[ProjectSummary]:
     """Return the projects that build the checkout around the current directory: one at least.
 
     Args:
         wish: What the user wants to know or do, for the message when it can't be told here: `what shall run?`.
         without: The command that does it anywhere.
+        offers_local: A run of the working tree would do too, where the server is of no help.
 
     Raises:
         Failure: There is no checkout here, or none that the server knows (exit code 2); the server can't be reached (9).
     """
     checkout = find_checkout()
     if checkout is None:
-        raise usage(f"{wish} this directory is no checkout", hint=_of_here(without))
+        raise usage(f"{wish} this directory is no checkout", hint=_of_here(without) if offers_local else without)
     try:
         found = [project for project in session.client.list_projects() if checkout.is_built_by(project)]
     except Unreachable as error:
+        if not offers_local:
+            raise
         raise _unreachable(session, checkout, error) from error
     if not found:
+        here = f", or {_local(checkout)}" if offers_local else ""
         raise usage(
             f"{wish} no project on {session.settings.shown_server} builds {checkout.address}",
-            hint=f"cictl projects import {shlex.quote(checkout.address)}{session.server_options}, or {_local(checkout)}",
+            hint=f"cictl projects import {shlex.quote(checkout.address)}{session.server_options}{here}",
         )
     return found
 

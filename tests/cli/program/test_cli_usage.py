@@ -80,6 +80,8 @@ def test_in_a_step_that_variable_names_a_file_and_no_format(run: Run, monkeypatc
 
 USAGE_ERRORS = [
     pytest.param(("verson",), "did you mean version?", id="typo of a command"),
+    pytest.param(("logs",), "did you mean jobs logs?", id="verb without its noun"),
+    pytest.param(("pause",), "did you mean queue pause or schedules pause?", id="verb of several nouns"),
     pytest.param(("jobs", "shwo"), "did you mean show?", id="typo of a verb"),
     pytest.param(("version", "--nonsense"), "no such option: --nonsense", id="unknown option"),
     pytest.param(("jobs", "show"), "missing argument", id="missing argument"),
