@@ -17,9 +17,12 @@ from msgspec.structs import replace
 from cictl.base.job_parts import ConcurrencySpec
 from cictl.wire.jobs import JobStatus
 from cictl.wire.runs import RunStatus
+from cictl_server.postgres.database import FLUSH
+from cictl_server.postgres.pipeline import Pipeline
 from cictl_server.store.contract import RunFilter, TestFilter, Transaction, View
 from cictl_server.store.postgres.session import Session
 from cictl_server.store.postgres.store import PostgresStore
+from cictl_server.store.records import AgentRecord, ArtifactsRecord
 
 FINISHED = 60_000
 QUEUED = 3_000
@@ -187,6 +190,82 @@ def test_a_look_reads_few_pages(filled: tuple[str, PostgresStore], look: Look) -
         plan = explained(url, statement, values)
         assert "Seq Scan" not in node_types(plan), statement
         assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < MOST_BLOCKS, statement
+
+
+def end(tx: Transaction) -> None:
+    number = FINISHED + QUEUED + 51
+    tx.jobs.put(make_job(number, "succeeded", agent_id="agent-1", metadata={"pipeline_run_id": f"run-{number}"}))
+
+
+def claim(tx: Transaction) -> None:
+    job = tx.jobs.claimable(lambda kind: kind.needs == {"os": "os-2"})
+    assert job is not None
+    tx.jobs.put(replace(job, status=JobStatus.LEASED, agent_id="agent-5"))
+
+
+def change_run(tx: Transaction) -> None:
+    run = tx.runs.find(FINISHED // 3)
+    assert run is not None
+    tx.runs.put(replace(run, message="another"))
+
+
+def change_test(tx: Transaction) -> None:
+    [test] = tx.tests.find_all(["key 99"]).values()
+    tx.tests.put(replace(test, suite="another"))
+
+
+SMALL = {"database_life", "last_ids"}
+"""Tables of a few rows, however much there is in others."""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(claim, id="a lease"),
+        pytest.param(
+            lambda tx: tx.jobs.put(make_job(FINISHED + QUEUED + 50, "running", current_step="x")), id="progress"
+        ),
+        pytest.param(end, id="an end"),
+        pytest.param(lambda tx: tx.jobs.put(make_job(10_000_000)), id="an execution that is enqueued"),
+        pytest.param(lambda tx: tx.jobs.delete(FINISHED // 2 + 1), id="an execution that is deleted"),
+        pytest.param(change_run, id="how a run stands"),
+        pytest.param(lambda tx: tx.runs.delete(FINISHED // 3 + 1), id="a run that is deleted"),
+        pytest.param(change_test, id="a test"),
+        pytest.param(lambda tx: tx.agents.put(AgentRecord(agent_id="new", seen=MOMENT)), id="an agent"),
+        pytest.param(lambda tx: tx.artifacts.put(ArtifactsRecord(number=FINISHED, entries=[])), id="artifacts"),
+    ],
+)
+def test_a_change_reaches_its_rows_by_indexes(
+    filled: tuple[str, PostgresStore], change: Callable[[Transaction], Any]
+) -> None:
+    url, store = filled
+    for statement, values in sent(store, change):
+        with psycopg.connect(url) as connection:
+            connection.execute("SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off")
+            [[[found]]] = connection.execute(f"EXPLAIN (FORMAT JSON) {statement}".encode(), values).fetchall()
+        assert scanned_tables(found["Plan"]) <= SMALL, statement
+
+
+def sent(store: PostgresStore, change: Callable[[Transaction], Any]) -> list[tuple[str, Any]]:
+    """Return the statements that a change sends, its locks and counters included."""
+    seen: list[tuple[str, Any]] = []
+    real = Pipeline.send
+
+    def note(pipeline: Pipeline, statement: str, given: Any = (), **options: Any) -> Any:
+        seen.append((statement, given))
+        return real(pipeline, statement, given, **options)
+
+    with mock.patch.object(Pipeline, "send", note):
+        store.write(change)
+    assert [statement for statement, _ in seen[-2:]] == ["COMMIT", FLUSH]
+    return seen[1:-2]
+
+
+def scanned_tables(plan: dict[str, Any]) -> set[str]:
+    """Return the tables that are read from their first row to their last."""
+    below = (scanned_tables(child) for child in plan.get("Plans", []))
+    own = {plan["Relation Name"]} if plan["Node Type"] == "Seq Scan" else set[str]()
+    return own.union(*below)
 
 
 def statements(store: PostgresStore, look: Look) -> list[tuple[str, tuple[object, ...]]]:
