@@ -209,12 +209,15 @@ def serve_full_database(pipe: Any, directory: str, url: str, queued: int, finish
     serve_database(pipe, directory, url, queued, first=first)
 
 
-def serve_guarded(pipe: Any, directory: str, agents: int) -> None:
-    """Serve an empty store that wants tokens; those of the agents `agent-0`, `agent-1` and so on are in the file `TOKENS`."""
+def serve_guarded(pipe: Any, directory: str, agents: int, store: str = "") -> None:
+    """Serve an empty store that wants tokens; those of the agents `agent-0`, `agent-1` and so on are in the file `TOKENS`.
+
+    With *store* the records are in the database at that URL.
+    """
     from cictl.wire.access import TokenRequest
     from cictl_server.serve import Server, ServerConfig
 
-    server = Server(ServerConfig(data_dir=Path(directory), port=0))
+    server = Server(ServerConfig(data_dir=Path(directory), store=store, port=0))
     tokens = server.services.access.tokens
     tokens.create(TokenRequest(name="root", role="admin"), created_by="")
     names = [f"agent-{number}" for number in range(agents)]
