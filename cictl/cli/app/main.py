@@ -147,7 +147,7 @@ cictl run --local
 cictl serve
 cictl projects import https://example.com/shop.git
 cictl run shop/build --follow
-cictl jobs logs @last --failed
+cictl jobs logs --failed
 cictl jobs list --status failed -o json
 """
 
