@@ -317,3 +317,24 @@ def test_rows_are_made_once_for_all_who_look(shown: Shown, job: Writer, monkeypa
     assert (len(made), first.content == second.content, known.status_code) == (1, True, 304)
     job.write(b"more\n")
     assert shown.server.get(path, headers=HTML).headers["ETag"] != first.headers["ETag"]
+
+
+def test_steps_that_begin_later_are_listed_and_fold(job: Writer, look: Looking) -> None:
+    job.begin_step(1)
+    job.write(numbered(10))
+    page = look(job.path)
+    sees(page, 10)
+    job.begin_step(2)
+    job.write(numbered(10, first=11))
+    page.get_by_role("button", name="2. Make").click()
+    expect(page.locator("#L20")).to_be_hidden()
+    page.get_by_role("button", name="Unfold steps").click()
+    expect(page.locator("#L20")).to_be_visible()
+    job.end("failed")
+    page.get_by_text("Steps", exact=True).click()
+    expect(page.get_by_role("link", name="2. Make")).to_be_visible()
+
+
+def test_the_log_of_a_cancelled_job_says_so(shown: Shown, job: Writer) -> None:
+    shown.server.cancel(job.job_id)
+    assert '<span class="state cancelled">' in shown.server.get(job.path, headers={"Accept": "text/html"}).text

@@ -17,7 +17,6 @@ class Log {
     this.parts = new Map();   // number of a part -> its element, also of some that are not shown now
     this.shown = [];          // numbers of the parts in the page, ascending
     this.folded = new Set();  // numbers of steps
-    this.steps = [];
     this.height = 20;         // of a row, on the average
     this.chosen = null;       // [first, last]
     this.hit = 0;
@@ -27,14 +26,15 @@ class Log {
     this.fresh = 0;
     this.take(box.dataset);
     this.told = { total: this.total, size: this.size, isComplete: this.isComplete };  // when it was looked at last
-    this.steps = box.dataset.steps.split(" ").filter(Boolean).map((one) => one.split(":").map(Number));
   }
 
   take(told) {
     this.total = Number(told.total);
     this.size = Number(told.size);
     this.isComplete = "complete" in told;
+    this.steps = told.steps.split(" ").filter(Boolean).map((one) => one.split(":").map(Number));  // number and first line of each
     $("log-told").textContent = told.told;
+    $("log-fold").hidden = this.steps.length < 2;
   }
 
   // ---- which lines there are
@@ -244,6 +244,7 @@ class Log {
 
   fold(step, isFolded) {
     if (isFolded) this.folded.add(step); else this.folded.delete(step);
+    $("log-fold").textContent = this.folded.size ? "Unfold steps" : "Fold steps";
     this.dressAll();
   }
 
@@ -457,11 +458,9 @@ function begin(box) {
   $("log-previous").addEventListener("click", () => search.step(-1));
   $("log-copy").addEventListener("click", () => navigator.clipboard.writeText(location.href).then(() => { $("log-copy").textContent = "Copied"; setTimeout(() => { $("log-copy").textContent = "Copy link"; }, 2000); }));
   $("log-follow").addEventListener("click", () => log.follow());
-  $("log-fold").hidden = log.steps.length < 2;
   $("log-fold").addEventListener("click", () => {
     const areFolded = log.folded.size > 0;
     for (const [step] of log.steps) log.fold(step, !areFolded);
-    $("log-fold").textContent = areFolded ? "Fold steps" : "Unfold steps";
     log.refold();
   });
   box.addEventListener("keydown", (event) => {

@@ -1,6 +1,8 @@
 // The end of a log on the page of its job: while the job runs, the server is asked for it again.
 
-const kept = new WeakSet();
+const followed = new WeakMap();  // tails, and whether one looks at their end
+
+const goToEnd = (tail) => { if (followed.get(tail)) tail.scrollTop = tail.scrollHeight; };
 
 async function keepTail(tail) {
   for (let pause = 1500; tail.isConnected && !("complete" in tail.dataset);) {
@@ -11,11 +13,10 @@ async function keepTail(tail) {
       const answer = await fetch(tail.dataset.href, { headers: { Accept: "text/html" }, cache: "no-cache" });
       const rows = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("rows");
       if (rows && rows.dataset.size !== tail.dataset.size) {
-        const isAtEnd = tail.scrollTop + tail.clientHeight >= tail.scrollHeight - 4;
         tail.replaceChildren(...[...rows.children].map((row) => document.importNode(row, true)));
         Object.assign(tail.dataset, rows.dataset);
         document.getElementById("log-told").textContent = rows.dataset.told;
-        if (isAtEnd) tail.scrollTop = tail.scrollHeight;
+        goToEnd(tail);
       }
       pause = Math.max(1500, 20 * (performance.now() - begun));
     } catch { pause = Math.min(15000, pause * 1.5); }
@@ -24,10 +25,13 @@ async function keepTail(tail) {
 
 function prepare() {
   const tail = document.getElementById("tail");
-  if (!tail || kept.has(tail)) return;
-  kept.add(tail);
-  tail.scrollTop = tail.scrollHeight;
-  keepTail(tail);
+  if (!tail) return;
+  if (!followed.has(tail)) {
+    followed.set(tail, true);
+    tail.addEventListener("scroll", () => followed.set(tail, tail.scrollTop + tail.clientHeight >= tail.scrollHeight - 4), { passive: true });
+    keepTail(tail);
+  }
+  goToEnd(tail);
 }
 
 prepare();

@@ -17,6 +17,7 @@ from cictl_server.face.questions import Question, ask
 from cictl_server.services import Services
 from cictl_server.services.artifacts.stories import TestQuery
 from cictl_server.services.jobs.log_lines import LinedStep
+from cictl_server.store.records import JobRecord
 
 _TAIL = 30
 _ACTIVE = (JobStatus.QUEUED, JobStatus.LEASED, JobStatus.RUNNING)
@@ -110,7 +111,7 @@ def name_of(job: JobExecution) -> str:
     return short_id_of(job.facts) or job.id
 
 
-def state_of(job: JobExecution) -> str:
+def state_of(job: JobExecution | JobRecord) -> str:
     """Return the word for how it stands: a status, or `skipped` or `cancelled`."""
     if job.skipped:
         return "skipped"

@@ -9,6 +9,7 @@ from cictl.wire.short_ids import name_in_run, short_id_of
 from cictl_server.errors import InvalidRequest
 from cictl_server.face.drawing.log_rows import CHUNK, MOST_ROWS, log_rows
 from cictl_server.face.page import Pages, View
+from cictl_server.face.views.job import state_of
 from cictl_server.http.authentication import caller_of
 from cictl_server.http.streams import PlacedStream
 from cictl_server.services import Services
@@ -43,7 +44,7 @@ class LogPage:
             command=f"cictl jobs logs {name}",
             watches=(f"job:{job_id}",),
             values={
-                "job": log.job,
+                "state": state_of(log.job),
                 "name": name,
                 "name_in_run": name_in_run(facts),
                 "run_number": facts.run_number,
@@ -59,7 +60,9 @@ class LogPage:
 
 
 def _rows_alone(log: OpenLog, first: int | None, count: int) -> View:
-    return View(template="log_rows.html", title="", values={"log": log_rows(log, first=first, count=count)})
+    return View(
+        template="log_rows.html", title="", values={"log": log_rows(log, first=first, count=count), "steps": log.steps}
+    )
 
 
 class LogText:
