@@ -180,6 +180,10 @@ KEPT_OF_AGENTS = ("agent_id", "hostname", "os", "arch", "version", "capabilities
 """The rest of an agent is known from its heartbeats, and gone with the process."""
 
 
+OF_LOOKS = re.compile(r',"(?:last_look_utc|next_look_utc|look_error)":"(?:[^"\\]|\\.)*"')
+"""How the last look at a repository went, which is gone with the process too."""
+
+
 def pictures(server: RunningServer) -> dict[str, object]:
     """Return what the server says of everything it keeps, by path."""
     found: dict[str, object] = {}
@@ -187,7 +191,7 @@ def pictures(server: RunningServer) -> dict[str, object]:
     def look(path: str) -> Any:
         answer = server.get(path)
         assert answer.status_code == 200, (path, answer.status_code, answer.text)
-        found[path] = answer.text
+        found[path] = OF_LOOKS.sub("", answer.text)
         return answer.json if answer.headers["Content-Type"] == "application/json" else None
 
     agents = look("/api/v1/agents")["agents"] or []
@@ -196,7 +200,7 @@ def pictures(server: RunningServer) -> dict[str, object]:
     for project in look("/api/v1/projects")["projects"] or []:
         look(f"/api/v1/projects/{project['id']}")
     for job in look("/api/v1/jobs?limit=150")["job_executions"] or []:
-        for part in ("", "/log", "/tests", "/steps", "/blocked-by", "/artifacts"):
+        for part in ("", "/log", "/log/lines", "/tests", "/steps", "/blocked-by", "/artifacts"):
             look(f"/api/v1/jobs/{job['id']}{part}")
         assert server.get(f"/api/v1/jobs/{job['id']}/explain").status_code == 200
     return found
