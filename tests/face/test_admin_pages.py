@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from cictl_testing.face.browser import Looking
 from cictl_testing.server import RunningServer
 
 from .conftest import Shown
@@ -89,17 +90,34 @@ def test_retention_says_what_would_go_before_it_goes(server: RunningServer) -> N
     for _ in range(3):
         server.run(pipeline)
         server.finish("failed")
-    assert send(server, "/admin/retention", keep_runs="1").status_code == 303
+    assert send(server, "/admin/retention/change", keep_runs="1").status_code == 303
     assert "This removes 2 runs with 2 jobs" in words(server, "/admin/retention/run")
     assert send(server, "/admin/retention/run").status_code == 303
     assert "This removes 0 runs" in words(server, "/admin/retention/run")
 
 
+def test_limits_are_changed_after_a_question(server: RunningServer) -> None:
+    page = words(server, "/admin/retention/change?keep_runs=5&log_days=0&artifact_days=")
+    assert "Newest runs of each pipeline: 5. Days of logs: no limit. What has been kept for longer is removed" in page
+    assert get(server, "/admin/retention/change?keep_runs=many").status_code == 400
+
+
+def test_limits_ask_in_a_dialog(shown: Shown, look: Looking) -> None:
+    page = look("/admin/retention")
+    page.get_by_label("Days of logs").fill("30")
+    page.get_by_role("button", name="Change").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Days of logs: 30.").wait_for()
+    dialog.get_by_role("button", name="Change").click()
+    page.get_by_role("cell", name="30", exact=True).wait_for()
+    assert shown.server.services.retention.policies.show().default.log_days == 30
+
+
 def test_a_limit_of_a_project_leaves_the_others(server: RunningServer) -> None:
     server.define(ONE_JOB)
-    send(server, "/admin/retention", project="1", log_days="7")
+    send(server, "/admin/retention/change", project="1", log_days="7")
     assert "shop 1000 as all" in words(server, "/admin/retention")
-    assert "Days of logs must be from 0" in words_in(send(server, "/admin/retention", log_days="-1").text)
+    assert "Days of logs must be from 0" in words_in(send(server, "/admin/retention/change", log_days="-1").text)
 
 
 def test_a_secret_goes_in_and_never_out(server: RunningServer) -> None:

@@ -98,6 +98,7 @@ def test_a_preview_starts_nothing(server: RunningServer, ids: dict[str, int]) ->
     assert answer.status_code == 200
     assert "Nothing was started." in answer.text
     assert "test/green" in answer.text
+    assert '<input type="hidden" name="input.note" value="x">' in answer.text, "to run the same"
     assert server.get("/api/v1/jobs").json["job_executions"] == []
 
 

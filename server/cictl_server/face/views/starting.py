@@ -102,7 +102,7 @@ class _Starting:
             title=f"Preview of {found.words}",
             section="overview",
             command=command(verb, "preview", found.words),
-            values={"found": found, "preview": answer},
+            values={"found": found, "preview": answer, "given": given},
         )
         self._pages.show(req, resp, view)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import falcon
 
 from cictl.base.sizes import size_text
@@ -13,6 +15,7 @@ from cictl_server.face.questions import Question, ask
 from cictl_server.face.shown import counted
 from cictl_server.face.views.queue import whole_number
 from cictl_server.services import Services
+from cictl_server.services.jobs.obstacles import command
 
 _BACK = "admin/retention"
 _MOST = 1_000_000
@@ -48,11 +51,39 @@ class RetentionPage:
         )
         self._pages.show(req, resp, view)
 
+
+class RetentionChangePage:
+    """`/admin/retention/change`, with the limits in the query"""
+
+    def __init__(self, services: Services) -> None:
+        self._policies = services.retention.policies
+        self._projects = services.projects.projects
+        self._pages = Pages(services)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Say what the limits become. An empty field keeps what is."""
+        names = ("project", "reset", *LIMITS)
+        given = {name: text for name in names if (text := (req.get_param(name) or "").strip())}
+        change = _change(given)
+        whose = next((p.name for p in self._projects.list_projects() if str(p.id) == change.project), "all projects")
+        changes = [f"{what}: {getattr(change, name) or 'no limit'}." for name, what in LIMITS.items() if name in given]
+        given_up = ["What was set before is given up first."] if change.reset else []
+        words = ["--project", whose] if change.project else []
+        for name in LIMITS.keys() & given.keys():
+            words += [f"--{name.replace('_', '-')}", given[name]]
+        question = Question(
+            title=f"Change how long things of {whose} are kept?",
+            text=[*given_up, *changes, "What has been kept for longer is removed within the next hour, for good."],
+            button="Change",
+            back=_BACK,
+            command=command("retention", "set", *words),
+            hidden=given,
+        )
+        ask(self._pages, req, resp, question, section="admin")
+
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Change limits; an empty field keeps what is."""
-        form = read_form(req)
-        limits = {name: _limit(form[name], what=what) for name, what in LIMITS.items() if form.get(name)}
-        self._policies.change(RetentionChange(project=form.get("project", ""), reset="reset" in form, **limits))
+        """Change the limits."""
+        self._policies.change(_change(read_form(req)))
         go_to(req, resp, _BACK)
 
 
@@ -79,6 +110,11 @@ class RetentionRunPage:
         """Remove it, for some seconds at most; the rest goes in the background."""
         self._retention.run()
         go_to(req, resp, _BACK)
+
+
+def _change(given: Mapping[str, str]) -> RetentionChange:
+    limits = {name: _limit(given[name], what=what) for name, what in LIMITS.items() if given.get(name)}
+    return RetentionChange(project=given.get("project", ""), reset="reset" in given, **limits)
 
 
 def _limit(text: str, *, what: str) -> int:
