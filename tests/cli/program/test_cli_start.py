@@ -55,6 +55,12 @@ def test_a_health_check_needs_no_http_library(showcase: Shop) -> None:
     assert loaded.isdisjoint(HEAVY)
 
 
+def test_a_server_is_loaded_without_what_its_first_request_does_not_need() -> None:
+    program = "import sys, cictl_server.serve; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert set(loaded.stdout.split()).isdisjoint({"requests", "urllib3", "yaml", "cryptography", "psycopg", "granian"})
+
+
 SPELLINGS = [
     ("version",),
     ("--version",),

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import requests
+from typing import TYPE_CHECKING
 
 from cictl.base.web.causes import cause_of
-from cictl.base.web.cutoff import Cutoff
 from cictl.base.web.proxies import proxies_for
-from cictl.base.web.session import Session
 from cictl_server.services.forges.apis import ForgeCall
-from cictl_server.services.notifications.addresses import GuardedCutoff
+
+if TYPE_CHECKING:
+    from cictl.base.web.cutoff import Cutoff
 
 SECONDS = 10.0
 """How long one request takes at most, however slowly the forge answers."""
@@ -63,6 +62,10 @@ class ForgeClient:
         raise ForgeRefuses(f"it answered {status}: {' '.join(text.split())[:_LONGEST_SHOWN]}")
 
     def _answer(self, call: ForgeCall) -> tuple[int, str]:
+        import requests
+
+        from cictl.base.web.session import Session
+
         with self._cutoff(call.url) as cutoff, Session(asks_outside=True, cutoff=cutoff) as session:
             try:
                 with session.request(
@@ -85,4 +88,7 @@ class ForgeClient:
 
     def _cutoff(self, url: str) -> Cutoff:
         """Return the time limit. A proxy decides itself where it connects to."""
+        from cictl.base.web.cutoff import Cutoff
+        from cictl_server.services.notifications.guarded_cutoff import GuardedCutoff
+
         return Cutoff(SECONDS) if proxies_for(url) else GuardedCutoff(SECONDS, allows_here=self.allows_http)

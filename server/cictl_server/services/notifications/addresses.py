@@ -6,7 +6,6 @@ import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from cictl.base.urls import split_http
-from cictl.base.web.cutoff import Cutoff
 from cictl_server.services.notifications.parcels import NotDelivered
 
 _HINT = "`cictl serve --allow-http-targets` allows that"
@@ -28,28 +27,6 @@ def check_scheme(url: str, *, allows_http: bool) -> None:
         raise NotDelivered(str(error)) from error
     if parts.scheme != "https" and not allows_http:
         raise NotDelivered(f"it is asked without TLS; {_HINT}")
-
-
-class GuardedCutoff(Cutoff):
-    """A time limit for an exchange that also refuses connections to addresses which no target may have.
-
-    The address is that of the connection itself, so a name that leads elsewhere the next time changes nothing.
-    """
-
-    def __init__(self, seconds: float, *, allows_here: bool) -> None:
-        super().__init__(seconds)
-        self._allows_here = allows_here
-
-    def watch(self, connected: socket.socket) -> None:
-        """Watch a connection until `close`.
-
-        Raises:
-            ForbiddenAddress: It leads where none may lead. It is closed.
-        """
-        if problem := address_problem(connected, allows_here=self._allows_here):
-            connected.close()
-            raise ForbiddenAddress(problem)
-        super().watch(connected)
 
 
 def address_problem(connected: socket.socket, *, allows_here: bool) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import requests
+from typing import TYPE_CHECKING
 
 from cictl.base.clock import Clock
 from cictl.base.web.causes import cause_of, innermost
-from cictl.base.web.cutoff import Cutoff
 from cictl.base.web.proxies import proxies_for
-from cictl.base.web.session import Session
 from cictl.wire.codec import encode
-from cictl_server.services.notifications.addresses import ForbiddenAddress, GuardedCutoff, check_scheme
+from cictl_server.services.notifications.addresses import ForbiddenAddress, check_scheme
 from cictl_server.services.notifications.parcels import NotDelivered, Parcel, TargetGone
 from cictl_server.services.notifications.signing import SigningSecrets, signature
+
+if TYPE_CHECKING:
+    from cictl.base.web.cutoff import Cutoff
 
 WEBHOOK_SECONDS = 10.0
 """How long one attempt takes at most, however slowly the target answers."""
@@ -62,6 +62,10 @@ class Webhooks:
         }
 
     def _status(self, url: str, body: bytes, headers: dict[str, str]) -> int:
+        import requests
+
+        from cictl.base.web.session import Session
+
         with self._cutoff(url) as cutoff, Session(asks_outside=True, cutoff=cutoff) as session:
             try:
                 with session.post(
@@ -69,13 +73,17 @@ class Webhooks:
                 ) as response:
                     status = response.status_code
             except (requests.RequestException, OSError, ValueError) as error:
-                raise NotDelivered(_reason(error, cutoff)) from error
+                is_late = cutoff.has_come or isinstance(error, requests.Timeout)
+                raise NotDelivered(_LATE if is_late else _reason(error)) from error
             if cutoff.has_come:
                 raise NotDelivered(_LATE)
             return status
 
     def _cutoff(self, url: str) -> Cutoff:
         """Return the time limit. A proxy decides itself where it connects to."""
+        from cictl.base.web.cutoff import Cutoff
+        from cictl_server.services.notifications.guarded_cutoff import GuardedCutoff
+
         if proxies_for(url):
             return Cutoff(WEBHOOK_SECONDS)
         return GuardedCutoff(WEBHOOK_SECONDS, allows_here=self.allows_http)
@@ -84,8 +92,6 @@ class Webhooks:
 _LATE = f"it did not answer within {WEBHOOK_SECONDS:.0f} s"
 
 
-def _reason(error: Exception, cutoff: Cutoff) -> str:
-    if cutoff.has_come or isinstance(error, requests.Timeout):
-        return _LATE
+def _reason(error: Exception) -> str:
     inner = innermost(error)
     return str(inner) if isinstance(inner, ForbiddenAddress) else cause_of(error)
