@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.problems import Code
 from cictl.wire.server import ServerInfo
 from cictl_server.serve import Server, ServerConfig
+from cictl_server.threaded import serving
 from tests.cli.conftest import Run
 
 
@@ -126,12 +126,8 @@ def test_info_as_json_has_both_answers(shown: Run) -> None:
 
 @pytest.fixture
 def real_server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(ServerConfig(data_dir=tmp_path / "data", port=0))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    yield server
-    server.stop()
-    thread.join(timeout=30)
+    with serving(ServerConfig(data_dir=tmp_path / "data", port=0)) as server:
+        yield server
 
 
 def test_a_server_that_tells_whether_it_is_ready_is_asked(run: Run, real_server: Server) -> None:

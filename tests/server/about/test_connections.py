@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,7 +15,8 @@ from cictl_testing.servers.threads import ThreadedServer
 from cictl_client import Client, Unreachable
 from cictl_client.probe import Probe
 from cictl_server.connections import ConnectionLimits
-from cictl_server.serve import Server, ServerConfig
+from cictl_server.serve import ServerConfig
+from cictl_server.threaded import serving as in_threads
 
 SECONDS = 30.0
 
@@ -24,14 +24,8 @@ SECONDS = 30.0
 @contextmanager
 def serving(directory: Path, **limits: Any) -> Iterator[tuple[str, int]]:
     """Yield the address of a server with these limits."""
-    server = Server(ServerConfig(data_dir=directory, port=0, connections=ConnectionLimits(**limits)))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
+    with in_threads(ServerConfig(data_dir=directory, port=0, connections=ConnectionLimits(**limits))) as server:
         yield "127.0.0.1", int(server.url.rpartition(":")[2])
-    finally:
-        server.stop()
-        thread.join()
 
 
 @contextmanager

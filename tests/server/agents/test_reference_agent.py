@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
-import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 from cictl_testing.files import make_repository
 
-from cictl_server.serve import Server, ServerConfig
+from cictl_server.serve import ServerConfig
+from cictl_server.threaded import serving
 
 PROJECT = """\
 version: 1
@@ -111,17 +112,11 @@ class Wire:
 
 @pytest.fixture
 def wire(tmp_path: Path) -> Iterator[Wire]:
-    server = Server(ServerConfig(data_dir=tmp_path / "data", port=0, version="v0.1.209"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    connection = HTTPConnection(urlsplit(server.url).netloc, timeout=30)
-    try:
+    with (
+        serving(ServerConfig(data_dir=tmp_path / "data", port=0, version="v0.1.209")) as server,
+        closing(HTTPConnection(urlsplit(server.url).netloc, timeout=30)) as connection,
+    ):
         yield Wire(connection)
-    finally:
-        connection.close()
-        server.stop()
-        thread.join(timeout=60)
-    assert not thread.is_alive()
 
 
 @pytest.fixture

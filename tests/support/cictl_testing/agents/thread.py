@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 from typing import Any, Protocol
 
+from cictl_agent import threaded
 from cictl_agent.agent import Agent
 from cictl_agent.config import AgentConfig
 from cictl_agent.job.containers.container import ContainerUse
@@ -25,7 +25,7 @@ class Addressed(Protocol):
     def url(self) -> str: ...
 
 
-class AgentThread:
+class AgentThread(threaded.AgentThread):
     """An agent for a server, named `a`; unless *settings* say otherwise, it does not trace its shell."""
 
     def __init__(
@@ -40,20 +40,9 @@ class AgentThread:
     ) -> None:
         defaults = {"agent_id": "a", "work_dir": work_dir, "server_url": server.url, "trace_shell": False}
         self.config = AgentConfig(**{**defaults, **settings})
-        self.stopped = threading.Event()
-        self.agent = Agent(
-            self.config, heartbeat_seconds=1, platform=platform, updater=updater, container_use=container_use
+        super().__init__(
+            Agent(self.config, heartbeat_seconds=1, platform=platform, updater=updater, container_use=container_use)
         )
-        self._thread = threading.Thread(target=self.agent.run, args=(self.stopped,))
-        self._thread.start()
-
-    def stop(self) -> None:
-        self.stopped.set()
-        self.join()
-
-    def join(self) -> None:
-        """Wait until the agent has ended, on its own or because it was stopped."""
-        self._thread.join()
 
 
 def gone(pid: int) -> bool:

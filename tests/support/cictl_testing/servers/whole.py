@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cictl_server.serve import Server, ServerConfig, ServerKind
+from cictl_server.threaded import serving
 
 
 @contextmanager
@@ -19,12 +19,5 @@ def running(directory: Path, **options: Any) -> Iterator[Server]:
     `CICTL_TEST_SERVER` names what answers its requests, by default waitress.
     """
     kind = ServerKind(os.environ.get("CICTL_TEST_SERVER", "waitress"))
-    server = Server(ServerConfig(data_dir=directory, **{"port": 0, "server": kind, **options}))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
+    with serving(ServerConfig(data_dir=directory, **{"port": 0, "server": kind, **options})) as server:
         yield server
-    finally:
-        server.stop()
-        thread.join(timeout=60)
-        assert not thread.is_alive()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cictl.base.log_output import LogFormatter
@@ -16,11 +16,13 @@ from cictl.installation.versions import running_tag
 from cictl.wire.access import Role, TokenRequest
 from cictl_agent.agent import Agent
 from cictl_agent.config import AgentConfig
+from cictl_agent.threaded import AgentThread
 from cictl_client import Client
 from cictl_server.errors import CictlError
 from cictl_server.serve import Server, ServerConfig
 from cictl_server.services.access.first_token import FILE as FIRST_TOKEN_FILE
 from cictl_server.services.access.first_token import make_first_token
+from cictl_server.threaded import serving
 
 _BEAT_SECONDS = 0.5
 """An order or a question of a server beside it, such as for a tool that a job requires, reaches the agent so soon."""
@@ -72,8 +74,11 @@ def embedded(
         config = AgentConfig(
             agent_id=agent_id, work_dir=work_dir, server_url=here.url, token=token, variables=variables or {}
         )
-        with _agent_at_work(config):
+        agent = AgentThread(Agent(config, heartbeat_seconds=_BEAT_SECONDS))
+        try:
             yield here
+        finally:
+            agent.stop()
 
 
 @contextmanager
@@ -85,34 +90,17 @@ def _serving(data_dir: Path, *, is_for_one_run: bool) -> Iterator[Embedded]:
         has_vaults=not is_for_one_run,
         asks_approvals=not is_for_one_run,
     )
-    try:
-        server = Server(config)
-        make_first_token(server.services.access.tokens, data_dir, host="this machine")
-    except (CictlError, OSError) as error:
-        raise Failure(f"no server can start here: {error}", exit_code=ExitCode.ERROR, code="no_server") from error
-    thread = threading.Thread(target=server.run, name="server")
-    thread.start()
-    try:
-        yield Embedded(url=server.url, token_file=data_dir / FIRST_TOKEN_FILE)
-    finally:
-        server.stop()
-        thread.join()
-
-
-@contextmanager
-def _agent_at_work(config: AgentConfig) -> Iterator[None]:
-    agent, stop = Agent(config, heartbeat_seconds=_BEAT_SECONDS), threading.Event()
-    thread = threading.Thread(target=agent.run, args=(stop,), name="agent")
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
+    with ExitStack() as stack:
         try:
-            thread.join()
-        except KeyboardInterrupt:
-            agent.kill()
-            raise
+            server = stack.enter_context(serving(config, prepare=partial(_make_token, data_dir)))
+        except (CictlError, OSError) as error:
+            raise Failure(f"no server can start here: {error}", exit_code=ExitCode.ERROR, code="no_server") from error
+        yield Embedded(url=server.url, token_file=data_dir / FIRST_TOKEN_FILE)
+
+
+def _make_token(data_dir: Path, server: Server) -> None:
+    """Make the token without which nobody gets in."""
+    make_first_token(server.services.access.tokens, data_dir, host="this machine")
 
 
 @contextmanager
