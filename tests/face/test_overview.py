@@ -88,3 +88,20 @@ def test_a_hostile_name_is_but_text(shown: Shown, look: Looking, name: str) -> N
     expect(page.get_by_role("heading", level=2)).to_contain_text(name.partition('"')[0])
     assert page.locator("img[src], script:not([src])").count() == 0
     assert overflow(page) == 0
+
+
+def test_run_starts_a_pipeline_and_goes_to_its_run(shown: Shown, look: Looking) -> None:
+    shown.server.define(f"[{JOB}]")
+    page = look("/")
+    page.get_by_role("button", name="Run build of shop").click()
+    page.wait_for_url("**/runs/1")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("queued")
+
+
+def test_run_asks_first_for_a_value_that_is_needed(shown: Shown, look: Looking) -> None:
+    inputs = "inputs: {target: {type: text, required: true}}"
+    shown.server.define_project(f"pipelines: [{{id: ship, {inputs}, jobs: [{JOB}]}}]")
+    page = look("/")
+    page.get_by_role("button", name="Run ship of shop").click()
+    expect(page.get_by_label("target")).to_be_visible()
+    assert shown.server.content()["runs"] == []
