@@ -207,7 +207,7 @@ class AgentScriptPage:
         agent = self._agents.get_agent(agent_id)
         shells = [shell for shell in (agent.capabilities or {}).get("shells", "").split(",") if shell]
         view = View(
-            template="agent_script.html",
+            template="fleet/agent_script.html",
             title=f"Run a script on {agent_id}",
             section="agents",
             command=command("agents", "exec", agent_id, "--follow", "--", "SCRIPT"),

@@ -99,7 +99,7 @@ class AgentsPage:
         active = self._lists.list_jobs(_ACTIVE, limit=_MOST_ACTIVE, sees=principal_of(req).sees_job).job_executions
         shown = [_shown(agent, active, self._clock()) for agent in self._agents.list_agents()]
         view = View(
-            template="agents.html",
+            template="fleet/agents.html",
             title="Agents",
             section="agents",
             command="cictl agents list",
@@ -132,7 +132,7 @@ class AgentPage:
         shown = _shown(agent, active, self._clock())
         queue = self._waiting.list_waiting(limit=_LOOKED_AT, sees=principal.sees_job)
         view = View(
-            template="agent.html",
+            template="fleet/agent.html",
             title=f"Agent {agent.agent_id}",
             section="agents",
             command=command("agents", "show", agent.agent_id),

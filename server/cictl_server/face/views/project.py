@@ -52,7 +52,7 @@ class ProjectPage:
         pauses = seen_pauses(services.policies.pauses.show().pauses, principal)
         runs = services.runs.runs.list_runs(RunQuery(project=whose), limit=_RUNS, sees=principal.sees_run)
         view = View(
-            template="project.html",
+            template="project/project.html",
             title=project.name,
             section="overview",
             command=command("projects", "show", project.name),
@@ -122,7 +122,7 @@ class ProjectImportPage:
     ) -> None:
         findings = problem.findings if isinstance(problem, InvalidProject) else []
         view = View(
-            template="project_import.html",
+            template="project/import.html",
             title="Import a project",
             section="overview",
             command="cictl projects import URL",
@@ -154,7 +154,7 @@ class ProjectCheckPage:
         """Look at the repository now, and show what that started."""
         found = self._checks.check(media.path_id(project_id, noun="project"))
         view = View(
-            template="project_check.html",
+            template="project/check.html",
             title=f"Look at {found.project}",
             section="overview",
             command=command("projects", "check", found.project),

@@ -53,7 +53,7 @@ class QueuePage:
         principal = principal_of(req)
         queue = self._waiting.list_waiting(limit=_SHOWN, sees=principal.sees_job)
         view = View(
-            template="queue.html",
+            template="fleet/queue.html",
             title="Queue",
             section="queue",
             command="cictl jobs list --status queued",

@@ -98,7 +98,7 @@ class _Starting:
             return
         verb = "chains" if found.path.startswith("chains/") else "pipelines"
         view = View(
-            template="preview.html",
+            template="project/preview.html",
             title=f"Preview of {found.words}",
             section="overview",
             command=command(verb, "preview", found.words),
@@ -118,7 +118,7 @@ class _Starting:
         """Show the form: empty, or as somebody has filled it, with what is wrong with it."""
         agents = [agent.agent_id for agent in self._services.agents.heartbeat.list_agents()]
         view = View(
-            template="start.html",
+            template="project/start.html",
             title=f"Run {found.words}",
             section="overview",
             command=command("run", found.words),
@@ -201,7 +201,7 @@ class PipelineDefinitionPage(_PipelineStarting):
         view_name = wanted if wanted in _VIEWS else "raw_yaml"
         request = InspectRequest(pipeline_db_id=found.id, view=view_name)
         view = View(
-            template="definition.html",
+            template="project/definition.html",
             title=f"Definition of {found.words}",
             section="overview",
             command=command("pipelines", "show", found.words, "-o", "yaml"),
