@@ -11,6 +11,9 @@ from cictl.wire.jobs import Cause, JobExecution, JobState, JobStatus, is_cancell
 # dependency ended.
 _DEPENDENCY_ERRORS = ("cancelled: required job ", "cancelled: upstream pipeline ")
 
+_STEP_ERROR = "Step "
+"""So begin the errors of failed steps ("error texts" of the contract)."""
+
 
 def was_cancelled(job: JobExecution | JobState) -> bool:
     """Tell whether a user, the deactivation of the agent, or a newer run of its group ended the execution."""
@@ -22,6 +25,16 @@ def lost_dependency(job: JobExecution | JobState) -> bool:
     if job.cause is not None:
         return job.cause is Cause.DEPENDENCY_FAILED
     return job.error.startswith(_DEPENDENCY_ERRORS)
+
+
+def names_its_step(job: JobExecution) -> bool:
+    """Tell whether the error of a failed execution says in which step it failed.
+
+    The step that was seen last may be an earlier one: a quick step is over before anybody looks.
+    """
+    if job.cause is not None:
+        return job.cause is Cause.STEP_FAILED or bool(job.failed_step)
+    return job.error.startswith(_STEP_ERROR)
 
 
 def is_forgiven(job: JobExecution | JobState) -> bool:

@@ -8,7 +8,7 @@ from cictl.base.plain import LogCleaner, plain
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.session import Session
 from cictl.cli.logs.excerpt import Excerpt
-from cictl.cli.outcome import is_forgiven, outcome, result_code
+from cictl.cli.outcome import is_forgiven, names_its_step, outcome, result_code
 from cictl.cli.short_ids import quoted, short_id
 from cictl.cli.tables.jobs import summary_result
 from cictl.cli.tables.steps import failed_step
@@ -37,7 +37,7 @@ def show_end(
         if job.status is JobStatus.FAILED and outcome(job) != "cancelled" and job.started_utc is not None:
             label = labels[job.id]
             step = last_steps.get(job.id, "")
-            if step and step not in job.error:  # else the state line has named it
+            if step and not names_its_step(job):
                 session.note(f"{label} failed in {step}")
             _show_reason(session, job, whose="its log" if len(jobs) == 1 else label, has_log=has_logs)
     warnings = [f"{labels[job.id]}: warning: {warning}" for job in jobs for warning in job.warnings]

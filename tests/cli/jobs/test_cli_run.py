@@ -147,6 +147,19 @@ def test_failure_without_a_step_in_its_error_names_the_last_one_seen(cli: Run, o
     assert "1/compile failed in Step 2/2: test\n" in cli("run", ONE, "--wait").err
 
 
+def test_an_error_that_names_its_step_is_told_once(cli: Run, one: Shop) -> None:
+    """The step that was seen last is an earlier one."""
+
+    def steps(job_id: str) -> None:
+        if one.job(job_id).status is RUNNING:
+            failing(one, "Step 1/1: make: exit status 1", failed_step=1, cause=Cause.STEP_FAILED)(job_id)
+        else:
+            one.change(job_id, status=RUNNING, current_step="Checking out source")
+
+    one.when_asked(steps)
+    assert "failed in" not in cli("run", ONE, "--wait").err
+
+
 def test_cancelled_run_is_4(cli: Run, one: Shop) -> None:
     one.when_asked(failing(one, CANCELLED_BY_USER, cause=Cause.CANCELLED))
     ran = cli("run", ONE, "--wait")
