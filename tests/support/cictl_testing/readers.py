@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from cictl_testing.pages import Command, File, shows, steps
+from cictl_testing.pages import Command, File, plain, shows, steps
 from cictl_testing.ports import free_port
 from cictl_testing.processes import DEADLINE_SECONDS, Process, eventually
 
 _IN_A_TERMINAL_OF_ITS_OWN = ("cictl serve", "cictl run-agent")
 _ASKED_AGAIN = "cictl runs list"
 """What the reader looks at until the server has seen a push."""
-_ONLY_WHEN_SLOW = "waiting for the server"
+_IN_PASSING = re.compile(r"waiting for the server|[\w/.-]+: (?:queued|leased by |running: )")
+"""Lines that tell how far work is. Which of them are seen is a matter of time."""
+_RESULT = re.compile(r"[\w/.-]+: (?:succeeded|failed)\b")
+"""Lines that tell how work ended. They are seen between any lines of a log."""
 
 
 class Reader:
@@ -80,7 +84,8 @@ class Reader:
             return True
         here = printed.replace(str(self.home), "/home/you").replace(f":{self.port}", ":8112")
         here = here.replace(f"agent-{socket.gethostname()}", "agent-laptop")
-        return shows(command.shown, [line for line in here.splitlines() if not line.startswith(_ONLY_WHEN_SLOW)])
+        (shown, ends_shown), (lines, ends) = _parted(command.shown), _parted(here.splitlines())
+        return shows(shown, lines) and ends_shown <= ends
 
     @property
     def environment(self) -> dict[str, str]:
@@ -94,3 +99,9 @@ class Reader:
     def stop(self) -> None:
         for child in reversed(self.terminals.values()):
             child.stop()
+
+
+def _parted(lines: list[str]) -> tuple[list[str], set[str]]:
+    """Return the lines whose order is certain, and those that tell how work ended."""
+    ends = {plain(line) for line in lines if _RESULT.match(line)}
+    return [line for line in lines if not _IN_PASSING.match(line) and not _RESULT.match(line)], ends
