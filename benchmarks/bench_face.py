@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -21,7 +22,6 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
-from bench_agents import AGENTS, run_agents
 from cictl_testing.face.browser import CHROMIUM, chromium
 from figures import Figure, Figures, Untrue, options
 from playwright.sync_api import Page
@@ -31,6 +31,7 @@ ROWS = 50
 RUNS = 1_000
 WAITING_RUNS = 40
 VIEWERS = 200
+AGENTS = 50
 LOG_BYTES = 200 << 20
 
 _HTML = {"Accept": "text/html", "Accept-Encoding": "gzip"}
@@ -39,7 +40,7 @@ version: 1
 project: {{name: shop}}
 pipelines:
   - id: build
-    jobs: [{{id: compile, requires: {{}}, matrix: {{include: [{", ".join(f"{{name: row{n}}}" for n in range(ROWS))}]}}, steps: [{{name: Make, run: make all}}]}}]
+    jobs: [{{id: compile, runs_on: {{os: linux}}, matrix: {{include: [{", ".join(f"{{name: row{n}}}" for n in range(ROWS))}]}}, steps: [{{name: Make, run: make all}}]}}]
 """
 
 
@@ -242,6 +243,27 @@ def _scroll(report: Figures, page: Page, *, seconds: float) -> None:
     )
 
 
+def _agent(url: str, name: str, stop: float) -> None:
+    """Run jobs one after the other, as our agent does: each of some seconds, with a piece of its log twice a second."""
+    while time.monotonic() < stop:
+        job, at = _lease(url, name), 0
+        ends = min(stop, time.monotonic() + 8)
+        while time.monotonic() < ends:
+            at = _append(
+                url, name, job, "a line of output that a compiler might have written, of eighty bytes\n" * 30, at
+            )
+            time.sleep(0.5)
+        _post(url, f"/api/v1/jobs/{job}/status", {"agent_id": name, "status": "succeeded", "exit_code": 0})
+
+
+def _agents(url: str, first: int, count: int, seconds: float) -> None:
+    """Run *count* agents; raise when one of them fails."""
+    stop = time.monotonic() + seconds
+    with ThreadPoolExecutor(count) as pool:
+        for done in [pool.submit(_agent, url, f"agent-{number}", stop) for number in range(first, first + count)]:
+            done.result()
+
+
 def _view(url: str, job: str, stop: float, told: dict[str, int]) -> None:
     """Look at a log as the script of its page does: ask each second whether there is more, less often when the server is slow."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
@@ -309,8 +331,10 @@ def _latencies(url: str, seconds: float) -> tuple[float, float, float]:
     while time.monotonic() < stop:
         health.append(_get(url, "/healthz")[0])
         begun = time.perf_counter()
-        _post(url, "/api/v1/agent/lease", {"agent_id": "watched-too", "capabilities": {"os": "plan9"}})
+        answer = _post(url, "/api/v1/agent/lease", {"agent_id": "watched-too", "capabilities": {"os": "plan9"}})
         leases.append((time.perf_counter() - begun) * 1000)
+        if answer.get("assigned"):
+            raise Untrue(f"a lease that should find nothing found something: {answer}")
         time.sleep(0.05)
     health.sort()
     leases.sort()
@@ -320,7 +344,7 @@ def _latencies(url: str, seconds: float) -> tuple[float, float, float]:
 def _watched(report: Figures, server: Served, job: str, *, viewers: int, seconds: float) -> None:
     context = multiprocessing.get_context("spawn")
     workers = [
-        context.Process(target=run_agents, args=(server.url, n * 25, 25, 2 * seconds + 8)) for n in range(AGENTS // 25)
+        context.Process(target=_agents, args=(server.url, n * 25, 25, 2 * seconds + 8)) for n in range(AGENTS // 25)
     ]
     for worker in workers:
         worker.start()
