@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import falcon
 from falcon.routing import CompiledRouter
@@ -20,6 +21,10 @@ from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource
 from cictl_server.services import Services
 from cictl_server.services.core.callers import note_caller
 from cictl_server.tasks import REFUSAL
+
+_KNOWN_PATHS = 512
+_SHORT_PATH = 200
+"""Longer paths are looked up each time: whoever asks decides how long they are."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _CONNECTIONS = "/api/v1/vault/connections/"
@@ -76,6 +81,7 @@ class RouteMarks:
 
     def __init__(self, router: CompiledRouter) -> None:
         self._router = router
+        self._known = lru_cache(_KNOWN_PATHS)(self._look_up)
 
     def costs_work(self, method: str, path: str) -> bool:
         found = self._find(method, path)
@@ -90,6 +96,10 @@ class RouteMarks:
         return found is not None and found.takes_key and method not in _SAFE_METHODS
 
     def _find(self, method: str, path: str) -> Description | None:
+        # Each request is asked about several times, and agents ask at the same few paths again and again.
+        return self._known(method, path) if len(path) <= _SHORT_PATH else self._look_up(method, path)
+
+    def _look_up(self, method: str, path: str) -> Description | None:
         found = self._router.find(tidy(path))
         return find_description(found[1].get(method)) if found else None
 
