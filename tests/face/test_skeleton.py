@@ -144,3 +144,11 @@ def test_everybody_can_use_it_at_every_width(shown: Shown, look: Looking, path: 
         page.set_viewport_size({"width": width, "height": 900})
         assert overflow(page) == 0
         assert findings(page) == []
+
+
+def test_a_full_page_with_all_that_it_loads_is_small(server: RunningServer) -> None:
+    for number in range(20):
+        server.run(server.define_project(PIPELINE, name=f"project-{number}")["build"])
+    page = server.get("/", headers={**HTML, "Accept-Encoding": "gzip"})
+    loaded = sum(len(asset.packed) for name, asset in assets().items() if name.startswith(("face.", "icons", "mark")))
+    assert len(page.content) + loaded <= 50 << 10
