@@ -47,6 +47,10 @@ have no number: they are named by `@last` and by their long ids.
 `jobs cancel`, `rerun` and `delete` take several names, and `-` reads names from stdin, one a line. `jobs watch` and `jobs cancel`
 take all jobs of a run by its number.
 
+In a checkout of a project that the server knows, names can be left out: `cictl run` asks what shall run, `cictl jobs logs` shows the
+newest failure, `cictl runs show` and `runs summary` the newest run, and `cictl open` opens the project's page. A checkout belongs to
+the projects that build its `origin`, or the repository itself.
+
 ## Output
 
 `-o table` (the default) is for people: on a terminal with relative ages and colours, in a pipe plain columns that are

@@ -84,3 +84,11 @@ def test_a_list_tells_why_jobs_wait(screen: Screen, shop: Shop, cli: Run) -> Non
     assert "wait" not in cli("jobs", "list").err
     shown = screen.show("jobs", "list", columns=200)
     assert re.search(r"1/test and 1 more wait: .*kettle.*\r\nnext: cictl jobs explain 1/test\r\n$", shown)
+
+
+def test_a_server_without_agents_asks_for_one(screen: Screen, home: Path) -> None:
+    child = screen.start("serve", "--port", "0", "--data-dir", str(home / "own"), columns=200)
+    child.expect_exact("serves http://127.0.0.1:")
+    child.expect(r"next: cictl run-agent --server (http://127\.0\.0\.1:\d+)  # in another terminal\r\n")
+    child.sendintr()
+    child.expect_exact("stopped")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def serve(
+    context: typer.Context,
     host: Annotated[
         str | None,
         typer.Option(
@@ -375,6 +376,12 @@ def serve(
     if running.first_token_file is not None:
         typer.echo(f"made the token of an admin, in {running.first_token_file}; log in with:", err=True)
         typer.echo(f"  cictl login {running.reachable_url} --token-file {running.first_token_file}", err=True)
+    if running.services.core.store.look(lambda view: view.agents.count() == 0):
+        from cictl.cli.app.session import Session
+        from cictl.wire.words import DEFAULT_SERVER
+
+        named = "" if running.reachable_url == DEFAULT_SERVER else f" --server {running.reachable_url}"
+        Session.of(context).suggest(f"cictl run-agent{named}  # in another terminal")
     running.run()
     if running.is_restart_wanted:
         typer.echo("restarting", err=True)
