@@ -88,10 +88,11 @@ def test_changes_say_so_and_reading_goes_on(
 
 @contextmanager
 def refusing(path: str) -> Iterator[None]:
-    """Let the system refuse to open files below a folder of the data for writing."""
+    """Let the system refuse to write files below a folder of the data, also those that are open."""
 
     def before(name: str, args: tuple[Any, ...]) -> None:
-        if f"/{path}/" in str(args[0]):
+        file = Path(f"/proc/self/fd/{args[0]}").readlink() if isinstance(args[0], int) else args[0]
+        if f"/{path}/" in str(file):
             read_only(name, args)
 
     with watched(before):
