@@ -63,6 +63,7 @@ SPARE_THREADS = 48
 _COURIER_GRACE_SECONDS = 2.0
 """How long the end waits for notifications that are being sent, so that they are not sent again."""
 
+_GRANIAN_PLACES = 64
 _LEAST_ARCHIVE_LIMIT = 16 << 30
 _NO_LIMIT = 1 << 62
 """waitress's own limit of bodies: `Admission` knows that of each route."""
@@ -78,6 +79,10 @@ class ServerKind(StrEnum):
 
     WAITRESS = "waitress"
     GRANIAN = "granian"
+
+    def places(self, wanted: int) -> int:
+        """Return how many of *wanted* streams can be open at once: with granian each holds a thread."""
+        return min(wanted, _GRANIAN_PLACES) if self is ServerKind.GRANIAN else wanted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +228,7 @@ class Server:
             return GranianHttpd(
                 app,
                 listener,
-                threads=config.waiting_places + config.download_places + SPARE_THREADS,
+                threads=config.server.places(config.waiting_places) + config.download_places + SPARE_THREADS,
                 admit=admit,
                 header_seconds=config.connections.header_seconds,
                 proxies=proxies,
@@ -269,7 +274,7 @@ class Server:
             log_writer=logs,
             signals=signals,
             version=config.version,
-            waiting_places=config.waiting_places,
+            waiting_places=config.server.places(config.waiting_places),
             lease_places=config.lease_places,
             download_places=config.download_places,
             agent_timeout=config.agent_timeout,

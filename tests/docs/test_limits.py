@@ -53,7 +53,7 @@ COUNTS = [
     ("notifications that wait for one target", f"{SERVER}.history.results.notices:MOST_WAITING"),
     ("wrong tokens of one address", f"{SERVER}.access.attempts:LIMIT"),
     ("leases that wait for work", "cictl_server.services:DEFAULT_LEASE_PLACES"),
-    ("open streams, of one caller half of them", "cictl_server.services:DEFAULT_WAITING_PLACES"),
+    ("open streams, of one caller half of them; with granian 64", "cictl_server.services:DEFAULT_WAITING_PLACES"),
     ("jobs of an agent at once", "cictl.wire.agents:MOST_SLOTS"),
 ]
 TIMES = [

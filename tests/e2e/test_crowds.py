@@ -58,8 +58,7 @@ def test_three_hundred_followers_of_one_log(workplace: Workplace, crowd: ExitSta
     calm = Calm.of(workplace)
     headers = [follow(crowd, workplace.url, job.id) for _ in range(FOLLOWERS)]
     statuses = Counter(header.split()[1] for header in headers)
-    assert statuses == {"200": 32, "503": FOLLOWERS - 32}, "of one address half of the places"
-    assert all("\r\nRetry-After: " in header for header in headers if " 503 " in header.splitlines()[0])
+    assert statuses == {"200": FOLLOWERS}
     work(workplace.url)
     with Client(workplace.url, retries=0, timeout=SECONDS) as client:
         report = StatusRequest(agent_id="a", status="running", output_append="more\n", output_offset=0)

@@ -52,7 +52,7 @@ from cictl_server.signals.identity import Identity
 from cictl_server.signals.memory import MemorySignals
 from cictl_server.store.contract import Store
 
-DEFAULT_WAITING_PLACES = 64
+DEFAULT_WAITING_PLACES = 1_000
 DEFAULT_LEASE_PLACES = 10_000
 DEFAULT_DOWNLOAD_PLACES = 32
 DEFAULT_AGENT_TIMEOUT = timedelta(seconds=60)

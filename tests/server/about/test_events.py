@@ -12,6 +12,7 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire.access import Role
 from cictl.wire.events import EventKind
+from cictl_server.services import DEFAULT_WAITING_PLACES
 from cictl_server.services.access.principal import Principal
 from cictl_server.services.jobs.jobs import JobService
 from cictl_server.signals.topics import EVENTS
@@ -118,7 +119,7 @@ def test_one_that_missed_too_much_is_told_to_look_anew(server: RunningServer) ->
 
 
 def test_without_a_place_there_is_no_stream(server: RunningServer) -> None:
-    for number in range(64):
+    for number in range(DEFAULT_WAITING_PLACES):
         server.services.core.hub.take_place(f"agent {number}")
     assert server.get("/api/v1/events").status_code == 503
 

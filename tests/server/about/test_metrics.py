@@ -46,7 +46,7 @@ def test_an_empty_server_shows_every_metric_that_needs_no_event(server: RunningS
     assert (
         found["cictl_jobs", ("running",)] == found["cictl_leases_total", ()] == found["cictl_agents", ("online",)] == 0
     )
-    assert (found["cictl_waiting_places", ("taken",)], found["cictl_waiting_places", ("total",)]) == (0, 64)
+    assert (found["cictl_waiting_places", ("taken",)], found["cictl_waiting_places", ("total",)]) == (0, 1_000)
 
 
 def test_the_life_of_executions(server: RunningServer) -> None:

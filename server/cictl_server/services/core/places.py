@@ -1,4 +1,4 @@
-"""Places: how many requests of one kind may hold a server thread at once, in all and of one caller."""
+"""Places: how many requests of one kind may be open at once, in all and of one caller."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cictl_server.errors import NoCapacity
 
 
 class Places:
-    """Counted places. Whoever would hold a thread for as long as its client likes takes one first.
+    """Counted places. Whoever would hold a thread, or memory, for as long as its client likes takes one first.
 
     One caller gets half of them at most, so that nobody can take them all.
     """
