@@ -31,13 +31,51 @@ def admin(server: RunningServer) -> str:
 
 
 def test_a_new_token_is_shown_once_and_never_kept(server: RunningServer, admin: str) -> None:
-    answer = send(server, "/admin/tokens", admin, name="ana", role="operator", projects="shop, tea", ttl="90d")
+    answer = send(server, "/admin/tokens/new", admin, name="ana", role="operator", projects="shop, tea", ttl="90d")
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     [secret] = re.findall(r"<code>(cictl_u_\w+)</code>", answer.text)
     assert server.ask("GET", "/api/v1/whoami", secret).json["projects"] == ["shop", "tea"]
     page = words(server, "/admin/tokens", admin)
-    assert "ana operator counts" in page
+    assert "ana operator valid" in page
     assert secret not in page
+
+
+def test_what_a_new_token_may_is_said_before(server: RunningServer, admin: str) -> None:
+    page = words(server, "/admin/tokens/new?name=ana&role=operator&projects=shop,+tea&ttl=90d", admin)
+    assert "A token with the role operator, for shop, tea alone, valid for 90d." in page
+    assert "cictl tokens create ana --role operator --project shop --project tea --ttl 90d" in page
+
+
+def test_a_secret_says_whether_it_replaces_one(server: RunningServer) -> None:
+    assert "There is none of this name yet." in words(server, "/admin/secrets/set?name=NPM_TOKEN")
+    send(server, "/admin/secrets/set", name="NPM_TOKEN", value="hunter2")
+    assert "It replaces the value that is there" in words(server, "/admin/secrets/set?name=NPM_TOKEN")
+
+
+def test_a_vault_says_what_becomes_of_it(server: RunningServer) -> None:
+    page = words(server, "/admin/vault/save?name=main&url=http://127.0.0.1:9&role_id=r")
+    assert "Add the Vault main? url: http://127.0.0.1:9. role_id: r." in page
+    assert "cictl vault add main --url http://127.0.0.1:9 --role-id r" in page
+
+
+def test_a_new_token_is_asked_for_and_shown_in_place(shown: Shown, look: Looking) -> None:
+    page = look("/admin/tokens")
+    page.get_by_label("Name", exact=True).fill("ana")
+    page.get_by_label("Role", exact=True).select_option("admin")
+    page.get_by_role("button", name="Make the token").click()
+    page.get_by_role("dialog").get_by_role("button", name="Make the token").click()
+    page.get_by_text(re.compile("^cictl_u_")).wait_for()
+    assert page.get_by_label("Name", exact=True).count() == 0, "the form does not stay below"
+
+
+def test_a_rotated_token_is_shown_in_place(server: RunningServer, admin: str, look: Looking) -> None:
+    old = server.token("viewer", "bo")
+    page = look("/admin/tokens", token=admin)
+    page.get_by_role("button", name="Rotate bo").click()
+    page.get_by_role("dialog").get_by_role("button", name="Rotate").click()
+    secret = page.get_by_text(re.compile("^cictl_u_")).inner_text()
+    assert server.ask("GET", "/api/v1/whoami", secret).status_code == 200
+    assert server.ask("GET", "/api/v1/whoami", old).status_code == 401
 
 
 def test_an_enrolment_token_is_shown_once(server: RunningServer, admin: str) -> None:
@@ -47,7 +85,7 @@ def test_an_enrolment_token_is_shown_once(server: RunningServer, admin: str) -> 
 
 
 def test_a_bad_length_of_time_is_refused(server: RunningServer, admin: str) -> None:
-    answer = send(server, "/admin/tokens", admin, name="ana", role="viewer", ttl="soon")
+    answer = get(server, "/admin/tokens/new?name=ana&role=viewer&ttl=soon", admin)
     assert (answer.status_code, "soon is no duration" in answer.text) == (400, True)
 
 
@@ -123,7 +161,9 @@ def test_a_limit_of_a_project_leaves_the_others(server: RunningServer) -> None:
 def test_a_secret_goes_in_and_never_out(server: RunningServer) -> None:
     server.define(ONE_JOB)
     assert (
-        send(server, "/admin/secrets", name="NPM_TOKEN", value=" hunter2 ", project="1", branches="main").status_code
+        send(
+            server, "/admin/secrets/set", name="NPM_TOKEN", value=" hunter2 ", project="1", branches="main"
+        ).status_code
         == 303
     )
     for path in ("/admin/secrets", "/projects/1", "/admin/secrets/1/remove"):
@@ -135,14 +175,14 @@ def test_a_secret_goes_in_and_never_out(server: RunningServer) -> None:
 
 
 def test_the_key_of_the_secrets_is_rotated_after_a_question(server: RunningServer) -> None:
-    send(server, "/admin/secrets", name="A", value="secret-value")
+    send(server, "/admin/secrets/set", name="A", value="secret-value")
     assert "1 secret is sealed anew." in words(server, "/admin/secrets/rotate-key")
     assert send(server, "/admin/secrets/rotate-key").status_code == 303
 
 
 def test_a_vault_is_added_tested_and_removed(server: RunningServer) -> None:
     fields = {"name": "main", "url": "http://127.0.0.1:9", "role_id": "r", "secret_id_env": "CICTL_VAULT_X"}
-    assert send(server, "/admin/vault", **fields).status_code == 303
+    assert send(server, "/admin/vault/save", **fields).status_code == 303
     assert "main http://127.0.0.1:9" in words(server, "/admin/vault")
     assert "Secret to read" in words(server, "/admin/vault/1/test")
     answer = send(server, "/admin/vault/1/test", path="team/app", key="k", secret_id="not-kept-anywhere")

@@ -21,6 +21,11 @@ def read_form(req: falcon.Request) -> dict[str, str]:
     return {name: values[0].strip() for name, values in read_fields(req).items()}
 
 
+def given_of(req: falcon.Request, *names: str) -> dict[str, str]:
+    """Return those of the fields *names* that the query of a question fills, without blanks around them."""
+    return {name: text for name in names if (text := (req.get_param(name) or "").strip())}
+
+
 def read_fields(req: falcon.Request) -> dict[str, list[str]]:
     """Return all values of the fields of a form. The errors are those of `read_form`."""
     limit: int = req.context.body_limit

@@ -23,6 +23,7 @@ class Question:
         hidden: Fields of the form that are sent along.
         asks: The name and the label of a text that is asked for; empty for none.
         is_needed: That text may not be empty.
+        is_long: That text may have lines.
         is_harmful: It ends or removes something.
     """
 
@@ -34,6 +35,7 @@ class Question:
     hidden: Mapping[str, str] = field(default_factory=dict)
     asks: tuple[str, str] | None = None
     is_needed: bool = False
+    is_long: bool = False
     is_harmful: bool = True
 
 

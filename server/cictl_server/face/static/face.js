@@ -198,6 +198,8 @@ function showAnswer(html) {
   return showDialog(...content);
 }
 
+const asked = new WeakMap(); // the form that a dialog asks about, by the dialog
+
 async function send(form, button) {
   if (form.getAttribute("aria-busy") === "true") return;
   const isGet = form.method === "get";
@@ -209,11 +211,15 @@ async function send(form, button) {
     const html = await answer.text();
     const dialog = form.closest("dialog");
     if (isLogin(answer.url)) location.assign(answer.url);
-    else if (isGet || !answer.ok) { dialog?.close(); showAnswer(html); }
-    else {
+    else if (isGet || !answer.ok) {
       dialog?.close();
-      form.reset();
-      if (new URL(answer.url).pathname === location.pathname) put(parse(html));
+      const shown = showAnswer(html);
+      if (isGet) asked.set(shown, form);
+    } else {
+      dialog?.close();
+      for (const one of [form, asked.get(dialog)]) if (one) HTMLFormElement.prototype.reset.call(one); // a field may be called `reset`
+      // An answer that leads nowhere is itself what came out, such as a new token: it is not to be had a second time.
+      if (!answer.redirected || new URL(answer.url).pathname === location.pathname) put(parse(html));
       else location.assign(answer.url);
     }
   } catch {

@@ -9,7 +9,7 @@ import falcon
 from cictl.base.sizes import size_text
 from cictl.wire.retention import RetentionChange, RetentionCounts
 from cictl_server.errors import InvalidRequest
-from cictl_server.face.forms import read_form
+from cictl_server.face.forms import given_of, read_form
 from cictl_server.face.page import Pages, View, go_to
 from cictl_server.face.questions import Question, ask
 from cictl_server.face.shown import counted
@@ -62,8 +62,7 @@ class RetentionChangePage:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Say what the limits become. An empty field keeps what is."""
-        names = ("project", "reset", *LIMITS)
-        given = {name: text for name in names if (text := (req.get_param(name) or "").strip())}
+        given = given_of(req, "project", "reset", *LIMITS)
         change = _change(given)
         whose = next((p.name for p in self._projects.list_projects() if str(p.id) == change.project), "all projects")
         changes = [f"{what}: {getattr(change, name) or 'no limit'}." for name, what in LIMITS.items() if name in given]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import falcon
 
 from cictl.base.durations import parse_duration
 from cictl.wire.access import EnrolmentRequest, NewToken, Role, Token, TokenRequest
 from cictl_server.errors import InvalidRequest, NotFound
-from cictl_server.face.forms import read_form
+from cictl_server.face.forms import given_of, read_form
 from cictl_server.face.page import Pages, View, go_to
 from cictl_server.face.questions import Question, ask
+from cictl_server.face.shown import counted
 from cictl_server.face.views.project import show_once
 from cictl_server.face.views.queue import whole_number
 from cictl_server.http import media
@@ -18,6 +21,7 @@ from cictl_server.services import Services
 from cictl_server.services.jobs.obstacles import command
 
 _BACK = "admin/tokens"
+_OPTIONS = {"--agent": "agent_id", "--ttl": "ttl"}
 _ROLES = (Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.AGENT)
 
 
@@ -30,7 +34,7 @@ class TokensPage:
         self._pages = Pages(services)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Show the tokens, those that count first."""
+        """Show the tokens, valid ones first."""
         tokens = sorted(self._tokens.list_tokens(), key=lambda token: (token.revoked_utc is not None, -token.id))
         view = View(
             template="admin/tokens.html",
@@ -41,17 +45,44 @@ class TokensPage:
         )
         self._pages.show(req, resp, view)
 
+
+class TokenNewPage:
+    """`/admin/tokens/new`, with the token's fields in the query"""
+
+    def __init__(self, services: Services) -> None:
+        self._tokens = services.access.tokens
+        self._pages = Pages(services)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Say what the token may do, and for how long."""
+        given = given_of(req, "name", "role", "agent_id", "projects", "ttl")
+        wanted = _token(given)
+        what = f"with the role {wanted.role}"
+        if wanted.projects:
+            what += f", for {', '.join(wanted.projects)} alone"
+        if wanted.agent_id:
+            what += f", of the agent {wanted.agent_id}"
+        lifetime = f"for {given['ttl']}" if wanted.ttl_seconds else "until it is revoked"
+        words = ["--role", wanted.role]
+        words += [word for project in wanted.projects for word in ("--project", project)]
+        words += [word for option, name in _OPTIONS.items() if name in given for word in (option, given[name])]
+        question = Question(
+            title=f"Make the token {wanted.name}?",
+            text=[
+                f"A token {what}, valid {lifetime}.",
+                "Its secret is shown this once.",
+            ],
+            button="Make the token",
+            back=_BACK,
+            command=command("tokens", "create", wanted.name, *words),
+            hidden=given,
+            is_harmful=False,
+        )
+        ask(self._pages, req, resp, question, section="admin")
+
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Make a token, and show its secret, this once."""
-        form = read_form(req)
-        request = TokenRequest(
-            name=form.get("name", ""),
-            role=form.get("role", ""),
-            agent_id=form.get("agent_id", ""),
-            projects=[name for name in map(str.strip, form.get("projects", "").split(",")) if name],
-            ttl_seconds=seconds_of(form.get("ttl", "")),
-        )
-        made = self._tokens.create(request, created_by=principal_of(req).name)
+        made = self._tokens.create(_token(read_form(req)), created_by=principal_of(req).name)
         _show(self._pages, req, resp, made)
 
 
@@ -68,7 +99,7 @@ class TokenRevokePage:
         question = Question(
             title=f"Revoke {token.name}?",
             text=[
-                f"The token {token.name}, with the role {token.role}, which ends in {token.last_four}, counts no more at once.",
+                f"The token {token.name}, with the role {token.role}, which ends in {token.last_four}, is valid no more from that moment.",
                 "Browsers that are logged in with it are logged out. This can't be undone.",
             ],
             button="Revoke",
@@ -95,7 +126,7 @@ class TokenRotatePage:
         token = _find(self._tokens.list_tokens(), token_id)
         question = Question(
             title=f"Give {token.name} a new secret?",
-            text=["The old one counts no more at once. The new one is shown this once."],
+            text=["The old one is valid no more from that moment. The new one is shown this once."],
             button="Rotate",
             back=_BACK,
             command=command("tokens", "rotate", token.name),
@@ -108,21 +139,48 @@ class TokenRotatePage:
 
 
 class EnrolmentPage:
-    """`/admin/enrolments`: a form alone"""
+    """`/admin/enrolments`, with the fields in the query"""
 
     def __init__(self, services: Services) -> None:
         self._tokens = services.access.tokens
         self._pages = Pages(services)
 
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Say how many agents may come, and until when."""
+        given = {"uses": "1", "ttl": "24h", **given_of(req, "uses", "ttl")}
+        wanted = _enrolment(given)
+        question = Question(
+            title=f"Let {counted(wanted.uses, 'agent')} enrol?",
+            text=[f"Whoever has the token within {given['ttl']} gets one for an agent. It is shown this once."],
+            button="Make an enrolment token",
+            back=_BACK,
+            command=command("agents", "enroll", "--uses", given["uses"], "--ttl", given["ttl"]),
+            hidden=given,
+            is_harmful=False,
+        )
+        ask(self._pages, req, resp, question, section="admin")
+
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Make a token that agents trade for tokens of their own, and show it, this once."""
-        form = read_form(req)
-        request = EnrolmentRequest(
-            uses=whole_number(form.get("uses", "1"), what="uses"),
-            ttl_seconds=seconds_of(form.get("ttl", "")) or 86_400,
-        )
-        made = self._tokens.create_enrolment(request, created_by=principal_of(req).name)
+        made = self._tokens.create_enrolment(_enrolment(read_form(req)), created_by=principal_of(req).name)
         _show(self._pages, req, resp, made)
+
+
+def _token(form: Mapping[str, str]) -> TokenRequest:
+    return TokenRequest(
+        name=form.get("name", ""),
+        role=form.get("role", ""),
+        agent_id=form.get("agent_id", ""),
+        projects=[name for name in map(str.strip, form.get("projects", "").split(",")) if name],
+        ttl_seconds=seconds_of(form.get("ttl", "")),
+    )
+
+
+def _enrolment(form: Mapping[str, str]) -> EnrolmentRequest:
+    return EnrolmentRequest(
+        uses=whole_number(form.get("uses", "1"), what="uses"),
+        ttl_seconds=seconds_of(form.get("ttl", "")) or 86_400,
+    )
 
 
 def seconds_of(text: str) -> int:
