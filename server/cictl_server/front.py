@@ -14,13 +14,13 @@ from cictl_server.apidoc.describe import Description, find_description
 from cictl_server.errors import CictlError, NotFound
 from cictl_server.http import media
 from cictl_server.http.browsers.accepting import ShowProblem, wants_page
+from cictl_server.http.errors import REFUSAL
 from cictl_server.http.origin import Header, OriginRule
 from cictl_server.http.routes import Page, Route
 from cictl_server.resources.access.vault import VaultTestResource
 from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource
 from cictl_server.services import Services
 from cictl_server.services.core.callers import note_caller
-from cictl_server.tasks import REFUSAL
 
 _KNOWN_PATHS = 512
 _SHORT_PATH = 200

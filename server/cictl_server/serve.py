@@ -14,22 +14,22 @@ from pathlib import Path
 
 from cictl.installation.releases.release import ReleaseError
 from cictl.wire.words import DEFAULT_PORT
-from cictl_server.admission import Admission
 from cictl_server.app import LEASE_PATH, SERVED, create_app
 from cictl_server.background import Background
 from cictl_server.blobs.contract import Blobs
 from cictl_server.blobs.opening import open_blobs, wait_for
-from cictl_server.connections import ConnectionLimits
 from cictl_server.errors import InvalidRequest
-from cictl_server.granian_httpd import GranianHttpd, Tls
 from cictl_server.http.browsers.cookies import SessionCookie
 from cictl_server.http.hosts import OwnHosts, is_loopback_name
 from cictl_server.http.origin import OriginRule
 from cictl_server.http.streams import UNSENT_LIMIT
 from cictl_server.http.waiting import Asking
-from cictl_server.httpd import BACKLOG, Httpd
+from cictl_server.httpd.admission import Admission
+from cictl_server.httpd.connections import ConnectionLimits
+from cictl_server.httpd.granian_server import GranianHttpd, Tls
+from cictl_server.httpd.proxies import TrustedProxies
+from cictl_server.httpd.waitress_server import BACKLOG, Httpd
 from cictl_server.mdns import find_advertiser
-from cictl_server.proxies import TrustedProxies
 from cictl_server.services import (
     DEFAULT_AGENT_TIMEOUT,
     DEFAULT_DOWNLOAD_PLACES,

@@ -21,6 +21,9 @@ from cictl_server.store.contract import StoreFull
 
 logger = logging.getLogger(__name__)
 
+REFUSAL = "cictl.refusal"
+"""Where the application finds the error for which a body was not taken."""
+
 _RETRY_AFTER_SECONDS = "2"
 _QUIET = frozenset({Code.NO_CAPACITY, Code.STORE_AWAY})
 """What no request needs a line in the log for: overload, and a database that is away, of which the log tells once."""

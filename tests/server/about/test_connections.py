@@ -14,7 +14,7 @@ from cictl_testing.servers.threads import ThreadedServer
 
 from cictl_client import Client, Unreachable
 from cictl_client.probe import Probe
-from cictl_server.connections import ConnectionLimits
+from cictl_server.httpd.connections import ConnectionLimits
 from cictl_server.serve import ServerConfig
 from cictl_server.threaded import serving as in_threads
 

@@ -21,8 +21,8 @@ from cictl.wire.events import EventKind
 from cictl.wire.projects import RunRequest
 from cictl_client import Client, TooLarge
 from cictl_server.errors import InvalidRequest
-from cictl_server.granian_httpd import GranianHttpd, Tls
-from cictl_server.proxies import TrustedProxies
+from cictl_server.httpd.granian_server import GranianHttpd, Tls
+from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.serve import Server, ServerConfig, ServerKind
 from tests.server.about.test_serve import define
 

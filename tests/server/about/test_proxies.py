@@ -11,7 +11,7 @@ from cictl_testing.server import RunningServer
 from cictl_testing.servers.threads import ThreadedServer
 
 from cictl_server.errors import InvalidRequest
-from cictl_server.proxies import Caller, TrustedProxies
+from cictl_server.httpd.proxies import Caller, TrustedProxies
 
 OURS = ("10.0.0.0/8", "2001:db8::/32", "192.0.2.7")
 STRANGER = "203.0.113.9"

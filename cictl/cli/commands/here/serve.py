@@ -304,9 +304,9 @@ def serve(
     from cictl.cli.commands.here.end_signals import ignore_signals, stop_at_first_signal
     from cictl.installation import health
     from cictl.installation.versions import running_tag
-    from cictl_server.connections import ConnectionLimits
     from cictl_server.errors import CictlError
-    from cictl_server.granian_httpd import Tls
+    from cictl_server.httpd.connections import ConnectionLimits
+    from cictl_server.httpd.granian_server import Tls
     from cictl_server.serve import Server, ServerConfig, ServerKind
     from cictl_server.services.artifacts.limits import ArtifactLimits
     from cictl_server.services.fleet.limits import FleetLimits

@@ -30,7 +30,7 @@ from cictl.wire.jobs import JobExecution, JobResponse, JobState, JobStateRespons
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
 from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl.wire.server import ServerInfo
-from cictl_server.httpd import Httpd
+from cictl_server.httpd.waitress_server import Httpd
 from cictl_testing.processes import eventually
 
 FEATURES = ("job-state", "lease-wait", "log-append", "minimal-replies")

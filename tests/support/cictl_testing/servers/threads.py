@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from cictl_server.httpd import Httpd
-from cictl_server.proxies import TrustedProxies
+from cictl_server.httpd.proxies import TrustedProxies
+from cictl_server.httpd.waitress_server import Httpd
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
 

@@ -11,7 +11,7 @@ from cictl.wire import words
 from cictl_server.front import Guard, RouteMarks, tidy
 from cictl_server.http.origin import OriginRule
 from cictl_server.http.routes import ARCHIVE_BODY, SMALL_BODY, Route
-from cictl_server.incoming import Head
+from cictl_server.httpd.incoming import Head
 from cictl_server.services import Services
 from cictl_server.services.history.holder import Sender
 

@@ -19,12 +19,12 @@ from typing import Any
 from waitress.channel import HTTPChannel
 
 from cictl_server.errors import FULL
-from cictl_server.incoming import Admit, Request
-from cictl_server.malformed import ErrorAnswer, error_headers
-from cictl_server.parking import Lot, awaits_room
-from cictl_server.proxies import TrustedProxies
-from cictl_server.resting import Resting
-from cictl_server.tasks import ROOM_BYTES, PutAside, Task
+from cictl_server.httpd.incoming import Admit, Request
+from cictl_server.httpd.malformed import ErrorAnswer, error_headers
+from cictl_server.httpd.parking import Lot, awaits_room
+from cictl_server.httpd.proxies import TrustedProxies
+from cictl_server.httpd.resting import Resting
+from cictl_server.httpd.tasks import ROOM_BYTES, PutAside, Task
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cictl_server.errors import CictlError, TooLarge
-from cictl_server.malformed import Parser
-from cictl_server.proxies import Caller, Header
+from cictl_server.httpd.malformed import Parser
+from cictl_server.httpd.proxies import Caller, Header
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from cictl_server.errors import CictlError, InvalidRequest, TooLarge
-from cictl_server.incoming import Admit, Head
-from cictl_server.malformed import error_headers
-from cictl_server.proxies import Header, TrustedProxies
-from cictl_server.tasks import REFUSAL
+from cictl_server.http.errors import REFUSAL
+from cictl_server.httpd.incoming import Admit, Head
+from cictl_server.httpd.malformed import error_headers
+from cictl_server.httpd.proxies import Header, TrustedProxies
 
 logger = logging.getLogger(__name__)
 

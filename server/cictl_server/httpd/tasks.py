@@ -6,10 +6,8 @@ from typing import Any
 
 from waitress.task import WSGITask
 
+from cictl_server.http.errors import REFUSAL
 from cictl_server.signals.waits import PARKING, Awaited
-
-REFUSAL = "cictl.refusal"
-"""Where the application finds the error for which a body was not taken."""
 
 ROOM_BYTES = 1 << 16
 """A follower whose client has more than so much to take is told nothing further until it has taken it."""

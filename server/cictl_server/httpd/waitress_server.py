@@ -12,11 +12,11 @@ from typing import Any
 from waitress import wasyncore
 from waitress.server import create_server
 
-from cictl_server.connections import Channel, ConnectionLimits, close_slow
-from cictl_server.incoming import Admit
-from cictl_server.parking import Lot
-from cictl_server.proxies import TrustedProxies
-from cictl_server.resting import Resting
+from cictl_server.httpd.connections import Channel, ConnectionLimits, close_slow
+from cictl_server.httpd.incoming import Admit
+from cictl_server.httpd.parking import Lot
+from cictl_server.httpd.proxies import TrustedProxies
+from cictl_server.httpd.resting import Resting
 
 GRACE_SECONDS = 5
 BACKLOG = 1024
