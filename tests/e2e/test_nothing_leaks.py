@@ -115,6 +115,7 @@ class Team:
         own = {"Origin": self.place.url}
         for what, token in (("session", "root"), ("session that is over", "board")):
             with requests.Session() as browser:
+                browser.headers["Accept"] = "text/html"
                 form = {"token": self.tokens[token]}
                 browser.post(f"{self.place.url}/login", data=form, headers=own, timeout=60).raise_for_status()
                 self.tokens[what] = browser.cookies["cictl_session"]

@@ -16,7 +16,7 @@ import cictl_server
 from cictl.wire.jobs import JobExecution, JobSpec
 from cictl.wire.metadata import JobMetadata
 
-SHARED_WORDS = {"project", "project_id", "pipeline_id", "build_target"}
+SHARED_WORDS = {"project", "project_id", "pipeline_id", "build_target", "dry_run"}
 """Keys that are also names of other things: of a route's parts, of fields, of a matrix variable."""
 
 TREES = [

@@ -32,7 +32,7 @@ class Neighbours(ServiceListener):
         self._found: dict[str, ServiceInfo] = {}
 
     def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
-        info = zc.get_service_info(type_, name)
+        info = zc.get_service_info(type_, name, timeout=int(DEADLINE_SECONDS * 1000))
         with self._changed:
             if info is not None:
                 self._found[name] = info

@@ -12,7 +12,7 @@ from cictl_testing.processes import eventually
 from cictl_testing.servers.sharing import SharingServer
 from cictl_testing.servers.whole import running
 
-from cictl_server import serve
+from cictl_server import upkeep
 from cictl_server.serve import Server
 
 
@@ -24,8 +24,8 @@ def has_made_a_pass(server: Server) -> bool:
 def test_retention_is_applied_by_the_leader_and_after_its_end_by_the_other(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serve, "FIRST_SECONDS", 0.02)
-    monkeypatch.setattr(serve, "INTERVAL_SECONDS", 0.02)
+    monkeypatch.setattr(upkeep, "FIRST_SECONDS", 0.02)
+    monkeypatch.setattr(upkeep, "INTERVAL_SECONDS", 0.02)
     with ExitStack() as ends_first, ExitStack() as ends_last:
         leader = ends_first.enter_context(running(tmp_path / "leader", store=database_url))
         other = ends_last.enter_context(running(tmp_path / "other", store=database_url))

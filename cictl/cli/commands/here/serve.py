@@ -33,9 +33,10 @@ def serve(
             show_default="that of CICTL_SERVER_ADDR, else 8112",
         ),
     ] = None,
-    server: Annotated[
+    server_kind: Annotated[
         str,
         typer.Option(
+            "--server",
             envvar="CICTL_SERVER_KIND",
             metavar="waitress|granian",
             help="What answers requests. granian, of cictl[granian], is quicker and serves TLS; docs/operations.md tells what it does not do.",
@@ -319,7 +320,7 @@ def serve(
     host, port = _address(host, port)
     if bool(tls_cert) != bool(tls_key):
         raise typer.BadParameter("--tls-cert and --tls-key belong together", param_hint="--tls-cert")
-    if server not in list(ServerKind):
+    if server_kind not in list(ServerKind):
         raise typer.BadParameter("one of waitress, granian", param_hint="--server")
     version = running_tag()
     directory = (data_dir or platformdirs.user_data_path("cictl", appauthor=False)).absolute()
@@ -330,7 +331,7 @@ def serve(
         files=files,
         host=host,
         port=port,
-        server=ServerKind(server),
+        server=ServerKind(server_kind),
         tls=Tls(certificate=tls_cert, key=tls_key) if tls_cert and tls_key else None,
         no_auth=no_auth,
         public_read=public_read,

@@ -47,7 +47,7 @@ class LogPage:
                 "state": state_of(log.job),
                 "name": name,
                 "name_in_run": name_in_run(facts),
-                "run_number": facts.run_number,
+                "run": facts.run_number,
                 "log": rows,
                 "steps": log.steps,
                 "query": (req.get_param("q") or "")[:LONGEST_QUERY],
