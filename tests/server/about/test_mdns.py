@@ -16,7 +16,7 @@ from cictl_client.probe import Probe
 from cictl_server import serve
 from cictl_server.mdns import SERVICE_TYPE, Advert, Advertiser, find_advertiser, reachable_addresses
 
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 120.0
 LOCAL = ["127.0.0.1", "::1", "192.0.2.7", "10.0.0.3", "169.254.1.1", "fe80::1", "2001:db8::5"]
 
 
@@ -32,7 +32,7 @@ class Neighbours(ServiceListener):
         self._found: dict[str, ServiceInfo] = {}
 
     def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
-        info = zc.get_service_info(type_, name, timeout=int(DEADLINE_SECONDS * 1000))
+        info = zc.get_service_info(type_, name, timeout=30_000)
         with self._changed:
             if info is not None:
                 self._found[name] = info

@@ -105,8 +105,9 @@ def test_a_last_event_id_that_no_log_gave_is_passed_over(server: RunningServer) 
 
 
 def test_followers_beyond_the_places_are_told_to_come_back(server: RunningServer) -> None:
+    server.restart_with(waiting_places=2)
     job_id = logged(server, "x")
-    for number in range(64):
+    for number in range(2):
         server.services.core.hub.take_place(f"agent {number}")
     answer = server.get(f"/api/v1/jobs/{job_id}/log", query_string="follow=1")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
