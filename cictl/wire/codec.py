@@ -12,6 +12,8 @@ from typing import Any, TypeVar, dataclass_transform, get_args
 
 import msgspec
 
+from cictl.base.typed_json import make_ready
+
 T = TypeVar("T")
 
 _INT_LIMIT = 2**63
@@ -81,6 +83,7 @@ def decode(body: bytes, type_: type[T]) -> T:
     except (msgspec.DecodeError, UnicodeDecodeError):
         value = _first_value(body)
     try:
+        make_ready(type_)
         return msgspec.convert(_fit({} if value is None else value, type_), type_)
     except msgspec.ValidationError as error:
         raise DecodeError(str(error)) from error
@@ -99,6 +102,7 @@ def decode_request(body: bytes | mmap, type_: type[T]) -> T:
         return decode(bytes(body), type_)
     _counting.left = MOST_ITEMS
     try:
+        make_ready(type_)
         message = msgspec.json.decode(body, type=type_)
     except RecursionError as error:
         raise DecodeError("nested too deeply") from error
