@@ -11,7 +11,7 @@ import msgspec
 
 from cictl.base.durable import sync_directory
 from cictl.base.json_errors import NOT_OF_TYPE
-from cictl.base.typed_json import make_ready
+from cictl.base.typed_json import read_json_as
 
 T = TypeVar("T")
 
@@ -37,8 +37,7 @@ def write_private(path: Path, content: bytes) -> None:
 def read_json(path: Path, type_: type[T]) -> T | None:
     """Return what the file *path* holds. A file that is not of *type_* counts as absent: both give None."""
     try:
-        make_ready(type_)
-        return msgspec.json.decode(path.read_bytes(), type=type_)
+        return read_json_as(path.read_bytes(), type_)
     except (FileNotFoundError, *NOT_OF_TYPE):
         return None
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from mmap import mmap
+from typing import Any, TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 _making = threading.Lock()
 _ready: set[Any] = set()
@@ -22,3 +25,15 @@ def make_ready(type_: Any) -> None:
     with _making:
         msgspec.json.Decoder(type_)
     _ready.add(type_)
+
+
+def read_json_as(body: bytes | mmap | str, type_: type[T]) -> T:
+    """Return *body* as *type_*. The errors are those of `msgspec.json.decode`."""
+    make_ready(type_)
+    return msgspec.json.decode(body, type=type_)
+
+
+def json_decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
+    """Return what decodes to *type_*."""
+    make_ready(type_)
+    return msgspec.json.Decoder(type_)

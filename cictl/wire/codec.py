@@ -12,7 +12,7 @@ from typing import Any, TypeVar, dataclass_transform, get_args
 
 import msgspec
 
-from cictl.base.typed_json import make_ready
+from cictl.base.typed_json import make_ready, read_json_as
 
 T = TypeVar("T")
 
@@ -102,8 +102,7 @@ def decode_request(body: bytes | mmap, type_: type[T]) -> T:
         return decode(bytes(body), type_)
     _counting.left = MOST_ITEMS
     try:
-        make_ready(type_)
-        message = msgspec.json.decode(body, type=type_)
+        message = read_json_as(body, type_)
     except RecursionError as error:
         raise DecodeError("nested too deeply") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

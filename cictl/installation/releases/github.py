@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from cictl.base.typed_json import read_json_as
 from cictl.installation.releases.release import (
     API_SECONDS,
     LIST_LIMIT,
@@ -145,7 +146,7 @@ class GithubSource:
             raise ReleaseError(NO_REPOSITORY)
         try:
             page = self._web.get(self._base + path, accept=_JSON, limit=LIST_LIMIT, seconds=API_SECONDS)
-            return msgspec.json.decode(page.body, type=type_)
+            return read_json_as(page.body, type_)
         except RefusedError as error:
             raise ReleaseError(f"{label} query failed: {error}") from error
         except WebError as error:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, quote, unquote, urljoin, urlsplit
 
 import msgspec
 
+from cictl.base.typed_json import read_json_as
 from cictl.installation.releases.release import (
     API_SECONDS,
     LIST_LIMIT,
@@ -154,7 +155,7 @@ class SimpleSource:
 
 def _files(page: Page) -> list[_File]:
     if page.content_type.partition(";")[0].strip().endswith("json"):
-        return msgspec.json.decode(page.body, type=_Project).files
+        return read_json_as(page.body, _Project).files
     links = _Links()
     links.feed(page.body.decode(errors="replace"))
     links.close()

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from cictl.base.typed_json import read_json_as
 from cictl.wire import words
 from cictl.wire.codec import DecodeError, Message, decode
 from cictl.wire.jobs import JobResponse, JobState, JobStateResponse
@@ -229,7 +228,7 @@ def _stream(
 
 
 def _chunk(text: str) -> LogChunk:
-    event = msgspec.json.decode(text, type=_LogEvent)
+    event = read_json_as(text, _LogEvent)
     size = event.offset + len(event.data_base64)
     return LogChunk(
         data=event.data_base64, offset=event.offset, size=size, complete=False, received_utc=event.received_utc

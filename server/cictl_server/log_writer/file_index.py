@@ -17,6 +17,7 @@ import msgspec
 
 from cictl.base.beneath import NotBeneath, beneath
 from cictl.base.json_errors import NOT_OF_TYPE
+from cictl.base.typed_json import read_json_as
 from cictl.wire.jobs import LoggedStep
 from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.log_writer.contract import (
@@ -232,6 +233,6 @@ def _line(entry: _IndexLine) -> bytes:
 def _entry(line: bytes) -> _IndexLine | None:
     """Read one line, or None where it was torn."""
     try:
-        return msgspec.json.decode(line, type=_IndexLine)
+        return read_json_as(line, _IndexLine)
     except NOT_OF_TYPE:
         return None

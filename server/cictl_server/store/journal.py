@@ -22,6 +22,7 @@ import msgspec
 
 from cictl.base.durable import sync_directory
 from cictl.base.json_errors import NOT_OF_TYPE
+from cictl.base.typed_json import read_json_as
 from cictl_server.errors import FULL
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFull
 from cictl_server.store.files import Replacement, write_all
@@ -355,7 +356,7 @@ def _decode(line: bytes) -> JournalEntry | None:
     if line[:_CHECKSUM_LENGTH] != b"%08x " % zlib.crc32(payload):
         return None
     try:
-        return msgspec.json.decode(payload, type=JournalEntry)
+        return read_json_as(payload, JournalEntry)
     except NOT_OF_TYPE:
         return None
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from cictl.base.typed_json import read_json_as
 from cictl_server.errors import InvalidRequest
 from cictl_server.store.trees import NotPlain, read_plain
 
@@ -64,7 +65,7 @@ def signed_digests(folder: Path, key: bytes) -> Mapping[str, str]:
         InvalidRequest: There is none, or it was not made with *key*.
     """
     try:
-        signed = msgspec.json.decode(read_plain(folder / SIGNATURE), type=_Signed)
+        signed = read_json_as(read_plain(folder / SIGNATURE), _Signed)
     except (FileNotFoundError, NotPlain, msgspec.MsgspecError):
         raise InvalidRequest(
             f"{folder} has no signature that --key-file could check",

@@ -18,6 +18,7 @@ import msgspec
 
 from cictl.base.durable import sync_directory
 from cictl.base.json_errors import NOT_OF_TYPE
+from cictl.base.typed_json import read_json_as
 from cictl_server.store.contract import StoreCorrupt, StoreTooNew
 from cictl_server.store.files import Replacement
 from cictl_server.store.picture import Rows
@@ -71,8 +72,8 @@ def read(path: Path) -> Contents:
         return Contents(Meta(schema=SCHEMA, sequence=0, last_ids={}), {}, is_sealed=True)
     is_sealed = _is_sealed(path, content)
     try:
-        raw = msgspec.json.decode(content, type=dict[str, dict[int, msgspec.Raw]])
-        meta = msgspec.json.decode(raw.pop(META)[1], type=Meta)
+        raw = read_json_as(content, dict[str, dict[int, msgspec.Raw]])
+        meta = read_json_as(raw.pop(META)[1], Meta)
     except (*NOT_OF_TYPE, KeyError) as error:
         raise StoreCorrupt(str(path), f"not a database of cictl ({error})") from error
     if meta.schema > SCHEMA:

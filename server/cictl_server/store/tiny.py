@@ -14,6 +14,7 @@ import msgspec
 from sortedcontainers import SortedSet
 
 from cictl.base.json_errors import NOT_OF_TYPE
+from cictl.base.typed_json import json_decoder
 from cictl.wire.audit.records import AuditRecord
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.contract import (
@@ -70,7 +71,7 @@ class _Rows(Table[int, R]):
     def __init__(self, engine: Engine, name: str, type_: type[R], *, key: Callable[[R], int]) -> None:
         self._engine = engine
         self._name = name
-        self._decoder = msgspec.json.Decoder(type_)
+        self._decoder = json_decoder(type_)
         self._key = key
 
     @property
@@ -191,7 +192,7 @@ class _Named(Table[str, R]):
         self._name = name
         self._key = key
         self._numbers: dict[str, int] = {}
-        self._decoder = msgspec.json.Decoder(type_)
+        self._decoder = json_decoder(type_)
         self._rows = _Rows(engine, name, type_, key=self._number)
         for number, document in engine.tables.get(name, {}).items():
             self._numbers[self._free_key_in(document, number)] = number

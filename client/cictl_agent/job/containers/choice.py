@@ -11,6 +11,7 @@ from dataclasses import replace
 import msgspec
 
 from cictl.base.json_errors import NOT_OF_TYPE
+from cictl.base.typed_json import read_json_as
 from cictl.wire.jobs import Cause
 from cictl_agent.job.containers.engine import Engine, reason
 from cictl_agent.job.failures import JobFailed
@@ -122,7 +123,7 @@ def _read(answer: CommandResult) -> _Told:
     """Read an engine's answer. Warnings may stand around it; one that can't be read is that of an engine like docker."""
     start, end = answer.output.find("{"), answer.output.rfind("}") + 1
     try:
-        return msgspec.json.decode(answer.output[start:end], type=_Told)
+        return read_json_as(answer.output[start:end], _Told)
     except NOT_OF_TYPE:
         return _Told()
 

@@ -9,6 +9,7 @@ from itertools import islice
 
 import msgspec
 
+from cictl.base.typed_json import read_json_as
 from cictl.wire.reports import TestCase, TestSuite
 from cictl_agent.job.reports.problems import ReportError, suite_of
 
@@ -128,7 +129,7 @@ def _read_event(line: bytes, number: int) -> _TestEvent | None:
     begins = (found.start() for found in _EVENT.finditer(line) if found.start())
     for start in [*starts, *islice(begins, _MOST_BEGINS)]:
         try:
-            event = msgspec.json.decode(line[start:].decode(errors="replace"), type=_TestEvent)
+            event = read_json_as(line[start:].decode(errors="replace"), _TestEvent)
         except RecursionError as error:
             raise ReportError(f"line {number} has too many levels") from error
         except msgspec.DecodeError as error:

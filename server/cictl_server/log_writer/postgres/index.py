@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 import msgspec
 from psycopg import Connection
 
+from cictl.base.typed_json import read_json_as
 from cictl.wire.jobs import LoggedStep
 from cictl_server.log_writer.contract import (
     GRANULARITY,
@@ -141,4 +142,4 @@ def delete_notes(connection: Connection[Any], name: str) -> None:
 
 def _notes_in(rows: Sequence[tuple[Any, ...]]) -> Notes:
     """Return what the rows of `_NOTES` tell: there is one, if the log is finished."""
-    return msgspec.json.decode(rows[0][0], type=Notes) if rows else Notes()
+    return read_json_as(rows[0][0], Notes) if rows else Notes()

@@ -9,6 +9,7 @@ from typing import IO
 import msgspec
 
 from cictl.base.clock import Clock
+from cictl.base.typed_json import read_json_as
 from cictl.redaction import masked_message
 from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH
 from cictl.wire.jobs import TestSummary
@@ -64,7 +65,7 @@ class ReportFiles:
         except BlobMissing:
             return None
         # It was written here, so it is exact: the lenient decoder would take 60 times its size for it.
-        return msgspec.json.decode(content, type=TestReport)
+        return read_json_as(content, TestReport)
 
 
 def _encoded(content: msgspec.Struct) -> IO[bytes]:

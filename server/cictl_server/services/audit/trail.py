@@ -11,6 +11,7 @@ from itertools import islice
 import msgspec
 
 from cictl.base.clock import Clock
+from cictl.base.typed_json import read_json_as
 from cictl.wire.audit.chain import sealed
 from cictl.wire.audit.records import AuditAction, AuditOutcome, AuditRecord, ChainEnds
 from cictl_server.errors import StoreError
@@ -150,7 +151,7 @@ class Trail:
 def chain_ends(view: View) -> ChainEnds:
     """Return where the chain begins and ends."""
     setting = view.settings.find(_ENDS)
-    return msgspec.json.decode(setting.value, type=ChainEnds) if setting else ChainEnds()
+    return read_json_as(setting.value, ChainEnds) if setting else ChainEnds()
 
 
 def _put_ends(tx: Transaction, ends: ChainEnds) -> None:

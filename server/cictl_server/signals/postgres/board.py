@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 import msgspec
 from psycopg import Connection, sql
 
+from cictl.base.typed_json import json_decoder
 from cictl_server.errors import StoreAway
 from cictl_server.postgres.database import WAIT_SECONDS, Database
 from cictl_server.signals.contract import Board
@@ -90,7 +91,7 @@ class PostgresBoard(Board[T]):
         """
         self._database = database
         self._name = name
-        self._decoder = msgspec.json.Decoder(type_)
+        self._decoder = json_decoder(type_)
         self._statements = statements
         self._tell = tell
         self._lock = threading.Lock()

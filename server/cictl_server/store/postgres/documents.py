@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from cictl.base.typed_json import json_decoder
 from cictl_server.store.contract import NumberedTable, Table
 from cictl_server.store.postgres.keys import capped, is_number, text_key
 from cictl_server.store.postgres.session import Session, compose
@@ -209,4 +210,4 @@ class NumberedDocuments(Documents[int, R], NumberedTable[R]):
 
 @cache
 def _decoder(type_: type[R]) -> msgspec.json.Decoder[R]:
-    return msgspec.json.Decoder(type_)
+    return json_decoder(type_)

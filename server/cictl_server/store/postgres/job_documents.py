@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from cictl.base.typed_json import json_decoder
 from cictl.wire.jobs import JobSpec
 from cictl_server.store.records import JobRecord
 
@@ -34,7 +35,7 @@ def _definition(field: msgspec.structs.FieldInfo) -> Any:
 _FIELDS = msgspec.structs.fields(JobRecord)
 SpecDocument = _part("SpecDocument", [field for field in _FIELDS if field.name in _OF_SPEC])
 ProgressDocument = _part("ProgressDocument", [field for field in _FIELDS if field.name not in _OF_SPEC])
-_decoder = msgspec.json.Decoder(JobRecord)
+_decoder = json_decoder(JobRecord)
 
 
 class JobDocuments(NamedTuple):

@@ -9,6 +9,7 @@ from urllib.parse import quote as percent_encoded
 
 import msgspec
 
+from cictl.base.typed_json import read_json_as
 from cictl.project_file.findings import quote
 from cictl.redaction import Redactor
 from cictl_server.services.secrets.vault.errors import TokenRefused, VaultProblem, VaultRefused, VaultUnavailable
@@ -149,7 +150,7 @@ def _encoded(path: str) -> str:
 
 def _decoded(body: bytes | msgspec.Raw, type_: Any, *, what: str) -> Any:
     try:
-        return msgspec.json.decode(body, type=type_)
+        return read_json_as(body, type_)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise VaultRefused(f"decode vault {what} response: {error}") from None
 
