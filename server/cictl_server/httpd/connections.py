@@ -21,7 +21,7 @@ from waitress.channel import HTTPChannel
 from cictl_server.errors import FULL
 from cictl_server.httpd.incoming import Admit, Request
 from cictl_server.httpd.malformed import ErrorAnswer, error_headers
-from cictl_server.httpd.parking import Lot, awaits_room
+from cictl_server.httpd.parking import DRAIN_STEP_SECONDS, Lot, awaits_room
 from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.httpd.resting import Resting
 from cictl_server.httpd.tasks import ROOM_BYTES, PutAside, Task
@@ -282,9 +282,21 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._waits_for_room = awaits_room(task.awaited)
         if not self.is_resting:
             self._look_again()
-        self._lot.park(self, task.awaited)
-        if not self.connected or (self._waits_for_room and self.total_outbufs_len <= ROOM_BYTES):
+        if not self._lot.park(self, task.awaited):
+            self._go_on_without_lot(task)
+        elif not self.connected or (self._waits_for_room and self.total_outbufs_len <= ROOM_BYTES):
             self._lot.wake(self)  # it has gone, or taken everything, just before
+
+    def _go_on_without_lot(self, task: Task) -> None:
+        """Go on at once, or soon, because the server stops: what an answer awaits comes to an end as well.
+
+        An answer that waits until its client takes it is left: `end` gives it up when the time to send it is over.
+        """
+        assert task.awaited is not None
+        if self._waits_for_room:
+            return
+        replace(task.awaited, seconds=min(task.awaited.seconds, DRAIN_STEP_SECONDS), least=0.0).block()
+        self._go_on(task)
 
     def end(self) -> None:
         """End an answer that is put aside, as the server stops."""

@@ -22,7 +22,8 @@ logger = logging.getLogger(__name__)
 _TOGETHER = 32
 """So many answers that go on at the same time share a thread: handing each to one of its own costs more than telling it."""
 
-_DRAIN_STEP_SECONDS = 0.02
+DRAIN_STEP_SECONDS = 0.02
+"""How often answers look whether they can end, while the server stops."""
 
 
 class Parked(Protocol):
@@ -39,43 +40,51 @@ class Lot:
     """The answers of one server that are put aside, each with the time at which it goes on at the latest."""
 
     def __init__(self, hand_on: Callable[[Any], None]) -> None:
-        """Pass what goes on to *hand_on*, which gives it to a thread: a connection, or several as one task."""
+        """Pass what goes on to *hand_on*, which gives it to a thread and does not wait: a connection, or several as one task."""
         self._hand_on = hand_on
         self._changed = threading.Condition()
         self._aside: dict[Parked, _Ticket] = {}
         self._due: list[tuple[float, int, _Ticket]] = []
         self._numbers = itertools.count()
         self._is_closing = False
+        self._is_closed = False
         self._thread: threading.Thread | None = None
 
     def __len__(self) -> int:
         return len(self._aside)
 
-    def park(self, parked: Parked, awaited: Awaited) -> None:
-        """Let *parked* go on once, when what is *awaited* has come."""
+    def park(self, parked: Parked, awaited: Awaited) -> bool:
+        """Let *parked* go on once, when what is *awaited* has come. Return false, and do nothing, after `drain`."""
         now = time.monotonic()
         ticket = _Ticket(parked, earliest=now + awaited.least)
         with self._changed:
+            if self._is_closed:
+                return False
             self._begin()
             self._aside[parked] = ticket
-            self._plan(ticket, at=now + (_DRAIN_STEP_SECONDS if self._is_closing else awaited.seconds))
+            self._plan(ticket, at=now + (DRAIN_STEP_SECONDS if self._is_closing else awaited.seconds))
         if awaited.watch is not None:
             awaited.watch.tell(partial(self._news, ticket))
+        return True
 
     def wake(self, parked: Parked) -> None:
         """Let *parked* go on now, if it is put aside."""
         ticket = self._aside.get(parked)
-        if ticket is not None and self._take(ticket):
-            self._hand_on(parked)
+        if ticket is not None:
+            self._send_on([ticket])
 
     def drain(self, seconds: float) -> None:
-        """Let everything go on, again and again, until nothing is put aside; for so long at most. Then keep no time any more."""
+        """Let everything go on, again and again, until nothing is put aside; for so long at most. Then put nothing aside any more.
+
+        What was put aside is then in the queue of the threads, or one of them has it.
+        """
         deadline = time.monotonic() + seconds
         with self._changed:
             self._is_closing = True
             for ticket in self._aside.values():
                 self._plan(ticket, at=0)
             self._changed.wait_for(lambda: not self._aside, timeout=max(0.0, deadline - time.monotonic()))
+            self._is_closed = True
             thread, self._thread = self._thread, None
             self._changed.notify_all()
         if thread is not None:
@@ -90,21 +99,25 @@ class Lot:
     def _news(self, ticket: _Ticket) -> None:
         """Let it go on because what it awaits has come: now, or when it is its time."""
         if ticket.earliest <= time.monotonic():
-            if self._take(ticket):
-                self._hand_on(ticket.parked)
+            self._send_on([ticket])
             return
         with self._changed:
             self._plan(ticket, at=ticket.earliest)
 
-    def _take(self, ticket: _Ticket) -> bool:
-        """Tell whether it is ours to let it go on: whoever comes first does, of time, news and the client's end."""
+    def _send_on(self, tickets: list[_Ticket]) -> None:
+        """Let those go on that are still put aside: whoever comes first does it, of time, news and the client's end.
+
+        They leave the lot and enter the queue under one lock, so that `drain` finds each in one of the two.
+        """
         with self._changed:
-            if self._aside.get(ticket.parked) is not ticket:
-                return False
-            del self._aside[ticket.parked]
-            if not self._aside:
+            ready = [ticket.parked for ticket in tickets if self._aside.get(ticket.parked) is ticket]
+            for parked in ready:
+                del self._aside[parked]
+            for first in range(0, len(ready), _TOGETHER):
+                together = ready[first : first + _TOGETHER]
+                self._hand_on(together[0] if len(together) == 1 else _Group(together))
+            if ready and not self._aside:
                 self._changed.notify_all()
-            return True
 
     def _plan(self, ticket: _Ticket, *, at: float) -> None:
         """Let it go on at that time at the latest. Under the lock."""
@@ -124,9 +137,7 @@ class Lot:
                 now, due = time.monotonic(), []
                 while self._due and self._due[0][0] <= now:
                     due.append(heapq.heappop(self._due)[2])
-            ready = [ticket.parked for ticket in due if self._take(ticket)]
-            for first in range(0, len(ready), _TOGETHER):
-                self._hand_on(_Group(ready[first : first + _TOGETHER]))
+            self._send_on(due)
 
 
 class _Ticket:

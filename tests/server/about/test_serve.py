@@ -23,7 +23,9 @@ from cictl.wire.codec import encode
 from cictl.wire.projects import RunRequest
 from cictl_client import Client, ClientError, Unauthenticated
 from cictl_server.errors import InvalidRequest
+from cictl_server.httpd.parking import Lot, Parked
 from cictl_server.serve import Server, ServerConfig
+from cictl_server.signals.waits import Awaited
 from cictl_server.store.contract import StoreLocked, Transaction
 from cictl_server.store.records import PipelineRecord, ProjectRecord
 
@@ -53,6 +55,23 @@ def test_a_waiting_agent_does_not_hold_up_a_stop(tmp_path: Path) -> None:
     agent.join(timeout=20)
     assert isinstance(answers[0], LeaseResponse)
     assert not answers[0].assigned
+
+
+def test_a_wait_that_begins_as_the_server_stops_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_drained = threading.Event()
+    park, drain = Lot.park, Lot.drain
+
+    def late(lot: Lot, parked: Parked, awaited: Awaited) -> bool:
+        is_drained.wait(20)
+        return park(lot, parked, awaited)
+
+    def noted(lot: Lot, seconds: float) -> None:
+        drain(lot, seconds)
+        is_drained.set()
+
+    monkeypatch.setattr(Lot, "park", late)
+    monkeypatch.setattr(Lot, "drain", noted)
+    test_a_waiting_agent_does_not_hold_up_a_stop(tmp_path)
 
 
 def test_health_is_answered_while_all_places_are_taken(tmp_path: Path) -> None:
