@@ -92,22 +92,21 @@ def test_what_is_told_while_the_sender_rests_goes_at_once_after_it(
     assert sent[-1] >= {f"later-{number}" for number in range(20)}
 
 
-def test_servers_that_hear_nothing_poll(pair: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_servers_that_hear_nothing_poll(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through pgbouncer LISTEN seems to work, but nothing is heard."""
-    for signals in (pair.here, pair.there):
-        monkeypatch.setattr(signals._outbox, "_channel", "elsewhere")  # type: ignore[attr-defined]
-        monkeypatch.setattr(signals._listener, "_echo_at", -math.inf)  # type: ignore[attr-defined]
-    board = pair.there.board("notes", Note, is_lasting=False)
-    pair.here.board("notes", Note, is_lasting=False).change("a", lambda _: (Note("x"), None))
-    begun = pair.there.feed.last_number()
-    pair.here.feed.add(EventKind.JOB, "job-1")
-    with pair.there.wakes.watch("queue") as watch:
-        watch.clear()
-        pair.here.wakes.publish("queue")
-        assert watch.wait(30)
-    eventually(lambda: board.find("a"), what="the board")
-    eventually(lambda: pair.there.feed.after(begun), what="the event")
-    assert not hears(pair.here)
+    monkeypatch.setattr("cictl_server.signals.postgres.outbox.channel_of", lambda _: "elsewhere")
+    with connected(database_url) as here, connected(database_url) as there:
+        board = there.board("notes", Note, is_lasting=False)
+        here.board("notes", Note, is_lasting=False).change("a", lambda _: (Note("x"), None))
+        begun = there.feed.last_number()
+        here.feed.add(EventKind.JOB, "job-1")
+        with there.wakes.watch("queue") as watch:
+            watch.clear()
+            here.wakes.publish("queue")
+            assert watch.wait(30)
+        eventually(lambda: board.find("a"), what="the board")
+        eventually(lambda: there.feed.after(begun), what="the event")
+        assert not hears(here)
 
 
 def test_a_leader_that_is_lost_is_replaced(pair: Two, database_url: str) -> None:
