@@ -13,7 +13,7 @@ from cictl.wire.projects import RunRequest
 from cictl_server.services import Services
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import PipelineRecord, ProjectRecord
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.store import TinyStore
 
 ROWS = 5_000
 

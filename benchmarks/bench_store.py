@@ -20,7 +20,7 @@ from serving import real_disk
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import JobRecord
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.store import TinyStore
 
 OPEN, COMPACT = "--open", "--compact"
 """Options by which this file calls itself to open the store in a directory in a fresh process, and to compact it there."""

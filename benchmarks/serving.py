@@ -131,7 +131,7 @@ def serve_cictl(pipe: Any, directory: str, queued: int, finished: int, kind: str
 
     from cictl.wire.jobs import JobStatus
     from cictl_server.serve import Server, ServerConfig, ServerKind
-    from cictl_server.store.tiny import TinyStore
+    from cictl_server.store.tiny.store import TinyStore
 
     with TinyStore.open(Path(directory), is_long_lived=True) as store:
         fill(store, 0, finished, JobStatus.SUCCEEDED)
@@ -144,7 +144,7 @@ def serve_trivial(pipe: Any, directory: str, queued: int) -> None:
     from executions import make_trivial_job, put_jobs
 
     from cictl_server.serve import Server, ServerConfig
-    from cictl_server.store.tiny import TinyStore
+    from cictl_server.store.tiny.store import TinyStore
 
     Path(directory).mkdir(mode=0o700)
     with TinyStore.open(Path(directory), is_long_lived=True) as store:
@@ -214,7 +214,7 @@ def serve_guarded(pipe: Any, directory: str, agents: int, store: str = "") -> No
 
     With *store* the records are in the database at that URL.
     """
-    from cictl.wire.access import TokenRequest
+    from cictl.wire.admin.access import TokenRequest
     from cictl_server.serve import Server, ServerConfig
 
     server = Server(ServerConfig(data_dir=Path(directory), store=store, port=0))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from cictl.base.characters import escaped
 from cictl.base.request_ids import name_request
+from cictl.base.text.characters import escaped
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s%(request)s"
 

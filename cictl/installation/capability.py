@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cictl.base.environment import setting
+from cictl.base.system.environment import setting
 from cictl.installation.layout import Layout
 
 Mode = Literal["dev", "service", "standalone"]

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cictl.base import children
-from cictl.base.environment import setting, without_data_access, without_settings
+from cictl.base.system import children
+from cictl.base.system.environment import setting, without_data_access, without_settings
 
 LIMIT_SECONDS = 600.0
 _SHOWN_LINES = 6

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cictl.base.files import read_json, write_json
+from cictl.base.system.files import read_json, write_json
 from cictl.base.web.probe import FAILURES, ask
 
 PROBES = 3

@@ -28,8 +28,8 @@ from pathlib import Path
 import filelock
 import msgspec
 
-from cictl.base.durable import sync_directory
-from cictl.base.files import read_json, write_json
+from cictl.base.system.durable import sync_directory
+from cictl.base.system.files import read_json, write_json
 
 RECORD_NAME = ".cictl-install.json"
 FAILED_NAME = ".failed"

@@ -17,7 +17,7 @@ from typing import Literal
 
 import msgspec
 
-from cictl.base.files import read_json, write_json
+from cictl.base.system.files import read_json, write_json
 from cictl.installation.layout import Layout
 
 Phase = Literal["idle", "download", "build", "smoke", "staged", "switch", "health", "rollback"]

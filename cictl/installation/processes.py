@@ -12,8 +12,8 @@ from typing import Protocol
 
 import msgspec
 
-from cictl.base.files import read_json, write_json
-from cictl.base.processes import exists, start_of
+from cictl.base.system.files import read_json, write_json
+from cictl.base.system.processes import exists, start_of
 from cictl.installation.layout import Layout
 
 STOP_SECONDS = 45.0

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from cictl.base import children
-from cictl.base.environment import without_data_access, without_settings
+from cictl.base.system import children
+from cictl.base.system.environment import without_data_access, without_settings
 from cictl.installation.environments import clean_environment
 from cictl.installation.layout import Layout
 from cictl.installation.state import copy_state

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import filelock
 
-from cictl.base.durable import sync_directory
-from cictl.base.files import copy_file
+from cictl.base.system.durable import sync_directory
+from cictl.base.system.files import copy_file
 
 SNAPSHOT = "state.json"
 JOURNAL = "state.journal"

@@ -1,4 +1,4 @@
-"""Patterns of artifacts that can't match, and what their writers meant. What patterns match is in `cictl.base.globs`."""
+"""Patterns of artifacts that can't match, and what their writers meant. What patterns match is in `cictl.base.text.globs`."""
 
 from __future__ import annotations
 

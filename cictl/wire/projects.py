@@ -9,8 +9,8 @@ import msgspec
 
 from cictl.base.job_parts import ApprovalSpec, CacheSpec, ConcurrencySpec, RetrySpec
 from cictl.wire.codec import Message
-from cictl.wire.explain import Reason
 from cictl.wire.jobs import Step
+from cictl.wire.waiting.explain import Reason
 
 
 class PipelineSummary(Message):

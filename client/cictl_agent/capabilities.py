@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 
-from cictl.wire.requirements import PRESENT
+from cictl.wire.waiting.requirements import PRESENT
 from cictl.wire.words import JobFeature
 from cictl_agent.system.platforms import Platform
 

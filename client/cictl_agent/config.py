@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from cictl.base.environment import find_setting, setting
 from cictl.base.names.agent_ids import RULE, is_agent_id
 from cictl.base.names.labels import LabelError, parse_labels
+from cictl.base.system.environment import find_setting, setting
 from cictl.base.urls import split_http, without_user_info
 from cictl.base.web.trust import NO_FILES, TlsFiles, tls_files
 from cictl.wire.agents import MOST_SLOTS

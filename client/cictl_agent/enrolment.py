@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from cictl.base.files import write_private
+from cictl.base.system.files import write_private
 from cictl_agent.config import AgentConfig, ConfigError
 from cictl_client import Client, ClientError, RateLimited, Unauthenticated
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from cictl.base.environment import setting
+from cictl.base.system.environment import setting
 from cictl_agent.config import ConfigError
 
 _QUOTES = ("'", '"')

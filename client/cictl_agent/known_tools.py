@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from cictl.base.constraints import is_tool_name
 from cictl.wire.agents import MOST_WANTED_TOOLS
-from cictl.wire.requirements import PRESENT
+from cictl.wire.waiting.requirements import PRESENT
 from cictl_agent.tools import COMMON, TOOLS, XORG, Prober
 
 logger = logging.getLogger(__name__)

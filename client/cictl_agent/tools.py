@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath
 
 from cictl.base.constraints import is_tool_name
-from cictl.wire.requirements import PRESENT
+from cictl.wire.waiting.requirements import PRESENT
 from cictl_agent.system.commands import CommandResult, ask
 from cictl_agent.system.platforms import Platform
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import filelock
 
 from cictl.base.clock import Clock, utc_now
-from cictl.base.environment import setting
+from cictl.base.system.environment import setting
 from cictl.installation import manifest, reconcile
 from cictl.installation.capability import detect
 from cictl.installation.environments import PipSettings

@@ -14,7 +14,7 @@ from cictl.base.urls import origin, split_http, without_user_info
 from cictl.base.web.causes import cause_of
 from cictl.base.web.probe import FAILURES, ask
 from cictl.base.web.trust import NO_FILES, TlsFiles
-from cictl.wire.server import Health, Readiness, RuntimeState, ServerInfo
+from cictl.wire.admin.server import Health, Readiness, RuntimeState, ServerInfo
 from cictl_client.answers import REDIRECTS, Asked, RawResponse, read_as, refusal_of
 from cictl_client.calls.paths import SERVER_INFO
 from cictl_client.errors import Unreachable

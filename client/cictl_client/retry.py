@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cictl.base.backoff import Backoff
 from cictl.wire import words
+from cictl.wire.admin.server import ServerInfo
 from cictl.wire.problems import BEING_ANSWERED
-from cictl.wire.server import ServerInfo
 from cictl_client.calls.paths import SERVER_INFO
 from cictl_client.errors import ClientError, Conflict, ForeignAnswer, NoCapacity, ServerError, Unreachable
 

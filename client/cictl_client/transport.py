@@ -16,8 +16,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from cictl.base.urls import split_http, without_user_info
 from cictl.base.web.causes import cause_of
 from cictl.base.web.trust import NO_FILES, TlsFiles
+from cictl.wire.admin.server import ServerInfo
 from cictl.wire.problems import PROBLEM_JSON
-from cictl.wire.server import ServerInfo
 from cictl_client.answers import (
     REDIRECTS,
     Asked,

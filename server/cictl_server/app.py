@@ -13,28 +13,25 @@ from cictl_server.face.problems import problem_page
 from cictl_server.face.views import login
 from cictl_server.front import Bodies, Browsers, Callers, Existence, Guard, Marking, RouteMarks, Slashes
 from cictl_server.http import errors
+from cictl_server.http.access.authentication import Authentication
+from cictl_server.http.access.hosts import OwnHosts
+from cictl_server.http.access.masking import Masking
+from cictl_server.http.access.origin import OriginRule
 from cictl_server.http.auditing import Auditing
-from cictl_server.http.authentication import Authentication
 from cictl_server.http.browsers.cookies import SessionCookie
-from cictl_server.http.hosts import OwnHosts
 from cictl_server.http.idempotency import Idempotency
-from cictl_server.http.masking import Masking
-from cictl_server.http.origin import OriginRule
 from cictl_server.http.routes import ARCHIVE_BODY, HOOK_BODY, LARGE_BODY, LOGIN_BODY, SCRIPT_BODY, STATUS_BODY, Route
 from cictl_server.resources import (
     agents,
-    artifacts,
     badges,
     explain,
     forges,
     hooks,
     jobs,
-    logs,
     notifications,
     pipelines,
     projects,
     queue,
-    reports,
     retention,
     runs,
     schedules,
@@ -42,6 +39,7 @@ from cictl_server.resources import (
 )
 from cictl_server.resources.about import events, metrics, openapi, server, updates
 from cictl_server.resources.access import audit, secrets, tokens, vault
+from cictl_server.resources.results import artifacts, logs, reports
 from cictl_server.services import Services
 
 Application = falcon.App[Any, Any]

@@ -17,11 +17,11 @@ from typing import Any
 
 from tinydb.table import Document
 
-from cictl.base.beneath import NotBeneath, beneath, leads_out
 from cictl.base.clock import utc_now
-from cictl.base.durable import sync_directory
+from cictl.base.system.beneath import NotBeneath, beneath, leads_out
+from cictl.base.system.durable import sync_directory
 from cictl.base.urls import without_user_info
-from cictl.wire.access import NewToken, TokenRequest
+from cictl.wire.admin.access import NewToken, TokenRequest
 from cictl.wire.audit.chain import ChainWalk
 from cictl.wire.audit.records import AuditAction, TargetKind
 from cictl_server.blobs.contract import Blobs
@@ -40,10 +40,10 @@ from cictl_server.services.secrets.own.sealing import FILE as SECRETS_KEY
 from cictl_server.signals.watches import LocalWakes
 from cictl_server.store.contract import Store, View
 from cictl_server.store.copies import JOURNAL, SNAPSHOT, CopiedState, copy_state, has_state, held, is_in_use, open_copy
-from cictl_server.store.engine import RESTORING
 from cictl_server.store.records import ArtifactsRecord
 from cictl_server.store.signature import SIGNATURE, differences, digests_of, read_key, sign, signed_digests
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.engine import RESTORING
+from cictl_server.store.tiny.store import TinyStore
 from cictl_server.store.trees import TreeCopy, copy_tree
 
 REPLACED = "replaced-"

@@ -13,7 +13,7 @@ import msgspec
 
 from cictl.base.clock import utc_now
 from cictl.base.json_errors import NOT_OF_TYPE
-from cictl.wire.access import NewToken, TokenRequest
+from cictl.wire.admin.access import NewToken, TokenRequest
 from cictl.wire.audit.chain import BrokenChain, ChainWalk
 from cictl_server.blobs.contract import PROJECTS, Blobs
 from cictl_server.blobs.opening import open_blobs
@@ -24,7 +24,7 @@ from cictl_server.services.audit.trail import chain_ends
 from cictl_server.services.retention.sweep import Sweep
 from cictl_server.storage import DatabaseStorage, open_database_store
 from cictl_server.store.contract import Store, View
-from cictl_server.store.unfinished import source_of_copy
+from cictl_server.store.tiny.unfinished import source_of_copy
 from cictl_server.transfer.tables import KINDS, iter_executions
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from cictl.wire import words
 from cictl_server.apidoc.describe import Description, find_description
 from cictl_server.errors import CictlError, NotFound
 from cictl_server.http import media
+from cictl_server.http.access.origin import Header, OriginRule
 from cictl_server.http.browsers.accepting import ShowProblem, wants_page
 from cictl_server.http.errors import REFUSAL
-from cictl_server.http.origin import Header, OriginRule
 from cictl_server.http.routes import Page, Route
 from cictl_server.resources.access.vault import VaultTestResource
 from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cictl.base.environment import setting
-from cictl.wire.server import API_VERSION
+from cictl.base.system.environment import setting
+from cictl.wire.admin.server import API_VERSION
 
 if TYPE_CHECKING:
     from zeroconf import ServiceInfo, Zeroconf

@@ -19,8 +19,8 @@ from cictl_server.services import Services
 from cictl_server.services.access.authentication import Policy
 from cictl_server.storage import needing_psycopg
 from cictl_server.store.contract import StoreTooNew
-from cictl_server.store.snapshot import SCHEMA
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.snapshot import SCHEMA
+from cictl_server.store.tiny.store import TinyStore
 
 
 class SelfCheckFailed(CictlError):

@@ -19,9 +19,9 @@ from cictl_server.background import Background
 from cictl_server.blobs.contract import Blobs
 from cictl_server.blobs.opening import open_blobs, wait_for
 from cictl_server.errors import InvalidRequest
+from cictl_server.http.access.hosts import OwnHosts, is_loopback_name
+from cictl_server.http.access.origin import OriginRule
 from cictl_server.http.browsers.cookies import SessionCookie
-from cictl_server.http.hosts import OwnHosts, is_loopback_name
-from cictl_server.http.origin import OriginRule
 from cictl_server.http.streams import UNSENT_LIMIT
 from cictl_server.http.waiting import Asking
 from cictl_server.httpd.admission import Admission

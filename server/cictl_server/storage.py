@@ -17,8 +17,8 @@ from cictl_server.signals.contract import Signals
 from cictl_server.signals.identity import Identity
 from cictl_server.signals.memory import MemorySignals
 from cictl_server.store.contract import Store
-from cictl_server.store.tiny import TinyStore
-from cictl_server.store.unfinished import refuse_unfinished
+from cictl_server.store.tiny.store import TinyStore
+from cictl_server.store.tiny.unfinished import refuse_unfinished
 
 if TYPE_CHECKING:
     from cictl_server.postgres.database import Database

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cictl.base.environment import setting
+from cictl.base.system.environment import setting
 from cictl_agent.config import find_service, load_config
 from cictl_agent.system.platforms.macos import MacOS
 from cictl_agent.system.platforms.posix import Linux

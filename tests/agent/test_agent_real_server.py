@@ -11,8 +11,8 @@ from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.threads import LocalServer
 
-from cictl.wire.artifacts import ArtifactList
 from cictl.wire.jobs import JobExecution
+from cictl.wire.results.artifacts import ArtifactList
 from cictl_server.app import create_app
 
 LIMIT = 64 << 10

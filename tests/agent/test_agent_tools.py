@@ -13,7 +13,7 @@ from cictl_testing.processes import eventually
 from cictl_testing.servers.scripted_server import ScriptedServer
 
 from cictl.wire.agents import MOST_WANTED_TOOLS, HeartbeatResponse
-from cictl.wire.requirements import PRESENT
+from cictl.wire.waiting.requirements import PRESENT
 from cictl_agent.job.environment import inherited_environment
 from cictl_agent.known_tools import LOOK_AGAIN_SECONDS, KnownTools
 from cictl_agent.system.commands import CommandResult

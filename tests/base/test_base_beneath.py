@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cictl.base.beneath import NotBeneath, beneath
+from cictl.base.system.beneath import NotBeneath, beneath
 
 
 def test_files_folders_and_what_is_not_there_yet_are_beneath(tmp_path: Path) -> None:

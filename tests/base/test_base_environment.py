@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cictl.base.environment import find_setting, setting
+from cictl.base.system.environment import find_setting, setting
 
 
 @pytest.mark.parametrize(

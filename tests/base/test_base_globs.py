@@ -4,7 +4,7 @@ from typing import SupportsIndex
 
 import pytest
 
-from cictl.base.globs import BadPattern, GlobSet
+from cictl.base.text.globs import BadPattern, GlobSet
 
 
 @pytest.mark.parametrize(

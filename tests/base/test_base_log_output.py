@@ -8,8 +8,8 @@ import unicodedata
 
 import pytest
 
-from cictl.base.characters import escaped, without_steering
 from cictl.base.log_output import LogFormatter
+from cictl.base.text.characters import escaped, without_steering
 
 FORGED = "\n2026-01-01 00:00:00,000 INFO cictl_server all is well"
 

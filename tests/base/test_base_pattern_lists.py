@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cictl.base.globs import PatternList
+from cictl.base.text.globs import PatternList
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cictl.base.sizes import parse_size, size_text
+from cictl.base.text.sizes import parse_size, size_text
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ SPEAKERS = {
     "cictl/base/web/cutoff.py": {"urllib3"},
     # These send through a session, and know the errors and the answers of its library.
     "cictl/installation/releases/web.py": {"requests"},
-    "cictl_client/calls/download.py": {"requests"},
+    "cictl_client/calls/results/download.py": {"requests"},
     "cictl_client/retry.py": {"urllib3"},
     "cictl_client/transport.py": {"requests"},
     "cictl_server/services/forges/posting.py": {"requests"},

@@ -18,7 +18,7 @@ from figures import Figure, Figures, Untrue, read_measures
 from load import Connection, rate
 from serving import served
 
-from cictl.wire.requirements import meets_all
+from cictl.wire.waiting.requirements import meets_all
 
 
 @contextmanager

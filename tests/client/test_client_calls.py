@@ -20,7 +20,7 @@ from cictl.wire.jobs import (
     JobStateResponse,
 )
 from cictl.wire.problems import Code
-from cictl.wire.queue import JobList
+from cictl.wire.waiting.queue import JobList
 from cictl_client import Client, Conflict, ForeignAnswer, LogChunk, NotFound, UnexpectedAnswer, Unreachable
 
 Call = Callable[[Client], Any]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cictl_testing.servers.answers import AnsweringServer, Reply, Seen, drop, refusal
 
-from cictl.wire.artifacts import Artifact
+from cictl.wire.results.artifacts import Artifact
 from cictl_client import Client, ForeignAnswer, NotFound, UnexpectedAnswer, Unreachable
-from cictl_client.calls import download
+from cictl_client.calls.results import download
 from cictl_client.retry import Pause
 
 URL = "GET /artifacts/job-1/app"

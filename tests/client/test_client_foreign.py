@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from cictl_testing.servers.answers import AnsweringServer, Reply, marked, page, problem, refusal, reply
 
-from cictl.wire.artifacts import Artifact
+from cictl.wire.admin.server import Health
 from cictl.wire.jobs import JobState, JobStateResponse, JobStatus
 from cictl.wire.problems import PROBLEM_JSON, Code
 from cictl.wire.projects import RunRequest
-from cictl.wire.server import Health
+from cictl.wire.results.artifacts import Artifact
 from cictl_client import Client, ForeignAnswer, InvalidRequest, NotFound, ServerError
 from cictl_client.probe import Probe
 

@@ -70,11 +70,25 @@ from cictl_testing.servers.samples import (
     WORKTREE,
 )
 
-from cictl.wire.access import (
+from cictl.wire.admin.access import (
     EnrollRequest,
     EnrolmentRequest,
     TokenList,
     TokenRequest,
+)
+from cictl.wire.admin.retention import RetentionChange
+from cictl.wire.admin.secrets import SecretList, SecretRequest, SecretResponse
+from cictl.wire.admin.server import Health
+from cictl.wire.admin.updates import (
+    ServerUpdates,
+    UpdateRequest,
+    UpdateStatus,
+)
+from cictl.wire.admin.vault import (
+    VaultConnectionList,
+    VaultConnectionRequest,
+    VaultConnectionResponse,
+    VaultTestRequest,
 )
 from cictl.wire.agents import (
     AgentActionRequest,
@@ -85,7 +99,6 @@ from cictl.wire.agents import (
     ReportAnswer,
     StatusRequest,
 )
-from cictl.wire.artifacts import ArtifactData, ArtifactList, ArtifactUpload
 from cictl.wire.codec import encode
 from cictl.wire.forges import ForgeRequest, ForgeTest
 from cictl.wire.jobs import (
@@ -100,22 +113,9 @@ from cictl.wire.projects import (
     ProjectResponse,
     RunRequest,
 )
-from cictl.wire.queue import ClearedQueue, FlushedHistory, JobList, QueueState
-from cictl.wire.reports import TestReportResponse, TestReportUpload
-from cictl.wire.retention import RetentionChange
-from cictl.wire.secrets import SecretList, SecretRequest, SecretResponse
-from cictl.wire.server import Health
-from cictl.wire.updates import (
-    ServerUpdates,
-    UpdateRequest,
-    UpdateStatus,
-)
-from cictl.wire.vault import (
-    VaultConnectionList,
-    VaultConnectionRequest,
-    VaultConnectionResponse,
-    VaultTestRequest,
-)
+from cictl.wire.results.artifacts import ArtifactData, ArtifactList, ArtifactUpload
+from cictl.wire.results.reports import TestReportResponse, TestReportUpload
+from cictl.wire.waiting.queue import ClearedQueue, FlushedHistory, JobList, QueueState
 from cictl_client import Client
 
 Call = Callable[[Client], Any]

@@ -15,13 +15,13 @@ from cictl_testing.servers.answers import AnsweringServer, Reply, reply
 
 import cictl_client
 import cictl_client.errors
+from cictl.wire.admin.server import ServerInfo
 from cictl.wire.agents import Agent, AgentActionResponse, AgentList
-from cictl.wire.artifacts import Artifact, ArtifactList
 from cictl.wire.events import JobChanged
 from cictl.wire.jobs import JobExecution, JobResponse, JobState, JobStateResponse, JobStatus
 from cictl.wire.projects import PipelineSummary, ProjectList, ProjectSummary, RunResponse
-from cictl.wire.queue import JobList
-from cictl.wire.server import ServerInfo
+from cictl.wire.results.artifacts import Artifact, ArtifactList
+from cictl.wire.waiting.queue import JobList
 from cictl_client import Client, ClientError
 
 DOCS = Path(__file__).parents[2] / "docs" / "client.md"

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from cictl_testing.servers.answers import AnsweringServer, Reply, drop, problem, refusal, reply
 
+from cictl.wire.admin.server import Health
 from cictl.wire.problems import Code
-from cictl.wire.server import Health
 from cictl_client import Client, ClientError, ForeignAnswer, Unreachable
 from cictl_client.probe import Probe
 from cictl_client.transport import MAX_REDIRECTS

@@ -17,7 +17,7 @@ from cictl_testing.servers.threads import LocalServer
 
 from cictl.wire.agents import HeartbeatRequest, LeaseRequest, StatusRequest
 from cictl.wire.jobs import Cause, JobStatus
-from cictl.wire.reports import TestReport, TestReportUpload
+from cictl.wire.results.reports import TestReport, TestReportUpload
 from cictl_client import Client, Conflict, InvalidRequest, LogGap, MethodNotAllowed, NotFound
 from cictl_server.app import create_app
 

@@ -12,10 +12,10 @@ from cictl_testing.servers.answers import AnsweringServer, Reply, problem, refus
 from cictl_testing.servers.samples import JOB, RESTARTING, UPDATED
 from cictl_testing.servers.threads import LocalServer, WsgiApp
 
+from cictl.wire.admin.server import ServerInfo
 from cictl.wire.jobs import JobResponse, JobStatus
 from cictl.wire.problems import BEING_ANSWERED, Code
 from cictl.wire.projects import ImportRequest, RunRequest
-from cictl.wire.server import ServerInfo
 from cictl_client import Client, ClientError, Conflict, ForeignAnswer, Unreachable, retry
 from cictl_client.retry import Pause
 from cictl_server.app import create_app

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cictl_testing.servers.answers import AnsweringServer, Reply, drop, refusal, reply
 
-from cictl.wire.artifacts import Artifact, ArtifactList
+from cictl.wire.results.artifacts import Artifact, ArtifactList
 from cictl_client import Client, NotFound, UnexpectedAnswer, Unreachable
 
 MIB = 1 << 20

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cictl.base.sizes import setting_text
+from cictl.base.text.sizes import setting_text
 from cictl.cli.commands.here.serve import serve
 from cictl_server.services.retention.policies import DEFAULT
 

@@ -15,7 +15,7 @@ from cictl_testing.files import make_repository
 from cictl_testing.ports import free_port
 from cictl_testing.processes import Process, Workplace, eventually
 
-from cictl.wire.access import EnrolmentRequest
+from cictl.wire.admin.access import EnrolmentRequest
 from cictl_client import Client
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()

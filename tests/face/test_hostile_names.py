@@ -7,7 +7,7 @@ from cictl_testing.face.browser import WIDTHS, Looking, findings, overflow
 from cictl_testing.server import RunningServer
 from msgspec.structs import replace
 
-from cictl.wire.access import TokenRequest
+from cictl.wire.admin.access import TokenRequest
 from cictl_server.store.contract import Transaction
 
 from .conftest import Shown

@@ -9,9 +9,9 @@ from cictl_testing.face.browser import WIDTHS, Looking, findings, overflow
 from cictl_testing.server import RunningServer
 from playwright.sync_api import Page, expect
 
-from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl.wire.jobs import CacheStat
-from cictl.wire.reports import Coverage, CoverageFile, TestCase, TestReport, TestReportUpload, TestSuite
+from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
+from cictl.wire.results.reports import Coverage, CoverageFile, TestCase, TestReport, TestReportUpload, TestSuite
 
 from .conftest import Shown
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl_server.http.roles_of_routes import CLOSED_TO_GUESTS
+from cictl_server.http.access.roles_of_routes import CLOSED_TO_GUESTS
 from cictl_server.services.access.guests import AT_ONCE, PER_SECOND
 
 HTML = {"Accept": "text/html"}

@@ -11,9 +11,9 @@ from cictl_testing.server import RunningServer
 
 from cictl_server.app import create_app
 from cictl_server.face.assets import assets, assets_version
+from cictl_server.http.access.hosts import OwnHosts
+from cictl_server.http.access.origin import OriginRule
 from cictl_server.http.browsers.cookies import SessionCookie
-from cictl_server.http.hosts import OwnHosts
-from cictl_server.http.origin import OriginRule
 
 from .conftest import Shown
 

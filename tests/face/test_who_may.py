@@ -7,7 +7,7 @@ from cictl_testing.server import RunningServer
 
 from cictl_server.face.admin_pages import ADMIN_PAGES
 from cictl_server.face.fleet_pages import FLEET_PAGES
-from cictl_server.http.roles_of_routes import ROLES, Access
+from cictl_server.http.access.roles_of_routes import ROLES, Access
 from cictl_server.http.routes import Page
 
 from .conftest import Shown

@@ -20,7 +20,7 @@ from cictl_testing.server import RunningServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cictl.wire.artifacts import ArtifactData, ArtifactUpload
+from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
 
 CONTENT = b"0123456789"
 PARTS = st.one_of(

@@ -9,8 +9,8 @@ from cictl_testing.fuzz.budget import fuzzed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cictl.base import globs
-from cictl.base.globs import BadPattern, GlobSet
+from cictl.base.text import globs
+from cictl.base.text.globs import BadPattern, GlobSet
 
 Token = tuple[str, object]
 """What a pattern is made of: a literal, any character, any text of a name, a class, any directories, alternatives."""

@@ -11,7 +11,7 @@ from cictl_testing.fuzz.sendable import is_sendable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cictl.wire.reports import TestSuite
+from cictl.wire.results.reports import TestSuite
 from cictl_agent.job.reports.gotest import read_go_test_json
 from cictl_agent.job.reports.problems import ReportError
 

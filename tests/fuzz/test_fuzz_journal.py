@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from cictl_server.errors import StoreError
 from cictl_server.store.contract import Transaction, View
-from cictl_server.store.journal import JournalEntry, encode_entry
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.journal import JournalEntry, encode_entry
+from cictl_server.store.tiny.store import TinyStore
 
 SNAPSHOT, JOURNAL = "state.json", "state.journal"
 TABLES = list(View.__annotations__)

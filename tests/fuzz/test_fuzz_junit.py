@@ -12,7 +12,7 @@ from cictl_testing.fuzz.sendable import is_sendable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cictl.wire.reports import TestCase, TestSuite
+from cictl.wire.results.reports import TestCase, TestSuite
 from cictl_agent.job.reports.junit import read_junit
 from cictl_agent.job.reports.problems import ReportError
 

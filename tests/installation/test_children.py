@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cictl_testing.processes import DEADLINE_SECONDS, eventually
 
-from cictl.base import children
+from cictl.base.system import children
 from cictl.installation import processes
 
 FAMILY = "sleep 300 & echo $! > {0}.new; mv {0}.new {0}; wait"
@@ -61,7 +61,7 @@ def test_none_outlives_a_process_that_ends_meanwhile(tmp_path: Path) -> None:
     program = f"""
 import os, threading
 from pathlib import Path
-from cictl.base import children
+from cictl.base.system import children
 work = lambda: children.run({command(tmp_path / "pid")!r}, env=os.environ, seconds=300)
 threading.Thread(target=work, daemon=True).start()
 while not Path({str(tmp_path / "pid")!r}).exists():

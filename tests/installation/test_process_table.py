@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cictl_testing.processes import eventually
 
-from cictl.base import processes
+from cictl.base.system import processes
 
 
 def test_table_tells_parents_sessions_and_zombies() -> None:

@@ -24,7 +24,7 @@ from cictl.installation.layout import Layout
 from cictl.installation.manifest import Result
 from cictl.installation.processes import announced, end
 from cictl.installation.smoke import SmokeError, smoke
-from cictl.wire.access import TokenRequest
+from cictl.wire.admin.access import TokenRequest
 from cictl_client import Client
 
 pytestmark = [

@@ -11,10 +11,10 @@ import pytest
 from cictl_testing.files import git, make_repository
 from cictl_testing.processes import DEADLINE_SECONDS, Workplace, eventually
 
+from cictl.wire.admin.secrets import SecretRequest
 from cictl.wire.jobs import JobExecution
 from cictl.wire.projects import ImportRequest
 from cictl.wire.runs import Run
-from cictl.wire.secrets import SecretRequest
 from cictl_client import Client
 
 pytestmark = pytest.mark.xdist_group("language")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cictl.redaction import Redactor, masked_message
 from cictl.wire.agents import StatusRequest
 from cictl.wire.jobs import Cause, Step, StepEvent
-from cictl.wire.reports import Coverage, CoverageFile, TestCase, TestReport, TestSuite
+from cictl.wire.results.reports import Coverage, CoverageFile, TestCase, TestReport, TestSuite
 
 
 def test_texts_are_masked_at_any_depth_but_not_the_words_of_the_protocol() -> None:

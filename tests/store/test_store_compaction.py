@@ -15,8 +15,8 @@ from cictl_testing.stores.disk import PowerCut, path_of, watched
 from cictl_testing.stores.records import make_job, put_jobs
 
 from cictl_server.store.contract import StoreFailed, Transaction
-from cictl_server.store.picture import Picture
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.picture import Picture
+from cictl_server.store.tiny.store import TinyStore
 
 
 def write_jobs(store: TinyStore, *numbers: int) -> None:

@@ -16,8 +16,8 @@ import pytest
 from cictl_testing.stores.records import make_job, put_jobs
 
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFull, Transaction
-from cictl_server.store.journal import scan
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.journal import scan
+from cictl_server.store.tiny.store import TinyStore
 
 
 def write_jobs(store: TinyStore, *numbers: int) -> None:

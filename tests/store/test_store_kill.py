@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cictl_testing.stores.writer import check_content, writing
 
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.store import TinyStore
 
 KILLS = int(os.environ.get("CICTL_TEST_KILLS", "60"))
 """Each begins where the one before left off, so 200 of them are one long life of a store."""

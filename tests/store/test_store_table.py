@@ -17,8 +17,8 @@ from tinydb.queries import QueryInstance
 from tinydb.storages import MemoryStorage
 from tinydb.table import Document, Table
 
-from cictl_server.store.engine import Engine
-from cictl_server.store.table import EngineDB
+from cictl_server.store.tiny.engine import Engine
+from cictl_server.store.tiny.table import EngineDB
 
 NAMES = st.sampled_from(["a", "b", "c"])
 ROWS = st.fixed_dictionaries(

@@ -16,7 +16,7 @@ from cictl_testing.stores.records import make_agent, make_job, make_project
 
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.contract import Kind, StoreCorrupt, StoreFailed, StoreLocked, StoreTooNew, Transaction
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.store import TinyStore
 
 
 def store_one_job(directory: Path) -> None:

@@ -7,7 +7,7 @@ from cictl_testing.stores.records import MOMENT
 from cictl_testing.stores.reopening import Reopenable
 from msgspec.structs import replace
 
-from cictl.wire.access import Role
+from cictl.wire.admin.access import Role
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import TokenRecord
 

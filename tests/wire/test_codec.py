@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cictl.wire.admin.server import NEVER, RuntimeState
 from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse, LeaseRequest, LeaseResponse, StatusRequest
-from cictl.wire.artifacts import ArtifactList
 from cictl.wire.codec import DecodeError, decode, encode
 from cictl.wire.jobs import CacheStat, JobExecution, JobStatus, Source, StepEvent
 from cictl.wire.projects import RunRequest
-from cictl.wire.reports import TestReport, TestReportUpload
-from cictl.wire.server import NEVER, RuntimeState
+from cictl.wire.results.artifacts import ArtifactList
+from cictl.wire.results.reports import TestReport, TestReportUpload
 
 
 @pytest.mark.parametrize(

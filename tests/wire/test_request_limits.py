@@ -6,7 +6,7 @@ import pytest
 
 from cictl.wire.agents import LeaseRequest, StatusRequest
 from cictl.wire.codec import LENIENT_BYTES, MOST_ENTRIES, MOST_ITEMS, DecodeError, decode, decode_request, encode
-from cictl.wire.reports import TestCase, TestReport, TestReportUpload, TestSuite
+from cictl.wire.results.reports import TestCase, TestReport, TestReportUpload, TestSuite
 
 LONG = b" " * LENIENT_BYTES
 

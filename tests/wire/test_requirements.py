@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cictl.base.constraints import is_tool_name, problem_of
-from cictl.wire.requirements import for_older_agents, meets, meets_all, satisfies
+from cictl.wire.waiting.requirements import for_older_agents, meets, meets_all, satisfies
 
 CAPABILITIES = {
     "os": "linux",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cictl.base.plain import plain
+from cictl.base.text.plain import plain
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session

@@ -12,8 +12,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from cictl.base.characters import escaped
-from cictl.base.plain import plain
+from cictl.base.text.characters import escaped
+from cictl.base.text.plain import plain
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.output.text import folded
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from cictl.base.durations import parse_duration
+from cictl.base.text.durations import parse_duration
 from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
 

@@ -242,7 +242,7 @@ def _report(session: Session, error: Exception, *, as_json: bool) -> int:
     if session.debug:
         import traceback
 
-        from cictl.base.characters import escaped_lines
+        from cictl.base.text.characters import escaped_lines
 
         session.stderr.write(escaped_lines("".join(traceback.format_exception(error))))
     failure = _failure(session, error)

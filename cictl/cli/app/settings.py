@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cictl.base.environment import find_setting
+from cictl.base.system.environment import find_setting
 from cictl.base.urls import split_http, without_user_info
 from cictl.base.web.trust import NO_FILES, TlsFiles, tls_files
 from cictl.cli.app.contexts import Context, ContextFile, SettingsError, read_contexts

@@ -16,7 +16,7 @@ from cictl.cli.names import MAX_JOBS, find_agent
 from cictl.cli.output.table import Result
 from cictl.cli.short_ids import short_id
 from cictl.cli.tables.agents import agent_result, agents_result
-from cictl.wire.access import EnrolmentRequest
+from cictl.wire.admin.access import EnrolmentRequest
 from cictl.wire.agents import Action, Agent, AgentActionResponse
 
 app = new_group(

@@ -10,7 +10,7 @@ from cictl.cli.app.commands import Command, new_group
 from cictl.cli.app.session import Session
 from cictl.cli.names import find_project
 from cictl.cli.output.table import Column, Result
-from cictl.wire.queue import QueuePause, QueueState
+from cictl.wire.waiting.queue import QueuePause, QueueState
 
 app = new_group(
     "cictl queue show\ncictl queue pause --reason 'moving the registry'\ncictl queue pause --project shop --reason release\n"

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from cictl.base.sizes import size_text
+from cictl.base.text.sizes import size_text
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group
 from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
 from cictl.cli.names import find_project
 from cictl.cli.output.table import Column, Result
-from cictl.wire.retention import ProjectRetention, RetentionChange, RetentionCounts, RetentionPolicies
+from cictl.wire.admin.retention import ProjectRetention, RetentionChange, RetentionCounts, RetentionPolicies
 
 app = new_group(
     "cictl retention show\ncictl retention set --keep-runs 200 --artifact-days 30\n"

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import typer
 
-from cictl.base.sizes import size_text
+from cictl.base.text.sizes import size_text
 from cictl.cli.app.commands import with_examples
 from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session

@@ -15,7 +15,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from cictl.base.clock import utc_now
-from cictl.base.plain import plain
+from cictl.base.text.plain import plain
 from cictl.wire.metadata import JobMetadata
 
 BUDGET_SECONDS = 0.3
@@ -200,7 +200,7 @@ def _runs(source: Source, begin: str) -> Iterator[Name]:
 
 
 def _age(job: Mapping[str, object]) -> str:
-    from cictl.base.durations import ago
+    from cictl.base.text.durations import ago
 
     try:
         return ago(utc_now() - datetime.fromisoformat(_text(job, "created_utc")))

@@ -15,7 +15,7 @@ import msgspec
 
 from cictl.base.names.artifact_paths import BAD_NAME_ERRORS, ends_of_links, link_text
 from cictl.base.names.windows_names import is_windows_name
-from cictl.base.sizes import size_text
+from cictl.base.text.sizes import size_text
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, not_found
 from cictl.cli.app.session import Session
@@ -23,8 +23,8 @@ from cictl.cli.names import unknown
 from cictl.cli.output.outage import lost_text
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import has_colour
-from cictl.wire.artifacts import Artifact
 from cictl.wire.codec import Message
+from cictl.wire.results.artifacts import Artifact
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\]")
 _ON_WINDOWS = os.name == "nt"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cictl.base.plain import LogCleaner, plain
+from cictl.base.text.plain import LogCleaner, plain
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.session import Session
 from cictl.cli.logs.excerpt import Excerpt

@@ -9,8 +9,8 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.output.table import Line, Result
 from cictl.cli.output.text import iso
-from cictl.wire.explain import COUNTED_JOBS, AgentFit, Explanation, Reason
 from cictl.wire.jobs import CANCELLATIONS, JobStatus
+from cictl.wire.waiting.explain import COUNTED_JOBS, AgentFit, Explanation, Reason
 from cictl_client import Client, NotFound
 
 SHOWN_AGENTS = 8

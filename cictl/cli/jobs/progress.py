@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from cictl.base.plain import plain
+from cictl.base.text.plain import plain
 from cictl.cli.app.interrupts import interrupted_after
 from cictl.cli.app.session import Session
 from cictl.cli.outcome import outcome

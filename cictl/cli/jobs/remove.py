@@ -16,7 +16,7 @@ from cictl.cli.output.table import Result
 from cictl.cli.short_ids import label, quoted, short_id
 from cictl.cli.tables.jobs import full_label, jobs_result
 from cictl.wire.jobs import DeletedJob, JobExecution, JobStatus
-from cictl.wire.queue import ClearedQueue, FlushedHistory
+from cictl.wire.waiting.queue import ClearedQueue, FlushedHistory
 from cictl_client import Client
 
 SHOWN_IDS = 5

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
-from cictl.wire.explain import Explanation, Reason
 from cictl.wire.jobs import JobState, JobStatus
+from cictl.wire.waiting.explain import Explanation, Reason
 from cictl_client import Client
 
 

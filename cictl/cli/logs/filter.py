@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-from cictl.base.plain import LogCleaner
+from cictl.base.text.plain import LogCleaner
 from cictl.cli.output.text import iso
 
 MAX_LINE = 1 << 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from cictl.base.characters import escaped, escaped_lines
-from cictl.base.plain import plain
+from cictl.base.text.characters import escaped, escaped_lines
+from cictl.base.text.plain import plain
 
 
 class Format(StrEnum):

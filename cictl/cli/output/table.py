@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
 
 from cictl.base.clock import utc_now
-from cictl.base.durations import ago, duration
-from cictl.base.plain import plain
+from cictl.base.text.durations import ago, duration
+from cictl.base.text.plain import plain
 from cictl.cli.output.data import Format, as_builtins, queried, to_json, to_json_line, to_yaml
 from cictl.cli.output.text import (
     columns_of,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cictl.base.plain import plain
+from cictl.base.text.plain import plain
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import usage
 from cictl.cli.app.patience import Patience

@@ -26,7 +26,7 @@ from cictl.wire.projects import (
     SourceRef,
     SourceRefs,
 )
-from cictl.wire.requirements import CONTAINER_TOOL, TOOL
+from cictl.wire.waiting.requirements import CONTAINER_TOOL, TOOL
 
 SHOWN_LINES = 8
 """The most lines of a step's script that are shown."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 
-from cictl.base.plain import plain
+from cictl.base.text.plain import plain
 from cictl.cli.app.confirmation import can_ask, may
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage

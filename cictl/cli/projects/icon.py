@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cictl.base.sizes import size_text
+from cictl.base.text.sizes import size_text
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, not_found, usage
 from cictl.cli.app.session import Session

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cictl.base.durations import ago
+from cictl.base.text.durations import ago
 from cictl.cli.app.failures import not_found
 from cictl.cli.app.session import Session
 from cictl.cli.outcome import is_forgiven, lost_dependency, outcome

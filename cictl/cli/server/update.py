@@ -12,8 +12,8 @@ from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
 from cictl.cli.output.outage import is_passing
 from cictl.cli.output.table import Result
+from cictl.wire.admin.updates import UPDATE_STILL_RUNNING, UpdateAnswer, UpdateKey
 from cictl.wire.jobs import JobStatus
-from cictl.wire.updates import UPDATE_STILL_RUNNING, UpdateAnswer, UpdateKey
 from cictl_client import Client, ClientError, Unreachable
 
 _MAX_JOBS = 1000

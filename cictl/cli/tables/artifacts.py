@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cictl.base.sizes import size_text
+from cictl.base.text.sizes import size_text
 from cictl.cli.output.table import Column, Result
-from cictl.wire.artifacts import Artifact, ArtifactList
+from cictl.wire.results.artifacts import Artifact, ArtifactList
 
 
 def artifacts_result(job_id: str, artifacts: list[Artifact]) -> Result[Artifact]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cictl.base.plain import plain
+from cictl.base.text.plain import plain
 from cictl.cli.output.table import Column
 from cictl.cli.output.text import iso
 from cictl.wire.audit.records import AuditRecord, AuditTarget

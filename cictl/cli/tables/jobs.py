@@ -8,8 +8,8 @@ from functools import partial
 
 import msgspec
 
-from cictl.base.durations import duration
-from cictl.base.sizes import size_text
+from cictl.base.text.durations import duration
+from cictl.base.text.sizes import size_text
 from cictl.cli.outcome import is_forgiven, outcome
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import iso
@@ -19,8 +19,8 @@ from cictl.cli.tables.sources import source_text
 from cictl.cli.tables.steps import step_lines
 from cictl.wire.jobs import CacheStat, JobExecution, JobResponse, JobState, JobStatus, LoggedStep
 from cictl.wire.pages import job_page, run_page
-from cictl.wire.queue import JobList
-from cictl.wire.reports import TestCase, TestReport, TestReportResponse
+from cictl.wire.results.reports import TestCase, TestReport, TestReportResponse
+from cictl.wire.waiting.queue import JobList
 
 
 def state_text(job: JobExecution | JobState) -> str:

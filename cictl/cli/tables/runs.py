@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from cictl.base.durations import duration
 from cictl.base.job_parts import Decision
 from cictl.base.names.git_names import short_ref
+from cictl.base.text.durations import duration
 from cictl.cli.output.table import Column, Result
 from cictl.wire.jobs import Cause
 from cictl.wire.pages import run_page

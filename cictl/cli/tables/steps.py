@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from cictl.base.durations import duration
+from cictl.base.text.durations import duration
 from cictl.wire.jobs import JobExecution, LoggedStep, Step
 
 _SHOWN = 40

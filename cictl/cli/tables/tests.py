@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from cictl.base.durations import duration
+from cictl.base.text.durations import duration
 from cictl.cli.output.table import Column, Result
-from cictl.wire.tests import TestList, TestStory
+from cictl.wire.results.tests import TestList, TestStory
 
 _COLUMNS: tuple[Column[TestStory], ...] = (
     Column("TEST", lambda t: t.name, shrinks=True),

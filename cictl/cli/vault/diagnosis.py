@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cictl.base.job_parts import SecretRef
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
-from cictl.wire.vault import VaultConnection
+from cictl.wire.admin.vault import VaultConnection
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cictl.base.environment import setting
+from cictl.base.system.environment import setting
 
 NO_REPOSITORY = "no releases are configured: set CICTL_UPDATE_REPO to the owner/name of their repository, or CICTL_UPDATE_SOURCE=simple"
 

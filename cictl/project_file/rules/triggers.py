@@ -4,8 +4,8 @@ import zoneinfo
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from cictl.base.globs import BadPattern, GlobSet
 from cictl.base.names.git_names import ref_fault
+from cictl.base.text.globs import BadPattern, GlobSet
 from cictl.project_file.build import input_of
 from cictl.project_file.cron.syntax import cron_problem
 from cictl.project_file.cron.times import cron_times

@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from cictl.base.names.artifact_paths import BAD_NAME_ERRORS, ends_of_links, link_target, link_text
-from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifact
 from cictl.wire.jobs import Cause
+from cictl.wire.results.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifact
 from cictl.wire.words import DEPENDENCY_JOB_ID, DEPENDENCY_JOB_IDS
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.job.warnings import Warnings

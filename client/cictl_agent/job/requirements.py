@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from cictl.wire.jobs import Cause, JobExecution
-from cictl.wire.requirements import CONTAINER_TOOL, TOOL, satisfies
+from cictl.wire.waiting.requirements import CONTAINER_TOOL, TOOL, satisfies
 from cictl_agent.job.containers.container import Container
 from cictl_agent.job.environment import inherited_environment
 from cictl_agent.job.failures import JobFailed

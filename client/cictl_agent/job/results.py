@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cictl.redaction import masked_message
 from cictl.wire.jobs import Cause, JobExecution
-from cictl.wire.reports import REPORT_WORDS, TestReportUpload
+from cictl.wire.results.reports import REPORT_WORDS, TestReportUpload
 from cictl.wire.words import CONTROL, Feature
 from cictl_agent.config import AgentConfig
 from cictl_agent.job.artifacts.collection import REFERENCE_LIMITS, Found, collect

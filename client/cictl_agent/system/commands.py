@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple
 
-from cictl.base import children
+from cictl.base.system import children
 from cictl_agent.system.interruption import Interrupted, Interruption
 from cictl_agent.system.pipes import Pipe, open_pipe
 from cictl_agent.system.process_groups import JobGroups

@@ -11,7 +11,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cictl.base.environment import has_servers_data, without_data_access
+from cictl.base.system.environment import has_servers_data, without_data_access
 from cictl.base.urls import without_user_infos
 
 _OURS = re.compile(r"(CICTL|CIWI)_(?P<name>.+)", re.IGNORECASE)

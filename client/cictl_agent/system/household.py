@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
-from cictl.base.processes import Process
+from cictl.base.system.processes import Process
 
 
 class Member(Protocol):

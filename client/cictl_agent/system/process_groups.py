@@ -8,8 +8,8 @@ import signal
 import subprocess
 from typing import Protocol
 
-from cictl.base import children
-from cictl.base.children import StartOptions
+from cictl.base.system import children
+from cictl.base.system.children import StartOptions
 
 _TASKKILL_SECONDS = 10
 _NEW_GROUP, _NO_WINDOW = 0x200, 0x0800_0000  # CREATE_NEW_PROCESS_GROUP and CREATE_NO_WINDOW of winbase.h

@@ -18,8 +18,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Protocol
 
-from cictl.base.children import running as children_of_ours
-from cictl.base.processes import Process, sessions, table, uptime
+from cictl.base.system.children import running as children_of_ours
+from cictl.base.system.processes import Process, sessions, table, uptime
 from cictl_agent.system.household import Household
 from cictl_agent.system.pipes import Leftovers, Pipe, SelectedPipe, ThreadedPipe
 from cictl_agent.system.process_groups import JobGroups, PosixGroups, TaskkillGroups

@@ -13,10 +13,10 @@ from cictl.wire.agents import (
     ReportAnswer,
     StatusRequest,
 )
-from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
 from cictl.wire.codec import DecodeError, decode, encode
 from cictl.wire.jobs import JobState
-from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
+from cictl.wire.results.artifacts import Artifact, ArtifactList, ArtifactUpload
+from cictl.wire.results.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl_client.answers import Asked, RawResponse
 from cictl_client.calls.calls import Calls
 from cictl_client.calls.paths import job_path

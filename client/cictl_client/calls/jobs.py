@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cictl.wire.codec import encode
-from cictl.wire.explain import Explanation
 from cictl.wire.jobs import BlockedBy, JobExecution, JobResponse, JobState, PriorityRequest, RerunResponse
-from cictl.wire.queue import FlushedHistory, JobList
+from cictl.wire.waiting.explain import Explanation
+from cictl.wire.waiting.queue import FlushedHistory, JobList
 from cictl_client.answers import Asked
 from cictl_client.calls.calls import Calls, given
 from cictl_client.calls.paths import job_path

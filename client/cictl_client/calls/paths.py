@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from cictl.wire.artifacts import Artifact
+from cictl.wire.results.artifacts import Artifact
 
 SERVER_INFO = "/api/v1/server-info"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cictl.wire.codec import encode
-from cictl.wire.queue import ClearedQueue, PauseRequest, QueueState, ResumeRequest
+from cictl.wire.waiting.queue import ClearedQueue, PauseRequest, QueueState, ResumeRequest
 from cictl_client.calls.calls import Calls
 
 _QUEUE = "/api/v1/queue"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cictl.wire.admin.retention import RetentionChange, RetentionCounts, RetentionPolicies, RunPin
 from cictl.wire.codec import encode
-from cictl.wire.retention import RetentionChange, RetentionCounts, RetentionPolicies, RunPin
 from cictl_client.calls.calls import Calls
 from cictl_client.calls.paths import segment
 

@@ -7,8 +7,8 @@ from typing import IO
 
 from cictl.wire.projects import Worktree
 from cictl_client.calls.calls import Calls
-from cictl_client.calls.download import Progress, download
 from cictl_client.calls.paths import job_path
+from cictl_client.calls.results.download import Progress, download
 
 _UPLOAD_SECONDS = 600.0
 

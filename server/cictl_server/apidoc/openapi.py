@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from cictl.wire.admin.server import API_VERSION
 from cictl.wire.codec import Message
 from cictl.wire.problems import PROBLEM_JSON, Problem
-from cictl.wire.server import API_VERSION
 from cictl_server.apidoc.describe import AnswerShape, Content, Request
 from cictl_server.apidoc.operations import NUMBER_IDS, Operation, operations
 from cictl_server.apidoc.schemas import Schemas

@@ -15,8 +15,8 @@ from cictl.base.job_parts import JobPart
 from cictl.wire import words
 from cictl.wire.codec import Item, Message
 from cictl_server.apidoc.describe import AnswerShape, Description, description_of
+from cictl_server.http.access.roles_of_routes import ROLES, Access
 from cictl_server.http.parameters import Parameter
-from cictl_server.http.roles_of_routes import ROLES, Access
 from cictl_server.http.routes import Route
 
 NUMBER_IDS = frozenset({"project_id", "pipeline_id", "chain_id", "connection_id", "secret_id", "token_id"})
@@ -76,11 +76,11 @@ class Operation:
         """The weakest role that may use it.
 
         Raises:
-            LookupError: `http/roles_of_routes.py` does not say.
+            LookupError: `http/access/roles_of_routes.py` does not say.
         """
         route = f"{self.method.upper()} {self.path}"
         if route not in ROLES:
-            raise LookupError(f"{route} lacks a role: see cictl_server/http/roles_of_routes.py")
+            raise LookupError(f"{route} lacks a role: see cictl_server/http/access/roles_of_routes.py")
         return ROLES[route]
 
     @property

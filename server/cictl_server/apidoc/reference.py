@@ -36,8 +36,8 @@ from cictl_server.apidoc.operations import (
     wire_types,
 )
 from cictl_server.apidoc.schemas import is_always_sent
+from cictl_server.http.access.roles_of_routes import Access
 from cictl_server.http.parameters import Parameter
-from cictl_server.http.roles_of_routes import Access
 
 _INTRODUCTION = """\
 # API

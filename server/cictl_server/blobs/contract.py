@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
 
-from cictl.base.beneath import leads_out
+from cictl.base.system.beneath import leads_out
 from cictl.wire.problems import Code
 from cictl_server.errors import CictlError
 

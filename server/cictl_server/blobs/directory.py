@@ -14,9 +14,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, TypeVar
 
-from cictl.base.beneath import NotBeneath, beneath
-from cictl.base.durable import sync_directory
 from cictl.base.names.artifact_paths import BAD_NAME_ERRORS
+from cictl.base.system.beneath import NotBeneath, beneath
+from cictl.base.system.durable import sync_directory
 from cictl_server.blobs.contract import (
     BadKey,
     Blob,

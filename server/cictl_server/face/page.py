@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import falcon
 
-from cictl.wire.access import Role
+from cictl.wire.admin.access import Role
 from cictl_server.face import shown
 from cictl_server.face.assets import assets_version, takes_gzip
-from cictl_server.http.authentication import find_principal
+from cictl_server.http.access.authentication import find_principal
 from cictl_server.http.browsers.cookies import SessionCookie
 from cictl_server.http.conditional import is_known
 from cictl_server.services import Services

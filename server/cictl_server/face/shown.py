@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup, escape
 
-from cictl.base.characters import STEERING
-from cictl.base.durations import ago, duration
-from cictl.base.sizes import size_text
+from cictl.base.text.characters import STEERING
+from cictl.base.text.durations import ago, duration
+from cictl.base.text.sizes import size_text
 
 _ICONS = {
     "succeeded": "ok",

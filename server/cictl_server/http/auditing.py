@@ -5,13 +5,13 @@ from __future__ import annotations
 import falcon
 
 from cictl.base.request_ids import present_request_id
-from cictl.wire.access import Role
+from cictl.wire.admin.access import Role
 from cictl.wire.audit.records import ActorKind, AuditAction, AuditActor, AuditClient, AuditOrigin, AuditOutcome
 from cictl.wire.problems import Code
+from cictl_server.http.access.authentication import principal_of
+from cictl_server.http.access.masking import redact_for
 from cictl_server.http.audited_routes import DEEDS, TARGETS
-from cictl_server.http.authentication import principal_of
 from cictl_server.http.errors import problem_of
-from cictl_server.http.masking import redact_for
 from cictl_server.http.routes import route_of
 from cictl_server.services.access.principal import Principal
 from cictl_server.services.audit import Audit

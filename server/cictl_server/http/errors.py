@@ -15,8 +15,8 @@ from cictl.wire.codec import DecodeError, encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
 from cictl.wire.words import NO_ROUTE
 from cictl_server.errors import BROKEN, FULL, MEND_HINT, ROOM_HINT, CictlError, InvalidProject, InvalidRequest, LogGap
+from cictl_server.http.access.masking import redact_for
 from cictl_server.http.browsers.accepting import show_problem
-from cictl_server.http.masking import redact_for
 from cictl_server.store.contract import StoreFull
 
 logger = logging.getLogger(__name__)

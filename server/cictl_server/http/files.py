@@ -11,14 +11,14 @@ from urllib.parse import quote
 
 import falcon
 
-from cictl.base.characters import without_steering
+from cictl.base.text.characters import without_steering
 from cictl_server.blobs.contract import Readable
 from cictl_server.errors import InvalidRequest
-from cictl_server.http.authentication import caller_of
+from cictl_server.http.access.authentication import caller_of
 from cictl_server.http.conditional import is_known, is_unmodified
 from cictl_server.http.streams import UNSENT_LIMIT
 from cictl_server.services.artifacts.artifacts import StoredFile
-from cictl_server.services.core.places import Places
+from cictl_server.services.core.limits.places import Places
 
 _BLOCK = 1 << 18
 _MOST_DIGITS = 18

@@ -10,7 +10,7 @@ import falcon
 
 from cictl.wire import words
 from cictl_server.errors import InvalidRequest
-from cictl_server.http.authentication import caller_of
+from cictl_server.http.access.authentication import caller_of
 from cictl_server.services.core.idempotency import IdempotencyService, KeyedRequest
 
 _LONGEST = 255

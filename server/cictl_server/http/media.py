@@ -16,7 +16,7 @@ from cictl.wire.codec import Message, decode_request, encode
 from cictl_server.errors import InvalidRequest, TooLarge
 from cictl_server.http.conditional import is_known
 from cictl_server.http.routes import SMALL_BODY
-from cictl_server.services.core.memory import SharedMemory
+from cictl_server.services.core.limits.memory import SharedMemory
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ import msgspec
 
 from cictl.wire import words
 from cictl_server.errors import InvalidRequest
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.services.history.holder import Sender
 
 

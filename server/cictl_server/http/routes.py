@@ -7,7 +7,7 @@ from typing import Any
 
 import falcon
 
-from cictl.base.sizes import size_text
+from cictl.base.text.sizes import size_text
 
 KIB, MIB = 1 << 10, 1 << 20
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 import falcon
 
 from cictl.wire.words import EVENT_STREAM
-from cictl_server.http.authentication import caller_of
+from cictl_server.http.access.authentication import caller_of
 from cictl_server.services.core.hub import Hub
-from cictl_server.services.core.places import Places
+from cictl_server.services.core.limits.places import Places
 from cictl_server.signals.waits import PARKING, ROOM, Awaited, Parking
 
 UNSENT_LIMIT = 1 << 18

@@ -9,7 +9,7 @@ from falcon.routing import CompiledRouter
 
 from cictl.wire import words
 from cictl_server.front import Guard, RouteMarks, tidy
-from cictl_server.http.origin import OriginRule
+from cictl_server.http.access.origin import OriginRule
 from cictl_server.http.routes import ARCHIVE_BODY, SMALL_BODY, Route
 from cictl_server.httpd.incoming import Head
 from cictl_server.services import Services

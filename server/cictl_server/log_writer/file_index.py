@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from cictl.base.beneath import NotBeneath, beneath
 from cictl.base.json_errors import NOT_OF_TYPE
+from cictl.base.system.beneath import NotBeneath, beneath
 from cictl.base.typed_json import read_json_as
 from cictl.wire.jobs import LoggedStep
 from cictl_server.blobs.directory import DirectoryBlobs

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from cictl.base.beneath import beneath
+from cictl.base.system.beneath import beneath
 from cictl_server.blobs.contract import Readable
 from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.log_writer.content import FirstBytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import falcon
 from msgspec.structs import replace
 
-from cictl.wire.access import Role
+from cictl.wire.admin.access import Role
 from cictl.wire.agents import (
     Action,
     Agent,
@@ -22,7 +22,7 @@ from cictl.wire.agents import (
 )
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.http.parameters import Parameter
 from cictl_server.http.waiting import WAIT, can_wait, put_off
 from cictl_server.services import Services

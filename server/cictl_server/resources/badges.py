@@ -11,9 +11,9 @@ import falcon
 from cictl.wire.pages import project_page, run_page
 from cictl.wire.runs import RunStatus
 from cictl_server.apidoc.describe import Content, api
-from cictl_server.http.authentication import find_principal, principal_of
+from cictl_server.http.access.authentication import find_principal, principal_of
+from cictl_server.http.access.origin import is_of_foreign_page
 from cictl_server.http.conditional import is_known
-from cictl_server.http.origin import is_of_foreign_page
 from cictl_server.http.parameters import Parameter
 from cictl_server.http.svg_badge import Colour, svg_badge
 from cictl_server.services import Services

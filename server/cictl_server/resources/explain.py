@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.explain import Explanation
+from cictl.wire.waiting.explain import Explanation
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
 from cictl_server.services import Services

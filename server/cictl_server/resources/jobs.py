@@ -10,11 +10,11 @@ from cictl.wire import words
 from cictl.wire.agents import ReportAnswer, StatusRequest
 from cictl.wire.jobs import BlockedBy, DeletedJob, JobResponse, JobStateResponse, PriorityRequest, RerunResponse
 from cictl.wire.problems import Code, Problem
-from cictl.wire.queue import ClearedQueue, FlushedHistory, JobList, JobPage, JobSummary
+from cictl.wire.waiting.queue import ClearedQueue, FlushedHistory, JobList, JobPage, JobSummary
 from cictl_server.apidoc.describe import api
 from cictl_server.errors import NotFound
 from cictl_server.http import errors, media
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.http.parameters import LEASE_TOKEN, Parameter, lease_token, listed, nearest
 from cictl_server.services import Services
 from cictl_server.services.history.holder import Sender

@@ -7,7 +7,7 @@ import falcon
 from cictl.wire.notifications import NotificationList, NotificationState, NotificationTests
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.http.parameters import Parameter, nearest
 from cictl_server.services import Services
 from cictl_server.services.notifications.notifications import NotificationQuery

@@ -19,7 +19,7 @@ from cictl.wire.projects import (
 from cictl.wire.words import EVENT_STREAM
 from cictl_server.apidoc.describe import AnswerShape, Content, api
 from cictl_server.http import media, streams
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
 from cictl_server.services.pipelines.version_steps import VersionEvent
 from cictl_server.signals.waits import Awaited

@@ -16,7 +16,7 @@ from cictl.wire.projects import (
 from cictl.wire.triggers import ProjectCheck
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.http import media
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.http.conditional import is_known
 from cictl_server.http.parameters import Parameter
 from cictl_server.services import Services

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.retention import RetentionChange, RetentionCounts, RetentionPolicies, RunPin
+from cictl.wire.admin.retention import RetentionChange, RetentionCounts, RetentionPolicies, RunPin
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
 from cictl_server.services import Services

@@ -8,7 +8,7 @@ from cictl.wire.projects import RunResponse
 from cictl.wire.schedules import Schedule, ScheduleList, SchedulePauseRequest
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.http.parameters import Parameter, nearest
 from cictl_server.services import Services
 

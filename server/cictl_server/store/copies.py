@@ -14,12 +14,12 @@ from pathlib import Path
 
 import filelock
 
-from cictl.base.durable import sync_directory
-from cictl_server.store import snapshot
+from cictl.base.system.durable import sync_directory
 from cictl_server.store.contract import StoreCorrupt, StoreLocked, StoreTooNew
-from cictl_server.store.engine import RESTORING
-from cictl_server.store.journal import scan
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny import snapshot
+from cictl_server.store.tiny.engine import RESTORING
+from cictl_server.store.tiny.journal import scan
+from cictl_server.store.tiny.store import TinyStore
 from cictl_server.store.trees import NotPlain, read_plain
 
 SNAPSHOT, JOURNAL, LOCK = "state.json", "state.journal", "lock"

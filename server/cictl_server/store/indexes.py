@@ -14,8 +14,8 @@ from typing import Generic, TypeVar, cast
 from sortedcontainers import SortedList, SortedSet
 
 from cictl.wire.jobs import JobStatus
-from cictl.wire.requirements import required_tools
 from cictl.wire.runs import RunStatus
+from cictl.wire.waiting.requirements import required_tools
 from cictl_server.store.contract import Kind
 from cictl_server.store.notification_records import NotificationRecord
 from cictl_server.store.records import JobRecord, is_group_of_runs

@@ -8,7 +8,7 @@ import msgspec
 
 from cictl.base.job_parts import ApprovalSpec, Decision
 from cictl.project_file.definition import Job, Notify, Pipeline, Schedule
-from cictl.wire.access import Role
+from cictl.wire.admin.access import Role
 from cictl.wire.agents import AgentProcess
 from cictl.wire.forges import ForgeKind
 from cictl.wire.jobs import CANCELLATIONS, CacheStat, Cause, JobSpec, JobStatus, TestSummary

@@ -18,7 +18,7 @@ from cictl_server.services.artifacts.places import ARTIFACTS, REPORTS, artifacts
 from cictl_server.services.projects.icons import ICONS, icon_of
 from cictl_server.services.projects.worktrees import WORKTREES, worktree_of
 from cictl_server.store.records import ArtifactsRecord, JobRecord
-from cictl_server.store.unfinished import mark_finished, mark_unfinished, refuse_unfinished, source_of_copy
+from cictl_server.store.tiny.unfinished import mark_finished, mark_unfinished, refuse_unfinished, source_of_copy
 from cictl_server.transfer.errors import TargetTaken
 from cictl_server.transfer.files import copy_blob, copy_folder
 from cictl_server.transfer.logs import copy_log

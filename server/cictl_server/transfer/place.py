@@ -19,7 +19,7 @@ from cictl_server.log_writer.files import FileLogs
 from cictl_server.storage import needing_psycopg, open_database_store
 from cictl_server.store.contract import Store
 from cictl_server.store.copies import LOCK, copy_state, has_state, held, open_copy
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.store import TinyStore
 from cictl_server.transfer.errors import ServerRuns
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import msgspec
 
 from cictl_server.store.contract import Jobs, Store, Table, Transaction, View
 from cictl_server.store.records import ArtifactsRecord, JobRecord
-from cictl_server.store.unfinished import UNFINISHED_COPY
+from cictl_server.store.tiny.unfinished import UNFINISHED_COPY
 
 if TYPE_CHECKING:
     from cictl_server.store.contract import NumberedTable

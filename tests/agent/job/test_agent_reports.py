@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cictl.wire.reports import Coverage, TestSuite
+from cictl.wire.results.reports import Coverage, TestSuite
 from cictl_agent.job.reports import Hits, ReportError, coverage, problems, xml
 from cictl_agent.job.reports.gotest import read_go_test_json
 from cictl_agent.job.reports.junit import read_junit

@@ -276,7 +276,7 @@ def test_a_job_that_ends_leaves_what_the_agent_runs_itself(tmp_path: Path) -> No
     script = """
 import os, sys, threading, time
 from pathlib import Path
-from cictl.base import children
+from cictl.base.system import children
 from cictl_agent.system.processes import JobProcesses, adopt_orphans
 assert adopt_orphans()
 here, codes = Path(sys.argv[1]), []

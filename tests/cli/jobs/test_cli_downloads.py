@@ -14,8 +14,8 @@ from cictl_testing.shop import Shop, job
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.jobs.download import safe_path, whole_file
-from cictl.wire.artifacts import Artifact, ArtifactData, ArtifactUpload
 from cictl.wire.jobs import JobStatus
+from cictl.wire.results.artifacts import Artifact, ArtifactData, ArtifactUpload
 from cictl_client import Client
 from tests.cli.conftest import Run
 

@@ -14,8 +14,8 @@ from cictl.cli.output.data import Format
 from cictl.cli.output.table import Renderer
 from cictl.cli.tables.jobs import state_text
 from cictl.wire.codec import decode
-from cictl.wire.explain import COUNTED_JOBS, Explanation, Reason
 from cictl.wire.jobs import JobStateResponse, JobStatus
+from cictl.wire.waiting.explain import COUNTED_JOBS, Explanation, Reason
 from tests.cli.conftest import Run
 
 NEEDS_GO = '[{id: compile, requires: {tools: {go: ">=1.22"}}, steps: [{run: "true"}]}]'

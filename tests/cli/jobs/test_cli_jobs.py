@@ -9,7 +9,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.outcome import result_code
 from cictl.wire.jobs import CANCELLED_BY_USER, CacheStat, Cause, JobExecution, JobStatus, Step
 from cictl.wire.problems import Code
-from cictl.wire.reports import Coverage, TestCase, TestReport, TestSuite
+from cictl.wire.results.reports import Coverage, TestCase, TestReport, TestSuite
 from tests.cli.conftest import Run
 
 RUNNING, FAILED, SUCCEEDED = JobStatus.RUNNING, JobStatus.FAILED, JobStatus.SUCCEEDED

@@ -13,7 +13,7 @@ from cictl_testing.server import RunningServer
 from cictl_testing.shop import Shop, job
 from msgspec import to_builtins
 
-from cictl.base.characters import escaped_lines
+from cictl.base.text.characters import escaped_lines
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.cli.app.instants import instant_of

@@ -6,7 +6,7 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.cli.app.exit_codes import ExitCode
-from cictl.wire.reports import TestCase, TestReport, TestReportUpload, TestSuite
+from cictl.wire.results.reports import TestCase, TestReport, TestReportUpload, TestSuite
 from tests.cli.conftest import Run
 
 

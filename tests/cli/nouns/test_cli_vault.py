@@ -20,7 +20,7 @@ from cictl_testing.shop import VAULT, Shop
 from cictl.base.job_parts import SecretRef
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.vault.diagnosis import DIAGNOSES, failure_of_test
-from cictl.wire.vault import VaultConnectionList
+from cictl.wire.admin.vault import VaultConnectionList
 from tests.cli.conftest import Ran, Run
 
 NEW = ("--url", "https://vault.example.com", "--role-id", "ci", "--secret-id-env", "CICTL_VAULT_PANTRY")

@@ -15,7 +15,7 @@ from cictl_testing.server import RunningServer
 from cictl_testing.servers.answers import AnsweringServer, Reply, reply
 from cictl_testing.shop import Shop, job
 
-from cictl.base.characters import escaped_lines
+from cictl.base.text.characters import escaped_lines
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.wire.jobs import JobStatus
 from cictl.wire.problems import Code

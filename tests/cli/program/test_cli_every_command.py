@@ -20,7 +20,7 @@ from cictl_testing.shop import UPDATES, Shop
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.main import main
 from cictl.cli.completion.tree import command_tree
-from cictl.wire.vault import VAULT_AUTH_OK, VaultTestResponse
+from cictl.wire.admin.vault import VAULT_AUTH_OK, VaultTestResponse
 from tests.cli.conftest import HASTE, Ran, Run
 
 

@@ -15,9 +15,9 @@ from cictl_testing.shop import UPDATES, Shop, job
 import cictl_client
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import EXIT_CODES, Failure, failure_of
+from cictl.wire.admin.vault import VaultTestResponse
 from cictl.wire.jobs import CANCELLED_BY_USER, JobStatus
 from cictl.wire.problems import Code, Outcome
-from cictl.wire.vault import VaultTestResponse
 from tests.cli.conftest import EAGER, Run
 
 PROGRAM = [sys.executable, "-m", "cictl"]

@@ -9,8 +9,8 @@ import pytest
 from cictl_testing.shop import Shop
 
 from cictl.cli.app.exit_codes import ExitCode
+from cictl.wire.admin.server import ServerInfo
 from cictl.wire.problems import Code
-from cictl.wire.server import ServerInfo
 from cictl_server.serve import Server, ServerConfig
 from cictl_server.threaded import serving
 from tests.cli.conftest import Run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cictl.base.plain import LogCleaner, plain
+from cictl.base.text.plain import LogCleaner, plain
 
 
 @pytest.mark.parametrize(

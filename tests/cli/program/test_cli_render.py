@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cictl.base.characters import escaped_lines
-from cictl.base.durations import ago, duration
+from cictl.base.text.characters import escaped_lines
+from cictl.base.text.durations import ago, duration
 from cictl.cli.output.data import Format, to_yaml
 from cictl.cli.output.table import Column, Renderer, Result
 from cictl.cli.output.text import folded

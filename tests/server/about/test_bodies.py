@@ -15,8 +15,8 @@ from cictl_testing.pressure import MIB, Calm
 from cictl_testing.processes import Workplace
 
 from cictl.wire.agents import StatusRequest
-from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl.wire.jobs import JobExecution
+from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
 from cictl_client import Client
 
 LISTS = b"[],"

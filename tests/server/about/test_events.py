@@ -10,7 +10,7 @@ import pytest
 from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 
-from cictl.wire.access import Role
+from cictl.wire.admin.access import Role
 from cictl.wire.events import EventKind
 from cictl_server.services import DEFAULT_WAITING_PLACES
 from cictl_server.services.access.principal import Principal

@@ -18,7 +18,7 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl_server.blobs.directory import DirectoryBlobs
-from cictl_server.services.core.disk import Disk, Room
+from cictl_server.services.core.limits.disk import Disk, Room
 from cictl_server.services.logs.book import LogBook
 
 TMPFS_BYTES = 4 << 20

@@ -14,7 +14,7 @@ from cictl_testing.server import RunningServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cictl.wire.artifacts import ArtifactData, ArtifactUpload
+from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
 from tests.server.about.test_connections import answer_to, connected, serving
 
 Address = tuple[str, int]

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.store.contract import Transaction
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.store import TinyStore
 
 PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\| ([^|]+) \|$", re.MULTILINE)

@@ -10,8 +10,8 @@ from cictl_testing.server import RunningServer
 from cictl_server.apidoc.operations import operations
 from cictl_server.app import ROUTES
 from cictl_server.errors import CictlError, HostNotAllowed, InvalidRequest
-from cictl_server.http.hosts import OwnHosts
-from cictl_server.http.origin import ForeignPage, OriginRule
+from cictl_server.http.access.hosts import OwnHosts
+from cictl_server.http.access.origin import ForeignPage, OriginRule
 
 _ONE = dict.fromkeys(
     (

@@ -45,7 +45,7 @@ def test_the_lines_of_the_log_name_the_request(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("cictl_server.services.jobs.removal.RemovalService.clear_queue", fail)
+    monkeypatch.setattr("cictl_server.services.jobs.endings.removal.RemovalService.clear_queue", fail)
     caplog.handler.addFilter(name_request)
     answer = server.post("/api/v1/jobs/clear-queue", headers={**JSON, HEADER: "mine"})
     caplog.handler.removeFilter(name_request)

@@ -15,9 +15,9 @@ import requests
 from cictl_testing.processes import eventually
 from cictl_testing.servers.whole import running
 
-from cictl.base import children
+from cictl.base.system import children
 from cictl.project_file import parse
-from cictl.wire.access import TokenRequest
+from cictl.wire.admin.access import TokenRequest
 from cictl.wire.agents import LeaseRequest, LeaseResponse
 from cictl.wire.codec import encode
 from cictl.wire.projects import RunRequest

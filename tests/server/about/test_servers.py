@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cictl_testing.server import RunningServer
 
-from cictl.wire.server import ServerList
+from cictl.wire.admin.server import ServerList
 from cictl.wire.words import Feature
 
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from cictl_server.errors import NoCapacity
-from cictl_server.services.core.memory import SharedMemory
+from cictl_server.services.core.limits.memory import SharedMemory
 
 
 def test_what_is_free_is_given_at_once() -> None:

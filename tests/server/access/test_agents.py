@@ -9,7 +9,7 @@ import pytest
 from cictl_testing.server import RunningServer
 from msgspec.structs import replace
 
-from cictl.wire.access import EnrolmentRequest
+from cictl.wire.admin.access import EnrolmentRequest
 from cictl.wire.words import LEASE_TOKEN
 from cictl_server.services.core.ids import job_number
 from cictl_server.store.contract import Transaction

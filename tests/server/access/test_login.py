@@ -14,9 +14,9 @@ from cictl_testing.server import RunningServer
 from cictl_testing.servers.threads import ThreadedServer
 
 from cictl_server.app import create_app
+from cictl_server.http.access.hosts import OwnHosts
+from cictl_server.http.access.origin import OriginRule
 from cictl_server.http.browsers.cookies import SessionCookie
-from cictl_server.http.hosts import OwnHosts
-from cictl_server.http.origin import OriginRule
 from cictl_server.services.access.sessions import MOST_OF_TOKEN, Sessions
 from cictl_server.signals.identity import Identity
 from cictl_server.signals.memory import MemorySignals

@@ -10,17 +10,17 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire import words
-from cictl.wire.access import EnrolmentRequest
+from cictl.wire.admin.access import EnrolmentRequest
+from cictl.wire.admin.secrets import SecretRequest
+from cictl.wire.admin.vault import VaultConnectionRequest
 from cictl.wire.agents import LeaseRequest, LeaseResponse
 from cictl.wire.codec import encode
 from cictl.wire.forges import ForgeRequest
 from cictl.wire.projects import JobTokens, ProjectSettings
-from cictl.wire.secrets import SecretRequest
-from cictl.wire.vault import VaultConnectionRequest
 from cictl_server.apidoc.describe import api
 from cictl_server.apidoc.operations import operations
 from cictl_server.app import ROUTES
-from cictl_server.http.roles_of_routes import (
+from cictl_server.http.access.roles_of_routes import (
     ACROSS_PROJECTS,
     ARTIFACTS_READ_BY_AGENTS,
     LISTED_FOR_JOBS,
@@ -396,5 +396,5 @@ def test_a_route_without_a_role_is_named() -> None:
 
     Bare.on_get = api(answers={})(Bare.on_get)  # type: ignore[method-assign]
     [operation] = operations([ServedRoute("/bare", Bare)])
-    with pytest.raises(LookupError, match=r"GET /bare lacks a role: see cictl_server/http/roles_of_routes\.py"):
+    with pytest.raises(LookupError, match=r"GET /bare lacks a role: see cictl_server/http/access/roles_of_routes\.py"):
         _ = operation.role

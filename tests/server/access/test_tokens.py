@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.base.files import write_private
-from cictl.wire.access import Role, TokenList, TokenRequest
+from cictl.base.system.files import write_private
+from cictl.wire.admin.access import Role, TokenList, TokenRequest
 from cictl_server.services.access import first_token
 from cictl_server.services.access.authentication import Policy
 from cictl_server.services.access.first_token import make_first_token

@@ -11,7 +11,7 @@ from cictl_testing.server import RunningServer
 from cictl_testing.stores.records import make_job
 
 from cictl.wire.agents import MOST_WANTED_TOOLS, LeaseResponse
-from cictl.wire.explain import Explanation, Fix, Reason
+from cictl.wire.waiting.explain import Explanation, Fix, Reason
 from cictl_server.signals.topics import QUEUE
 
 

@@ -7,12 +7,12 @@ import threading
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.wire.access import EnrollRequest, EnrolmentRequest
+from cictl.wire.admin.access import EnrollRequest, EnrolmentRequest
+from cictl.wire.admin.retention import RetentionChange
+from cictl.wire.admin.secrets import SecretRequest
+from cictl.wire.admin.vault import VaultConnectionRequest
 from cictl.wire.audit.records import AuditRecord, AuditTarget
 from cictl.wire.codec import encode
-from cictl.wire.retention import RetentionChange
-from cictl.wire.secrets import SecretRequest
-from cictl.wire.vault import VaultConnectionRequest
 
 
 @pytest.fixture
@@ -291,7 +291,7 @@ def test_what_a_full_disk_keeps_from_being_told_is_answered_all_the_same(
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cictl_server.store.journal.write_all", fail)
+    monkeypatch.setattr("cictl_server.store.tiny.journal.write_all", fail)
     assert server.ask("GET", "/api/v1/tokens").status_code == 401, admin
 
 

@@ -19,8 +19,8 @@ from cictl_testing.files import zipped
 from cictl_testing.server import RunningServer
 
 from cictl.base.names.artifact_paths import link_entry
-from cictl.wire.artifacts import ArtifactList
 from cictl.wire.jobs import JobExecution
+from cictl.wire.results.artifacts import ArtifactList
 from cictl_server.blobs.contract import NewFolder
 from cictl_server.blobs.directory import DirectoryBlobs
 from cictl_server.services.artifacts.limits import ArtifactLimits

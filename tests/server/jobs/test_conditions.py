@@ -6,9 +6,9 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire.codec import decode
-from cictl.wire.explain import Explanation
 from cictl.wire.jobs import Cause, JobStatus
 from cictl.wire.projects import RunResponse
+from cictl.wire.waiting.explain import Explanation
 
 STEPS = "steps: [{run: x}]"
 

@@ -10,8 +10,8 @@ from cictl_testing.installs.updatable import Updatable
 from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 
-from cictl.wire.explain import Explanation, Fix, Reason
 from cictl.wire.jobs import Cause, JobStatus
+from cictl.wire.waiting.explain import Explanation, Fix, Reason
 
 NEEDS_GO = '[{id: work, requires: {tools: {go: ">=1.22"}}, steps: [{run: "true"}]}]'
 ON_WINDOWS = '[{id: work, runs_on: {os: windows}, requires: {tools: {go: "*"}}, steps: [{run: "true"}]}]'

@@ -8,9 +8,9 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.base.job_parts import ApprovalSpec
-from cictl.wire.explain import Explanation, Reason
 from cictl.wire.jobs import Cause, JobExecution, JobStatus
 from cictl.wire.runs import Run
+from cictl.wire.waiting.explain import Explanation, Reason
 
 STEPS = 'steps: [{run: "true"}]'
 

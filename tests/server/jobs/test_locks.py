@@ -9,7 +9,7 @@ from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 
 from cictl.wire.agents import AgentProcess, LeaseResponse
-from cictl.wire.explain import Explanation, Reason
+from cictl.wire.waiting.explain import Explanation, Reason
 
 STEPS = 'steps: [{run: "true"}]'
 

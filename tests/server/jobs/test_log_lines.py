@@ -7,7 +7,7 @@ from itertools import accumulate
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.wire.log_lines import LogHits, LogLines
+from cictl.wire.results.log_lines import LogHits, LogLines
 from cictl_server.log_writer.line_marks import BLOCK
 
 NUMBERED = b"".join(b"line %d\n" % number for number in range(1, 100_001))

@@ -8,8 +8,8 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire.agents import AgentProcess, LeaseResponse
-from cictl.wire.explain import Explanation, Reason
-from cictl.wire.queue import QueueState
+from cictl.wire.waiting.explain import Explanation, Reason
+from cictl.wire.waiting.queue import QueueState
 from cictl_server.services.history.run_limits import RunLimits
 
 WORK = '[{id: work, steps: [{run: "true"}]}]'

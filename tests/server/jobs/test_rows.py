@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.wire.explain import Explanation, Reason
 from cictl.wire.jobs import Cause, JobExecution, JobStatus
+from cictl.wire.waiting.explain import Explanation, Reason
 
 ROWS = "include: [{name: a}, {name: b}, {name: c}, {name: d}]"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.wire.explain import Explanation
 from cictl.wire.jobs import Cause, JobExecution
+from cictl.wire.waiting.explain import Explanation
 from cictl.wire.words import CHECKING_OUT, PREPARING
 
 WORK = "{id: work, steps: [{run: x}]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.wire.explain import Reason
+from cictl.wire.waiting.explain import Reason
 from cictl_server.services.jobs import waiting
 from cictl_server.services.jobs.waiting import Queue
 

@@ -10,8 +10,8 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire import words
 from cictl.wire.agents import AgentProcess, LeaseResponse
-from cictl.wire.artifacts import ArtifactData, ArtifactUpload
-from cictl.wire.reports import TestReport, TestReportUpload
+from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
+from cictl.wire.results.reports import TestReport, TestReportUpload
 
 PROCESS = AgentProcess(pid=1, host="h", work_dir_id="w", started_utc=datetime(2026, 3, 1, 11, tzinfo=UTC))
 LATER = AgentProcess(pid=2, host="h", work_dir_id="w", started_utc=datetime(2026, 3, 1, 12, tzinfo=UTC))

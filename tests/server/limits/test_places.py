@@ -12,7 +12,7 @@ from cictl_testing.files import zipped
 from cictl_testing.server import RunningServer
 
 from cictl_server.errors import NoCapacity
-from cictl_server.services.core.places import Places
+from cictl_server.services.core.limits.places import Places
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from cictl_testing.server import RunningServer
 
 from cictl.wire.codec import decode
 from cictl.wire.jobs import CacheStat, JobExecution, JobStateResponse, JobSteps, Step, StepEvent
-from cictl.wire.queue import JobList
-from cictl.wire.reports import Coverage, TestCase, TestReport, TestReportResponse, TestReportUpload, TestSuite
+from cictl.wire.results.reports import Coverage, TestCase, TestReport, TestReportResponse, TestReportUpload, TestSuite
+from cictl.wire.waiting.queue import JobList
 
 LONG = "x" * (1 << 20)
 HUGE = 2**62

@@ -11,7 +11,7 @@ from cictl_testing.files import git, make_repository
 from cictl_testing.server import RunningServer
 
 from cictl.wire.jobs import Source
-from cictl.wire.queue import JobList
+from cictl.wire.waiting.queue import JobList
 
 JOBS = """[
   {id: lint, runs_on: {os: linux, executor: script, shell: posix, container_image: "img:1"},

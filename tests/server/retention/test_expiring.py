@@ -11,7 +11,7 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.base.names.artifact_paths import link_entry
-from cictl.wire.artifacts import Artifact, ArtifactList
+from cictl.wire.results.artifacts import Artifact, ArtifactList
 from cictl.wire.words import JobFeature
 
 DAY = 24 * 3600

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cictl_testing.server import RunningServer
 
-from cictl.wire.retention import RetentionCounts, RetentionPolicies
+from cictl.wire.admin.retention import RetentionCounts, RetentionPolicies
 from cictl_server.errors import StoreError
 from cictl_server.services.retention.retention import RetentionService
 from cictl_server.store.contract import Transaction

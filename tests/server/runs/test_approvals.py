@@ -9,9 +9,9 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.base.job_parts import ApprovalSpec
-from cictl.wire.explain import Explanation, Reason
 from cictl.wire.jobs import Cause
 from cictl.wire.runs import Run
+from cictl.wire.waiting.explain import Explanation, Reason
 
 SHIP = "{id: ship, needs: [make], approval: {roles: [operator], timeout_seconds: 600}, steps: [{run: ship}]}"
 JOBS = f"[{{id: make, steps: [{{run: make}}]}}, {SHIP}, {{id: tell, needs: [ship], steps: [{{run: tell}}]}}]"

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from cictl.cli.output.data import to_json
 from cictl.wire.codec import decode
 from cictl.wire.jobs import Step, StepEvent
-from cictl.wire.reports import TestCase, TestReport, TestReportUpload, TestSuite
+from cictl.wire.results.reports import TestCase, TestReport, TestReportUpload, TestSuite
 from cictl.wire.runs import RunSummary
 from cictl_server.store.contract import Transaction
 

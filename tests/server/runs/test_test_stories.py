@@ -10,8 +10,8 @@ from cictl_testing.server import RunningServer
 from msgspec.structs import replace
 
 from cictl.wire.codec import decode
-from cictl.wire.reports import TestCase, TestReport, TestReportUpload, TestSuite
-from cictl.wire.tests import TestList, TestStory
+from cictl.wire.results.reports import TestCase, TestReport, TestReportUpload, TestSuite
+from cictl.wire.results.tests import TestList, TestStory
 from cictl_server.store.contract import Transaction
 
 DAY = 86_400

@@ -21,9 +21,9 @@ from cictl.base.log_output import LogFormatter
 from cictl.base.names.artifact_paths import link_entry
 from cictl.redaction import Cover
 from cictl.wire.agents import StatusRequest
-from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl.wire.jobs import CacheStat, Source, Step, StepEvent
-from cictl.wire.reports import Coverage, CoverageFile, TestCase, TestReport, TestReportUpload, TestSuite
+from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
+from cictl.wire.results.reports import Coverage, CoverageFile, TestCase, TestReport, TestReportUpload, TestSuite
 from cictl_server.errors import LogGap
 from cictl_server.log_writer.files import FileLogs
 from cictl_server.services.core.ids import job_number

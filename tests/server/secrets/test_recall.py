@@ -13,10 +13,10 @@ from cictl_testing.servers.vault_jobs import connect, enqueue, secret, step
 from msgspec.structs import replace
 
 from cictl.wire.agents import StatusRequest
-from cictl.wire.artifacts import ArtifactData, ArtifactUpload
 from cictl.wire.jobs import Source, Step, StepEvent
 from cictl.wire.problems import Code
-from cictl.wire.reports import TestCase, TestReport, TestReportUpload, TestSuite
+from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
+from cictl.wire.results.reports import TestCase, TestReport, TestReportUpload, TestSuite
 from cictl_server.services.history.lookup import get_job
 
 VALUE = "s3cr3t-hunter2-value"

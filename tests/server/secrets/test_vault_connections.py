@@ -15,7 +15,7 @@ from cictl_testing.server import RunningServer
 from cictl_testing.servers.openbao import ROLE_ID, SECRET_ID, VARIABLE, OpenBao
 from cictl_testing.servers.scripted_vault import ScriptedVault, kv2
 
-from cictl.wire.vault import VaultConnectionRequest, VaultTestRequest
+from cictl.wire.admin.vault import VaultConnectionRequest, VaultTestRequest
 from cictl_server.errors import InvalidRequest
 from cictl_server.services import Services
 from cictl_server.store.contract import StoreFailed

@@ -7,7 +7,7 @@ from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.sharing import SharingServer
 
-from cictl.wire.server import ServerList
+from cictl.wire.admin.server import ServerList
 
 Both = tuple[SharingServer, SharingServer]
 

@@ -12,9 +12,9 @@ from cictl_testing.server import RunningServer
 from cictl_testing.servers.sharing import SharingServer
 from msgspec.structs import replace
 
+from cictl.wire.admin.server import ServerList
 from cictl.wire.agents import GREETING, AgentProcess, AgentResponse, LeaseRequest, LeaseResponse
 from cictl.wire.codec import decode, encode
-from cictl.wire.server import ServerList
 from cictl_server.services.core.idempotency import LONGEST_BODY, KeyedRequest
 from cictl_server.services.core.kept_answers import OF_CALLER
 from cictl_server.signals.topics import QUEUE

@@ -6,7 +6,7 @@ from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.sharing import SharingServer
 
-from cictl.wire.updates import UpdateKey, UpdateStatus
+from cictl.wire.admin.updates import UpdateKey, UpdateStatus
 
 Both = tuple[SharingServer, SharingServer]
 

@@ -9,11 +9,11 @@ from cictl_testing.files import git
 from cictl_testing.origins import Origin, import_project
 from cictl_testing.server import RunningServer
 
+from cictl.wire.admin.secrets import SecretRequest
 from cictl.wire.agents import LeaseRequest
 from cictl.wire.codec import decode
 from cictl.wire.projects import JobTokens, ProjectSettings
 from cictl.wire.runs import Run
-from cictl.wire.secrets import SecretRequest
 from cictl.wire.triggers import ProjectCheck
 
 FILE = """\

@@ -15,7 +15,7 @@ from cictl_testing.installs.updatable import CURRENT, NEW, OLD, Updatable, wheel
 from cictl_testing.processes import eventually
 from cictl_testing.servers.threads import ThreadedServer
 
-from cictl.base import children
+from cictl.base.system import children
 from cictl.installation import manifest
 from cictl.installation.manifest import Pending
 from cictl.installation.staging import StageError

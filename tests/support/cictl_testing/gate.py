@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
+from cictl.wire.admin.server import ServerInfo
 from cictl.wire.codec import Message, encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
-from cictl.wire.server import ServerInfo
 
 ALWAYS = 1 << 30
 

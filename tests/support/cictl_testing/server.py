@@ -13,7 +13,7 @@ import msgspec
 from cictl.base.job_parts import ApprovalSpec
 from cictl.project_file import parse
 from cictl.wire import words
-from cictl.wire.access import TokenRequest
+from cictl.wire.admin.access import TokenRequest
 from cictl.wire.agents import HeartbeatRequest, HeartbeatResponse, LeaseRequest, LeaseResponse, StatusRequest
 from cictl.wire.audit.records import AuditFilter, AuditRecord
 from cictl.wire.codec import decode, encode
@@ -31,7 +31,7 @@ from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.store import TinyStore
 from cictl_testing.stores.chosen import chosen_kind, open_chosen, open_chosen_logs, stored_elsewhere
 
 T = TypeVar("T")

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from cictl.project_file import parse
+from cictl.wire.admin.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateStatus, UpdateTags
+from cictl.wire.admin.vault import VaultConnection
 from cictl.wire.agents import Agent, AgentResponse
 from cictl.wire.codec import Message
 from cictl.wire.jobs import JobExecution, JobStatus
-from cictl.wire.reports import TestReport, TestReportUpload
-from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateStatus, UpdateTags
-from cictl.wire.vault import VaultConnection
+from cictl.wire.results.reports import TestReport, TestReportUpload
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.projects.timetable import follow_file
 from cictl_server.signals.topics import job_topic

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cictl.base.plain import LogCleaner
+from cictl.base.text.plain import LogCleaner
 from cictl.cli.app.commands import with_examples
 from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.exit_codes import ExitCode

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from cictl.base.plain import plain
+from cictl.base.text.plain import plain
 from cictl.cli.app.commands import with_examples
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.session import Session
 from cictl.cli.output.table import Column, Result
+from cictl.wire.admin.server import API_VERSION, RuntimeState, ServerInfo
 from cictl.wire.codec import Message
-from cictl.wire.server import API_VERSION, RuntimeState, ServerInfo
 from cictl.wire.words import Feature
 from cictl_client import ClientError, Unreachable
 from cictl_client.probe import Probe

@@ -10,8 +10,8 @@ import typer
 from cictl.cli.app.commands import with_examples
 from cictl.cli.app.session import Session
 from cictl.cli.output.table import Column, Result
+from cictl.wire.admin.server import NEVER, RuntimeState, ServerInfo, ServerInstance
 from cictl.wire.codec import Message
-from cictl.wire.server import NEVER, RuntimeState, ServerInfo, ServerInstance
 from cictl.wire.words import Feature
 
 

@@ -11,7 +11,7 @@ from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
 from cictl.cli.output.table import Column, Result
-from cictl.wire.updates import ServerUpdates, UpdateCheck, UpdateKey, UpdateTags
+from cictl.wire.admin.updates import ServerUpdates, UpdateCheck, UpdateKey, UpdateTags
 
 app = new_group("cictl update check\ncictl update apply\ncictl update rollback v1.2.2\ncictl update status")
 

@@ -20,7 +20,7 @@ from cictl.cli.app.failures import Failure, failure_of, usage
 from cictl.cli.app.session import USER_AGENT, Session
 from cictl.cli.app.settings import checked_url, read_token
 from cictl.cli.output.table import Column, Result
-from cictl.wire.access import WhoAmI
+from cictl.wire.admin.access import WhoAmI
 from cictl_client import Client, ClientError
 
 _WINNERS = ("CICTL_SERVER_URL", "CIWI_SERVER_URL", "CICTL_CONTEXT", "CICTL_TOKEN", "CICTL_TOKEN_FILE")

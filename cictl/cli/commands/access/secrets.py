@@ -14,7 +14,7 @@ from cictl.cli.app.failures import not_found, usage
 from cictl.cli.app.session import Session
 from cictl.cli.names import find_project
 from cictl.cli.output.table import Column, Result
-from cictl.wire.secrets import Secret, SecretList, SecretRequest, SecretResponse
+from cictl.wire.admin.secrets import Secret, SecretList, SecretRequest, SecretResponse
 
 app = new_group(
     "cictl secrets set deploy-token\ncictl secrets set signing-key --project shop --branch main --from-file key.pem\n"

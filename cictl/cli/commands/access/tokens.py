@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 
-from cictl.base.durations import parse_duration
+from cictl.base.text.durations import parse_duration
 from cictl.cli.app.commands import Command, DestructiveCommand, new_group, with_examples
 from cictl.cli.app.confirmation import confirm
 from cictl.cli.app.session import Session
 from cictl.cli.names import choose
 from cictl.cli.output.table import Column, Result
 from cictl.cli.output.text import iso
-from cictl.wire.access import NewToken, Role, Token, TokenList, TokenRequest, WhoAmI
+from cictl.wire.admin.access import NewToken, Role, Token, TokenList, TokenRequest, WhoAmI
 from cictl_client import Client
 
 app = new_group("cictl tokens create anna --role operator --ttl 90d\ncictl tokens list\ncictl tokens revoke anna")

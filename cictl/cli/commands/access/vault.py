@@ -16,7 +16,7 @@ from cictl.cli.app.failures import usage
 from cictl.cli.app.session import Session
 from cictl.cli.names import choose
 from cictl.cli.output.table import Column, Result
-from cictl.wire.vault import (
+from cictl.wire.admin.vault import (
     VaultConnection,
     VaultConnectionList,
     VaultConnectionRequest,

@@ -49,7 +49,7 @@ def apply_staged_update(context: typer.Context, home: Home = None, data_dir: Dat
     from filelock import Timeout
 
     from cictl.base import log_output
-    from cictl.base.environment import setting
+    from cictl.base.system.environment import setting
     from cictl.installation.activation import HEALTH_SECONDS, Means, apply_staged_update
 
     session = Session.of(context)
@@ -184,7 +184,7 @@ def _layout(session: Session, home: Path | None, data_dir: Path | None) -> Layou
 
     import platformdirs
 
-    from cictl.base.environment import setting
+    from cictl.base.system.environment import setting
     from cictl.installation.layout import Layout
 
     if home is None and (stated := setting(session.env, "HOME")):

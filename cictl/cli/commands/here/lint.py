@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cictl.base.plain import plain
+from cictl.base.text.plain import plain
 from cictl.cli.app.commands import with_examples
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure

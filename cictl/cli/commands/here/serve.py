@@ -392,7 +392,7 @@ def serve(
 
 
 def _size(text: str, option: str) -> int:
-    from cictl.base.sizes import parse_size
+    from cictl.base.text.sizes import parse_size
 
     try:
         return parse_size(text)
@@ -403,7 +403,7 @@ def _size(text: str, option: str) -> int:
 def _duration(text: str, option: str) -> timedelta:
     from datetime import timedelta
 
-    from cictl.base.durations import parse_duration
+    from cictl.base.text.durations import parse_duration
 
     try:
         return timedelta(0) if text == "0" else parse_duration(text)
@@ -424,7 +424,7 @@ def _address(host: str | None, port: int | None) -> tuple[str, int]:
     """Fill in what was not given from `CICTL_SERVER_ADDR`, or its `CIWI_` twin: `host:port`, `:port` or `port`."""
     import os
 
-    from cictl.base.environment import find_setting
+    from cictl.base.system.environment import find_setting
     from cictl.wire.words import DEFAULT_PORT
 
     text, name = find_setting(os.environ, "SERVER_ADDR")

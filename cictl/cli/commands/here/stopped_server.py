@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
-from cictl.wire.access import NewToken, TokenRequest
+from cictl.wire.admin.access import NewToken, TokenRequest
 
 
 def create_token(data_dir: Path, request: TokenRequest) -> NewToken:

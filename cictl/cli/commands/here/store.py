@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from cictl.base.sizes import size_text
+from cictl.base.text.sizes import size_text
 from cictl.cli.app.commands import LocalCommand, LocalDestructiveCommand, new_group
 from cictl.cli.app.confirmation import ask
 from cictl.cli.app.exit_codes import ExitCode

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cictl.base.sizes import size_text
+from cictl.base.text.sizes import size_text
 from cictl.cli.app.session import Session
 from cictl.cli.commands.here.server_errors import failures
 from cictl.cli.output.table import Result

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cictl.base.globs import BadPattern, GlobSet, State
 from cictl.base.names.artifact_paths import BadArtifactPath, clean_path, ends_of_links
-from cictl.base.sizes import size_text
+from cictl.base.text.globs import BadPattern, GlobSet, State
+from cictl.base.text.sizes import size_text
 from cictl.project_file.patterns import pattern_problem
 from cictl_agent.job.warnings import Warnings
 from cictl_agent.system.paths import is_gits_own, is_link

@@ -12,7 +12,7 @@ from typing import IO
 
 from cictl.base.names.artifact_paths import link_entry, link_text
 from cictl.base.packing import SAMPLE_BYTES, choose_packing
-from cictl.wire.artifacts import ArtifactData, ArtifactUpload
+from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
 from cictl_agent.job.artifacts.collection import Found
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.log.file_listing import Listing

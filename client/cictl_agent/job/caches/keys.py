@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from cictl.base.globs import BadPattern
+from cictl.base.text.globs import BadPattern
 from cictl_agent.job.artifacts.collection import matching_files
 from cictl_agent.system.beneath import open_beneath
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cictl.wire.metadata import JobMetadata
-from cictl.wire.requirements import PRESENT
+from cictl.wire.waiting.requirements import PRESENT
 from cictl_agent.config import AgentConfig
 from cictl_agent.job.containers.choice import EngineChoice
 from cictl_agent.job.containers.engine import Engine, reason

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from cictl.wire.jobs import Step
-from cictl.wire.reports import Coverage, TestReport, TestSuite
+from cictl.wire.results.reports import Coverage, TestReport, TestSuite
 from cictl_agent.job.reports.coverage import FileHits, Hits
 from cictl_agent.job.reports.files import ReportFiles
 from cictl_agent.job.reports.gotest import read_go_test_json

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cictl.wire.reports import Coverage, CoverageFile
+from cictl.wire.results.reports import Coverage, CoverageFile
 from cictl_agent.job.reports.problems import MOST_COUNTED, ReportError
 
 _MOST_FILES = 200_000

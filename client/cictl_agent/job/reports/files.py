@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from cictl.base.globs import BadPattern, GlobSet
+from cictl.base.text.globs import BadPattern, GlobSet
 from cictl_agent.job.reports.problems import ReportError
 from cictl_agent.system.beneath import open_beneath
 from cictl_agent.system.trees import files_below

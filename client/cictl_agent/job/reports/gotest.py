@@ -10,7 +10,7 @@ from itertools import islice
 import msgspec
 
 from cictl.base.typed_json import read_json_as
-from cictl.wire.reports import TestCase, TestSuite
+from cictl.wire.results.reports import TestCase, TestSuite
 from cictl_agent.job.reports.problems import ReportError, suite_of
 
 # Tried only where a word begins: from each character of a long one on, it would take the square of the length.

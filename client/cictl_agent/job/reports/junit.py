@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element  # nosec B405 # the type; `xml` parses with defusedxml
 
-from cictl.wire.reports import TestCase, TestSuite
+from cictl.wire.results.reports import TestCase, TestSuite
 from cictl_agent.job.reports.problems import MOST_COUNTED, ReportError, suite_of, with_slashes
 from cictl_agent.job.reports.xml import parse_xml, tag_of
 

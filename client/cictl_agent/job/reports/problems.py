@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from cictl.wire.reports import TestCase, TestSuite
+from cictl.wire.results.reports import TestCase, TestSuite
 
 MOST_COUNTED = 10**12
 """The largest number that a report may tell of one test, file or suite: sums of all must fit into the 64 bits of a message."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from cictl.base.sizes import size_text
+from cictl.base.text.sizes import size_text
 from cictl.wire.jobs import LONGEST_OUTPUT, MOST_OUTPUT_BYTES
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.system.beneath import open_beneath

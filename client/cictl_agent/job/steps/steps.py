@@ -12,7 +12,7 @@ import msgspec
 
 from cictl.expressions import ExpressionError
 from cictl.wire.jobs import Cause, JobExecution, Step
-from cictl.wire.reports import Coverage, TestSuite
+from cictl.wire.results.reports import Coverage, TestSuite
 from cictl_agent.job.failures import CannotStart, JobFailed, memory_kills, script_failure
 from cictl_agent.job.reports import Hits, ReportError, StepReports
 from cictl_agent.job.steps.conditions import is_due

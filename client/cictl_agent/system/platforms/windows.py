@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cictl.base.environment import setting
 from cictl.base.names.windows_names import is_windows_name, windows_name
+from cictl.base.system.environment import setting
 from cictl_agent.system.household import Household
 from cictl_agent.system.interpreters import Cmd, Interpreter, PowerShell
 from cictl_agent.system.platforms import Setting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from cictl.wire.server import Health, RuntimeState, ServerInfo, ServerList
+from cictl.wire.admin.server import Health, RuntimeState, ServerInfo, ServerList
 from cictl_client.calls.calls import Calls
 from cictl_client.calls.paths import SERVER_INFO
 from cictl_client.follow.events import ServerEvent, follow_events

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cictl.wire.admin.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
 from cictl.wire.codec import encode
-from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
 from cictl_client.calls.calls import Calls
 
 _UPDATE_SECONDS = 90.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cictl.wire.admin.secrets import DeletedSecret, RotatedKey, Secret, SecretList, SecretRequest, SecretResponse
 from cictl.wire.codec import encode
-from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret, SecretList, SecretRequest, SecretResponse
 from cictl_client.answers import Asked, read_as
 from cictl_client.calls.calls import Calls
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cictl.wire.access import EnrollRequest, EnrolmentRequest, NewToken, Token, TokenList, TokenRequest, WhoAmI
+from cictl.wire.admin.access import EnrollRequest, EnrolmentRequest, NewToken, Token, TokenList, TokenRequest, WhoAmI
 from cictl.wire.codec import encode
 from cictl_client.answers import Asked, read_as
 from cictl_client.calls.calls import Calls

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from cictl.wire.codec import encode
-from cictl.wire.vault import (
+from cictl.wire.admin.vault import (
     DeletedVaultConnection,
     VaultConnection,
     VaultConnectionList,
@@ -12,6 +11,7 @@ from cictl.wire.vault import (
     VaultTestRequest,
     VaultTestResponse,
 )
+from cictl.wire.codec import encode
 from cictl_client.answers import Asked, read_as
 from cictl_client.calls.calls import Calls
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cictl.base.beneath import leads_out
+from cictl.base.system.beneath import leads_out
 from cictl_server.errors import InvalidRequest
 
 SCHEME = "s3://"

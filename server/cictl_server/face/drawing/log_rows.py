@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from cictl.wire.log_lines import LogLines
+from cictl.wire.results.log_lines import LogLines
 from cictl_server.face.drawing.terminal import terminal_line
 from cictl_server.services.jobs.log_lines import LinedStep, OpenLog
 

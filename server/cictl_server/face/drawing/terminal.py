@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup, escape
 
-from cictl.base.characters import STEERING
+from cictl.base.text.characters import STEERING
 
 _SEQUENCE = re.compile(
     r"\x1b\[(?P<sgr>[0-9;:]*)m"

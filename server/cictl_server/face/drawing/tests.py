@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cictl.wire.reports import CoverageFile, TestCase, TestReport
-from cictl.wire.tests import TestStory
+from cictl.wire.results.reports import CoverageFile, TestCase, TestReport
+from cictl.wire.results.tests import TestStory
 
 MOST_FAILURES = 50
 MOST_OTHERS = 300

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cictl.wire.artifacts import Artifact
+from cictl.wire.results.artifacts import Artifact
 
 MOST_FILES = 2000
 """A page shows so many; the zip has all."""

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import falcon
 
-from cictl.wire.access import Role
+from cictl.wire.admin.access import Role
 from cictl.wire.agents import Action, Agent, AgentActionRequest, QueuedScript
 from cictl.wire.jobs import JobExecution
 from cictl.wire.short_ids import short_id_of
@@ -17,7 +17,7 @@ from cictl_server.face.forms import read_form
 from cictl_server.face.page import Pages, View, go_to
 from cictl_server.face.questions import Question, ask
 from cictl_server.face.shown import counted
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
 from cictl_server.services.jobs.lists import JobFilter
 from cictl_server.services.jobs.obstacles import command

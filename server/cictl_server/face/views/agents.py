@@ -16,7 +16,7 @@ from cictl.wire.short_ids import short_id_of
 from cictl_server.face.page import Pages, View
 from cictl_server.face.shown import counted
 from cictl_server.face.views.agent_orders import ORDERS
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
 from cictl_server.services.fleet.presence import ONLINE, STALE
 from cictl_server.services.jobs.lists import JobFilter

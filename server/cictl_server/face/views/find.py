@@ -10,7 +10,7 @@ import falcon
 
 from cictl_server.errors import CictlError
 from cictl_server.face.page import Pages, View, go_to
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
 from cictl_server.services.access.principal import Principal
 

@@ -9,7 +9,7 @@ from cictl_server.face.drawing.durations import durations, scale_of
 from cictl_server.face.drawing.load import load
 from cictl_server.face.drawing.shares import shares
 from cictl_server.face.page import Pages, View
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
 from cictl_server.services.artifacts.stories import TestQuery
 from cictl_server.services.jobs.obstacles import command

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import falcon
 
 from cictl.wire.jobs import JobExecution, JobStatus, is_cancellation
+from cictl.wire.results.tests import TestStory
 from cictl.wire.short_ids import job_name, name_in_run, short_id_of
-from cictl.wire.tests import TestStory
 from cictl_server.face.drawing.log_rows import log_rows
 from cictl_server.face.drawing.tests import shown_tests
 from cictl_server.face.drawing.tree import tree_of

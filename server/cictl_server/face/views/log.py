@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.log_lines import LogHits
+from cictl.wire.results.log_lines import LogHits
 from cictl.wire.short_ids import name_in_run, short_id_of
 from cictl_server.errors import InvalidRequest
 from cictl_server.face.drawing.log_rows import CHUNK, MOST_ROWS, log_rows
 from cictl_server.face.page import Pages, View
 from cictl_server.face.views.job import state_of
-from cictl_server.http.authentication import caller_of
+from cictl_server.http.access.authentication import caller_of
 from cictl_server.http.streams import PlacedStream
 from cictl_server.services import Services
 from cictl_server.services.jobs.log_lines import OpenLog

@@ -10,7 +10,7 @@ from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError, Forbidden, InvalidRequest, RateLimited, Unauthenticated
 from cictl_server.face.forms import read_form
 from cictl_server.face.page import Pages, View, go_to
-from cictl_server.http.authentication import find_principal, tell_refusal
+from cictl_server.http.access.authentication import find_principal, tell_refusal
 from cictl_server.http.browsers.accepting import wants_page
 from cictl_server.http.browsers.cookies import SessionCookie, check_page
 from cictl_server.services import Services

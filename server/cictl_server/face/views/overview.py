@@ -6,7 +6,7 @@ import falcon
 
 from cictl_server.face.drawing.strip import strip
 from cictl_server.face.page import Pages, View
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.access import Role
+from cictl.wire.admin.access import Role
+from cictl.wire.admin.secrets import Secret
 from cictl.wire.forges import Forge
 from cictl.wire.projects import ImportRequest, JobTokens, ProjectDetail, ProjectSettings
-from cictl.wire.secrets import Secret
 from cictl_server.errors import CictlError, Conflict, GitFailed, InvalidProject, InvalidRequest, NotFound
 from cictl_server.face.drawing.shares import shares
 from cictl_server.face.forms import read_form
@@ -17,7 +17,7 @@ from cictl_server.face.shown import counted
 from cictl_server.face.views.insight import ENDS
 from cictl_server.face.views.queue import seen_pauses
 from cictl_server.http import media
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
 from cictl_server.services.access.principal import Principal
 from cictl_server.services.jobs.obstacles import command

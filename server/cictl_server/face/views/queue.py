@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import falcon
 
-from cictl.wire.access import Role
-from cictl.wire.explain import Blocker, Reason
+from cictl.wire.admin.access import Role
 from cictl.wire.jobs import JobStatus
-from cictl.wire.queue import PauseRequest, QueuePause, ResumeRequest
+from cictl.wire.waiting.explain import Blocker, Reason
+from cictl.wire.waiting.queue import PauseRequest, QueuePause, ResumeRequest
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.face.forms import read_form
 from cictl_server.face.page import Pages, View, go_to
 from cictl_server.face.questions import Question, ask
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
 from cictl_server.services.access.principal import Principal
 from cictl_server.services.jobs.obstacles import command

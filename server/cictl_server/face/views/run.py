@@ -7,7 +7,7 @@ import falcon
 from cictl.base.job_parts import ApprovalSpec
 from cictl_server.face.drawing.graph import MOST_DRAWN, graph, told
 from cictl_server.face.page import Pages, View
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
 from cictl_server.services.access.principal import Principal
 from cictl_server.services.policies.approvals import may_approve, who_may_approve

@@ -11,7 +11,7 @@ from cictl_server.face.forms import read_form
 from cictl_server.face.page import Pages, go_to
 from cictl_server.face.questions import Question, ask
 from cictl_server.face.shown import counted
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.access import Role
+from cictl.wire.admin.access import Role
 from cictl_server.face.forms import read_form
 from cictl_server.face.page import Pages, go_to
 from cictl_server.face.questions import Question, ask
 from cictl_server.http import media
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
 from cictl_server.services.jobs.obstacles import command
 from cictl_server.services.schedules.lookup import get_schedule

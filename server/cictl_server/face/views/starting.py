@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import falcon
 
-from cictl.wire.access import Role
+from cictl.wire.admin.access import Role
 from cictl.wire.projects import (
     OFFLINE_CACHED,
     InputDetail,
@@ -25,7 +25,7 @@ from cictl_server.face.forms import read_fields
 from cictl_server.face.page import Pages, View, go_to
 from cictl_server.face.views.queue import whole_number
 from cictl_server.http import media
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
 from cictl_server.services.jobs.obstacles import command
 from cictl_server.services.projects.lookup import get_chain, get_pipeline

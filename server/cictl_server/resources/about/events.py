@@ -15,7 +15,7 @@ from cictl.wire.events import AgentChanged, EventKind, JobChanged, ProjectChange
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError
 from cictl_server.http import streams
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.http.parameters import Parameter
 from cictl_server.services import Services
 from cictl_server.services.access.principal import Principal

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.server import Health, Readiness, RuntimeState, ServerInfo, ServerList
+from cictl.wire.admin.server import Health, Readiness, RuntimeState, ServerInfo, ServerList
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
-from cictl_server.http.authentication import find_principal
+from cictl_server.http.access.authentication import find_principal
 from cictl_server.services import Services
 
 _OK = Health(status="ok")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
+from cictl.wire.admin.updates import Restarting, UpdateAnswer, UpdateCheck, UpdateRequest, UpdateStatus, UpdateTags
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
 from cictl_server.services import Services

@@ -13,7 +13,7 @@ from cictl.wire.audit.records import AuditFilter, AuditPage
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import InvalidRequest
 from cictl_server.http import media, streams
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.http.parameters import Parameter, instant, nearest
 from cictl_server.services import Services
 from cictl_server.services.audit.search import MOST

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.secrets import DeletedSecret, RotatedKey, SecretList, SecretRequest, SecretResponse
+from cictl.wire.admin.secrets import DeletedSecret, RotatedKey, SecretList, SecretRequest, SecretResponse
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
 from cictl_server.services import Services

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.access import EnrollRequest, EnrolmentRequest, NewToken, Token, TokenList, TokenRequest, WhoAmI
+from cictl.wire.admin.access import EnrollRequest, EnrolmentRequest, NewToken, Token, TokenList, TokenRequest, WhoAmI
 from cictl_server.apidoc.describe import api
 from cictl_server.errors import RateLimited
 from cictl_server.http import media
-from cictl_server.http.authentication import principal_of, tell_refusal
+from cictl_server.http.access.authentication import principal_of, tell_refusal
 from cictl_server.services import Services
 
 _NOT_YET = "no admin token is there yet, or the server was started with `--no-auth`"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.vault import (
+from cictl.wire.admin.vault import (
     DeletedVaultConnection,
     VaultConnectionList,
     VaultConnectionRequest,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cictl.wire.server import Readiness, ReadinessCheck
+from cictl.wire.admin.server import Readiness, ReadinessCheck
 from cictl_server.errors import ROOM_HINT, StoreError
-from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.file_watch import FileWatch
 from cictl_server.services.core.hub import Hub
+from cictl_server.services.core.limits.disk import Disk
 from cictl_server.services.core.pulse import INTERVAL_SECONDS, Pulse
 from cictl_server.services.secrets.own.key_holders import KeyHolders
 from cictl_server.store.contract import Store

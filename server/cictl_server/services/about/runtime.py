@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cictl.base.clock import Clock
-from cictl.wire.server import API_VERSION, NEVER, RuntimeState, ServerInfo, ServerInstance, ServerList
+from cictl.wire.admin.server import API_VERSION, NEVER, RuntimeState, ServerInfo, ServerInstance, ServerList
 from cictl.wire.words import Feature
 from cictl_server.blobs.contract import Blobs
 from cictl_server.services.about.agreement import Agreement
-from cictl_server.services.core.disk import Disk
+from cictl_server.services.core.limits.disk import Disk
 from cictl_server.services.fleet.presence import ONLINE, STALE, PresenceBook
 from cictl_server.services.projects import git
 from cictl_server.signals.contract import Member, Members

@@ -11,10 +11,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from cictl.base.clock import Clock
 from cictl.wire.jobs import JobStatus
 from cictl_server.services.about.readiness import ReadinessService
-from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.hub import Hub
+from cictl_server.services.core.limits.disk import Disk
+from cictl_server.services.core.limits.places import Places
 from cictl_server.services.core.metrics import Metrics
-from cictl_server.services.core.places import Places
 from cictl_server.services.fleet.presence import ONLINE, STALE, PresenceBook
 from cictl_server.services.logs.book import LogBook
 from cictl_server.signals.contract import Signals

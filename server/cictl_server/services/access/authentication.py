@@ -11,7 +11,7 @@ from typing import NoReturn
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
-from cictl.wire.access import Role
+from cictl.wire.admin.access import Role
 from cictl.wire.audit.records import ActorKind
 from cictl_server.errors import Forbidden, RateLimited, StoreError, Unauthenticated
 from cictl_server.services.access.attempts import Attempts

@@ -9,7 +9,7 @@ from typing import NoReturn
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
-from cictl.wire.access import NewToken, Role
+from cictl.wire.admin.access import NewToken, Role
 from cictl.wire.audit.records import ActorKind
 from cictl_server.errors import Forbidden, RateLimited
 from cictl_server.services.access.attempts import Attempts

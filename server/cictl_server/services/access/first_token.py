@@ -7,8 +7,8 @@ from pathlib import Path
 
 import filelock
 
-from cictl.base.files import write_private
-from cictl.wire.access import Role
+from cictl.base.system.files import write_private
+from cictl.wire.admin.access import Role
 from cictl.wire.audit.records import AuditAction, TargetKind
 from cictl_server.services.access.token_format import new_secret
 from cictl_server.services.access.tokens import TokenService

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from cictl.wire.access import Role, WhoAmI
+from cictl.wire.admin.access import Role, WhoAmI
 from cictl.wire.short_ids import short_id_of
 from cictl_server.errors import Forbidden
 from cictl_server.store.records import JobRecord, TokenRecord

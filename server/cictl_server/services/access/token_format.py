@@ -10,7 +10,7 @@ import secrets
 import string
 import zlib
 
-from cictl.wire.access import Role
+from cictl.wire.admin.access import Role
 
 _PREFIXES = {Role.AGENT: "cictl_a_", Role.ENROLMENT: "cictl_e_", Role.JOB: "cictl_j_"}
 _OF_PEOPLE = "cictl_u_"

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
-from cictl.wire.access import EnrolmentRequest, NewToken, Role, Token, TokenRequest
+from cictl.wire.admin.access import EnrolmentRequest, NewToken, Role, Token, TokenRequest
 from cictl.wire.audit.records import TargetKind
 from cictl_server.errors import Conflict, InvalidRequest, NotFound
 from cictl_server.services.access.authentication import Policy

@@ -23,8 +23,8 @@ from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.rollout import Rollout
 from cictl_server.services.fleet.targets import installs_wheels, manual_target
 from cictl_server.services.fleet.versions import compare_versions, is_release
-from cictl_server.services.jobs.cancel import CancelService
-from cictl_server.services.jobs.removal import RemovalService
+from cictl_server.services.jobs.endings.cancel import CancelService
+from cictl_server.services.jobs.endings.removal import RemovalService
 from cictl_server.services.policies.reasons import checked_reason
 from cictl_server.signals.topics import QUEUE, agent_topic
 from cictl_server.store.contract import Store, Transaction

@@ -27,7 +27,7 @@ from cictl_server.services.fleet.rollout import Decision, Rollout
 from cictl_server.services.fleet.targets import automatic_target, installs_wheels
 from cictl_server.services.fleet.versions import compare_versions, is_newer
 from cictl_server.services.fleet.wanted_tools import TOOL_SOURCES, ToolList, WantedTools
-from cictl_server.services.jobs.losses import LostWork
+from cictl_server.services.jobs.endings.losses import LostWork
 from cictl_server.services.policies.out_of_service import take_state
 from cictl_server.signals.topics import QUEUE, agent_topic
 from cictl_server.store.contract import Store, Transaction, View

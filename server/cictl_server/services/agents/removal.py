@@ -18,7 +18,7 @@ from cictl_server.services.fleet.lookup import get_agent_record
 from cictl_server.services.fleet.orders import OrderBook
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.rollout import Rollout
-from cictl_server.services.jobs.cancel import CancelService
+from cictl_server.services.jobs.endings.cancel import CancelService
 from cictl_server.services.policies.out_of_service import keep_state
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import AgentRecord

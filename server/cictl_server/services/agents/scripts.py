@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cictl.base.clock import Clock
-from cictl.base.sizes import size_text
+from cictl.base.text.sizes import size_text
 from cictl.wire.agents import AgentActionRequest, QueuedScript
 from cictl.wire.audit.records import TargetKind
 from cictl.wire.jobs import JobSpec
 from cictl.wire.metadata import JobMetadata
-from cictl.wire.requirements import meets
+from cictl.wire.waiting.requirements import meets
 from cictl_server.errors import InvalidRequest, TooLarge
 from cictl_server.services.core.deeds import actor_name, note_made
-from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.core.limits.disk import Disk
 from cictl_server.services.fleet.lookup import get_agent_record
 from cictl_server.services.history.run_book import new_run, next_run_number, numbered
 from cictl_server.services.history.run_limits import RunLimits

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from cictl.base.clock import Clock
 from cictl.base.job_parts import ArtifactSpec
 from cictl.base.names.artifact_paths import BadArtifactPath, ends_of_links, link_target
-from cictl.wire.artifacts import Artifact, ArtifactData
+from cictl.wire.results.artifacts import Artifact, ArtifactData
 from cictl_server.blobs.contract import BLOCK, BadKey, Blob, BlobReader, Blobs, NewFolder
 from cictl_server.errors import InvalidRequest, NotFound, no_agent_id
 from cictl_server.services.artifacts.archives import Packer
@@ -32,8 +32,8 @@ from cictl_server.services.artifacts.places import artifacts_of, new_generation
 from cictl_server.services.artifacts.removal import FileRemoval
 from cictl_server.services.artifacts.reports import ReportFiles
 from cictl_server.services.artifacts.zips import entry_group, entry_kind, extract, open_zip, read_link
-from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import job_number
+from cictl_server.services.core.limits.disk import Disk
 from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import Sender, check_uploader

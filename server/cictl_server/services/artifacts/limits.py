@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cictl.base.sizes import size_text
+from cictl.base.text.sizes import size_text
 from cictl_server.errors import TooLarge
 
 _MOST_RATIO = 200

@@ -11,15 +11,15 @@ import msgspec
 from cictl.base.clock import Clock
 from cictl.base.typed_json import read_json_as
 from cictl.redaction import masked_message
-from cictl.wire.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH
 from cictl.wire.jobs import TestSummary
-from cictl.wire.reports import REPORT_WORDS, TestReport, TestReportUpload
+from cictl.wire.results.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH
+from cictl.wire.results.reports import REPORT_WORDS, TestReport, TestReportUpload
 from cictl_server.blobs.contract import Blob, BlobMissing, Blobs, read_whole
 from cictl_server.errors import NotFound, no_agent_id
 from cictl_server.services.artifacts.places import new_generation, reports_of
 from cictl_server.services.artifacts.removal import FileRemoval
 from cictl_server.services.artifacts.stories import TestStories
-from cictl_server.services.core.bounds import Bounds, bounded
+from cictl_server.services.core.limits.bounds import Bounds, bounded
 from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.history.holder import Sender, check_uploader

@@ -11,11 +11,11 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from cictl.wire.reports import TestReport
+from cictl.wire.results.reports import TestReport
+from cictl.wire.results.tests import TestList, TestStory
 from cictl.wire.short_ids import job_name
-from cictl.wire.tests import TestList, TestStory
 from cictl_server.errors import InvalidRequest
-from cictl_server.services.core.bounds import cut_text
+from cictl_server.services.core.limits.bounds import cut_text
 from cictl_server.services.core.names import find_scope
 from cictl_server.store.contract import Store, TestFilter, Transaction, View
 from cictl_server.store.records import JobRecord

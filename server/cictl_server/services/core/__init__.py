@@ -8,15 +8,15 @@ from pathlib import Path
 from cictl.base.clock import Clock
 from cictl_server.blobs.contract import Blobs
 from cictl_server.services.core.clock_watch import ClockWatch, Steady
-from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.events import EventLog
 from cictl_server.services.core.file_watch import FileWatch
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.idempotency import IdempotencyService
 from cictl_server.services.core.ids import NumberSource
-from cictl_server.services.core.memory import SharedMemory
+from cictl_server.services.core.limits.disk import Disk
+from cictl_server.services.core.limits.memory import SharedMemory
+from cictl_server.services.core.limits.places import Places
 from cictl_server.services.core.metrics import Metrics
-from cictl_server.services.core.places import Places
 from cictl_server.services.core.pulse import Pulse
 from cictl_server.signals.contract import Signals
 from cictl_server.store.contract import Store

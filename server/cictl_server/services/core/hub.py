@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 
 from cictl_server.errors import NoCapacity
-from cictl_server.services.core.places import Places
+from cictl_server.services.core.limits.places import Places
 from cictl_server.signals.contract import Wakes
 from cictl_server.signals.waits import Awaited, Watch
 

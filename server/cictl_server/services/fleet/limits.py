@@ -12,7 +12,7 @@ from cictl.base.names.agent_ids import RULE, is_agent_id
 from cictl.base.names.plain_names import printable
 from cictl.wire.agents import MOST_SLOTS, HeartbeatRequest, LeaseRequest
 from cictl_server.errors import InvalidRequest, LimitReached, no_agent_id
-from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded
+from cictl_server.services.core.limits.bounds import AS_IT_IS, Bounds, bounded
 
 _CAPABILITIES = Bounds(text=512, items=400)
 """A label's value has up to 128 characters of four bytes. An agent looks for 200 tools at most, and has 64 labels."""

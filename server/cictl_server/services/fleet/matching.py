@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cictl.wire.jobs import JobStatus
-from cictl.wire.requirements import CONTAINER_TOOL, SHELL, TOOL, meets
+from cictl.wire.waiting.requirements import CONTAINER_TOOL, SHELL, TOOL, meets
 from cictl.wire.words import JobFeature
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.store.contract import Store

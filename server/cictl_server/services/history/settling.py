@@ -24,15 +24,15 @@ from cictl_server.services.core.ids import NumberSource
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.core.resting_locks import rest_locks
 from cictl_server.services.history.approvals import asked
-from cictl_server.services.history.chain_waits import settled_by_chain
 from cictl_server.services.history.groups.levels import LEVELS
 from cictl_server.services.history.groups.lines import groups_to_look_at, let_in
 from cictl_server.services.history.groups.superseding import superseded
 from cictl_server.services.history.lifecycle import Ending, Event, advance
-from cictl_server.services.history.needs import settled_by_needs
 from cictl_server.services.history.retries import next_attempt
 from cictl_server.services.history.rows import ended_by_rows, released_rows
 from cictl_server.services.history.run_book import note_change, recount_runs_of
+from cictl_server.services.history.waits.chain_waits import settled_by_chain
+from cictl_server.services.history.waits.needs import settled_by_needs
 from cictl_server.signals.topics import QUEUE, job_topic
 from cictl_server.store.contract import Transaction, View
 from cictl_server.store.records import JobRecord

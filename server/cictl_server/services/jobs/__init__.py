@@ -13,8 +13,10 @@ from cictl_server.services.fleet.clock_jumps import ClockJumps
 from cictl_server.services.history import History
 from cictl_server.services.history.lease_tokens import LeaseTokens
 from cictl_server.services.jobs.attempts import AttemptService
-from cictl_server.services.jobs.cancel import CancelService
-from cictl_server.services.jobs.expiry import MaintenanceService
+from cictl_server.services.jobs.endings.cancel import CancelService
+from cictl_server.services.jobs.endings.expiry import MaintenanceService
+from cictl_server.services.jobs.endings.losses import LostWork
+from cictl_server.services.jobs.endings.removal import RemovalService
 from cictl_server.services.jobs.explain import ExplainService
 from cictl_server.services.jobs.handover import Handover
 from cictl_server.services.jobs.jobs import JobService
@@ -22,9 +24,7 @@ from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.jobs.leasing import LeasingService
 from cictl_server.services.jobs.lists import JobListService
 from cictl_server.services.jobs.log_lines import LogLinesService
-from cictl_server.services.jobs.losses import LostWork
 from cictl_server.services.jobs.priorities import PriorityService
-from cictl_server.services.jobs.removal import RemovalService
 from cictl_server.services.jobs.reporting import ReportingService
 from cictl_server.services.jobs.rerun import RerunService
 from cictl_server.services.jobs.succession import Succession

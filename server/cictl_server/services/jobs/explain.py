@@ -12,9 +12,9 @@ from itertools import islice
 import msgspec
 
 from cictl.base.clock import Clock
-from cictl.wire.explain import COUNTED_JOBS, AgentFit, Blocker, Explanation, Fix, Reason
 from cictl.wire.jobs import CANCELLED_BY_USER, Cause, JobStatus
-from cictl.wire.requirements import meets_all
+from cictl.wire.waiting.explain import COUNTED_JOBS, AgentFit, Blocker, Explanation, Fix, Reason
+from cictl.wire.waiting.requirements import meets_all
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.hosts import host_of
 from cictl_server.services.fleet.matching import effective_capabilities
@@ -22,7 +22,7 @@ from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.wanted_tools import WantedTools
 from cictl_server.services.history.lookup import get_job, short_id
 from cictl_server.services.history.past_runs import deciding
-from cictl_server.services.jobs.culprit import find_culprit
+from cictl_server.services.jobs.endings.culprit import find_culprit
 from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.jobs.obstacles import (
     command,

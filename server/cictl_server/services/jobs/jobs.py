@@ -18,7 +18,7 @@ from cictl_server.services.core.hub import Following, Hub, IsOver
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.fleet.matching import Matching
 from cictl_server.services.history.lookup import get_job
-from cictl_server.services.jobs.culprit import blocked_by
+from cictl_server.services.jobs.endings.culprit import blocked_by
 from cictl_server.services.jobs.views import holds_of, job_state, job_view
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.logs.reader import JobLog, LogSlice

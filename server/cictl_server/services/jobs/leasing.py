@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from cictl.base.clock import Clock
+from cictl.wire.admin.updates import SERVER_IS_UPDATING
 from cictl.wire.agents import LeaseRequest, LeaseResponse
 from cictl.wire.jobs import JobStatus
-from cictl.wire.requirements import for_older_agents, meets_all
-from cictl.wire.updates import SERVER_IS_UPDATING
+from cictl.wire.waiting.requirements import for_older_agents, meets_all
 from cictl_server.errors import NoCapacity, no_agent_id
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.resting_locks import end_rests, resting, rests_of
@@ -27,9 +27,9 @@ from cictl_server.services.fleet.processes import ProcessGuard, process_key
 from cictl_server.services.history.lease_tokens import LeaseTokens
 from cictl_server.services.history.lifecycle import Event, advance
 from cictl_server.services.history.settling import Settler
+from cictl_server.services.jobs.endings.losses import LostWork
 from cictl_server.services.jobs.handover import BEING_RESOLVED, Handover
 from cictl_server.services.jobs.lease_pause import LeasePause
-from cictl_server.services.jobs.losses import LostWork
 from cictl_server.services.jobs.waiting_line.line import WaitingLeases
 from cictl_server.services.jobs.waiting_line.wait import LeaseWait
 from cictl_server.services.policies import Policies

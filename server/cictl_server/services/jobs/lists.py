@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 
 from cictl.wire.jobs import JobExecution, JobStatus, is_cancellation
-from cictl.wire.queue import JobGroup, JobList, JobPage, JobSummary
+from cictl.wire.waiting.queue import JobGroup, JobList, JobPage, JobSummary
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.core.names import find_project_called

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cictl.wire.jobs import JobStatus, LoggedStep
-from cictl.wire.log_lines import LogHits, LogLines
+from cictl.wire.results.log_lines import LogHits, LogLines
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.logs.line_index import LineIndex

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from cictl.base.constraints import parts_of
 from cictl.base.names.labels import is_fact
-from cictl.wire.explain import AgentFit, Fix, Reason, UnmetRequirement
-from cictl.wire.requirements import CONTAINER_TOOL, PRESENT, TOOL, meets
+from cictl.wire.waiting.explain import AgentFit, Fix, Reason, UnmetRequirement
+from cictl.wire.waiting.requirements import CONTAINER_TOOL, PRESENT, TOOL, meets
 from cictl_server.services.fleet.matching import effective_capabilities
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.wanted_tools import ToolList

@@ -26,9 +26,9 @@ from cictl.wire.jobs import (
     Step,
     StepEvent,
 )
-from cictl.wire.requirements import meets_all
+from cictl.wire.waiting.requirements import meets_all
 from cictl_server.errors import InvalidRequest, LogGap
-from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded
+from cictl_server.services.core.limits.bounds import AS_IT_IS, Bounds, bounded
 from cictl_server.services.fleet.hosts import host_of
 from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.services.fleet.matching import effective_capabilities

@@ -14,17 +14,17 @@ from cictl.wire.jobs import Cause, RerunResponse
 from cictl.wire.metadata import JobMetadata
 from cictl_server.errors import Conflict
 from cictl_server.services.core.deeds import actor_name, note_made
-from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.core.limits.disk import Disk
 from cictl_server.services.history.groups.levels import waits_for_groups
 from cictl_server.services.history.lookup import get_job
-from cictl_server.services.history.needed_files import with_newest_needed_files
 from cictl_server.services.history.outputs import with_newest_outputs
 from cictl_server.services.history.past_runs import row_of
 from cictl_server.services.history.revival import blocked_again, failed_wait, members_of_run, revived, was_dragged_along
 from cictl_server.services.history.run_book import recount_runs_of
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.settling import Settler
+from cictl_server.services.history.waits.needed_files import with_newest_needed_files
 from cictl_server.services.jobs.views import job_view
 from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records import JobRecord

@@ -9,7 +9,7 @@ import msgspec
 
 from cictl.base.urls import without_login
 from cictl.wire.jobs import JobExecution, JobState, JobStatus
-from cictl_server.services.core.bounds import AS_IT_IS, Bounds, bounded, cut_text
+from cictl_server.services.core.limits.bounds import AS_IT_IS, Bounds, bounded, cut_text
 from cictl_server.services.fleet.matching import Candidate, unmet_requirements
 from cictl_server.services.policies.job_rules import JobRules
 from cictl_server.services.secrets.tokens import without_token

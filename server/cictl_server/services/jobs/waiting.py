@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from itertools import islice
 
-from cictl.wire.explain import COUNTED_JOBS, AgentFit, Explanation
 from cictl.wire.jobs import JobStatus
+from cictl.wire.waiting.explain import COUNTED_JOBS, AgentFit, Explanation
 from cictl_server.services.history.lookup import short_id
 from cictl_server.services.jobs.explain import ExplainService
 from cictl_server.store.contract import Store, View

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from cictl.wire.log_lines import LogLine, LogLines
+from cictl.wire.results.log_lines import LogLine, LogLines
 from cictl_server.log_writer.line_marks import BLOCK, LineMark
 from cictl_server.services.logs.reader import JobLog
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from cictl.base.sizes import setting_text
+from cictl.base.text.sizes import setting_text
 from cictl.wire.words import CONTROL, log_limit_line
 from cictl_server.log_writer.contract import Arrivals
 from cictl_server.services.logs.book import LogBook

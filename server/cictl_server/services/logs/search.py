@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cictl.wire.log_lines import LogHit, LogHits
+from cictl.wire.results.log_lines import LogHit, LogHits
 from cictl_server.services.logs.lines import LinedLog
 
 MOST_HITS = 500

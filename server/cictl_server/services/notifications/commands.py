@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from cictl.base import children
+from cictl.base.system import children
 from cictl.wire.codec import encode
 from cictl_server.services.notifications.parcels import NotDelivered, Parcel
 

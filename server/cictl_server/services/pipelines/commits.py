@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cictl.base.characters import without_steering
+from cictl.base.text.characters import without_steering
 from cictl_server.errors import GitFailed, NoCapacity
 from cictl_server.services.projects.remotes import CommitText, Remotes
 

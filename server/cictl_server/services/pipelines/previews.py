@@ -16,7 +16,7 @@ from cictl.wire.projects import (
     PreviewStep,
     RunRequest,
 )
-from cictl.wire.requirements import meets_all
+from cictl.wire.waiting.requirements import meets_all
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.about.runtime import RuntimeService
 from cictl_server.services.fleet.matching import Candidate, Matching, unmet_by_all

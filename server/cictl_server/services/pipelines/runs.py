@@ -10,8 +10,8 @@ from cictl.base.names.git_names import branch_of, tag_of
 from cictl.wire.audit.records import TargetKind
 from cictl.wire.projects import RunRequest, RunResponse, SkippedJob
 from cictl_server.services.core.deeds import actor_name, note_details, note_made
-from cictl_server.services.core.disk import Disk
 from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.core.limits.disk import Disk
 from cictl_server.services.history.forge_statuses import context_of
 from cictl_server.services.history.lifecycle import left_out
 from cictl_server.services.history.run_book import next_run_number, numbered, put_run

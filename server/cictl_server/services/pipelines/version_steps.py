@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
-from cictl.base.children import Stop
+from cictl.base.system.children import Stop
 from cictl.base.urls import without_user_info
 from cictl.project_file import Pipeline
 from cictl.wire.projects import VersionResolved, VersionStep

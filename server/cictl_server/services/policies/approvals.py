@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 
 from cictl.base.job_parts import ApprovalSpec
-from cictl.wire.access import Role
-from cictl.wire.explain import Fix, Reason
+from cictl.wire.admin.access import Role
 from cictl.wire.short_ids import name_in_run
+from cictl.wire.waiting.explain import Fix, Reason
 from cictl_server.services.policies.holds import Hold
 from cictl_server.store.records import JobRecord
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cictl.wire.explain import Fix, Reason
+from cictl.wire.waiting.explain import Fix, Reason
 
 
 @dataclass(frozen=True, kw_only=True)

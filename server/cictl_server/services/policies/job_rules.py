@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
-from cictl.wire.explain import Fix, Reason
 from cictl.wire.short_ids import short_id_of
+from cictl.wire.waiting.explain import Fix, Reason
 from cictl_server.services.policies.approvals import awaited_approval
 from cictl_server.services.policies.holds import Hold
 from cictl_server.services.policies.queue_rules import QueueRules

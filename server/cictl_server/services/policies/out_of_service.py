@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from cictl.wire.agents import AGENT_DEACTIVATED
-from cictl.wire.explain import Fix, Reason
+from cictl.wire.waiting.explain import Fix, Reason
 from cictl_server.services.policies.holds import Hold
 from cictl_server.store.contract import Transaction, View
 from cictl_server.store.records import AgentRecord, SettingRecord

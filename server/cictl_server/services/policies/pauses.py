@@ -10,7 +10,7 @@ import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.codec import Message, decode, encode
-from cictl.wire.queue import PauseRequest, QueuePause, QueueState, ResumeRequest
+from cictl.wire.waiting.queue import PauseRequest, QueuePause, QueueState, ResumeRequest
 from cictl_server.errors import NotFound
 from cictl_server.services.core.deeds import actor_name, note_details
 from cictl_server.services.core.hub import Hub

@@ -9,10 +9,10 @@ from functools import cached_property
 from itertools import islice
 
 from cictl.base.job_parts import ConcurrencySpec
-from cictl.wire.explain import Reason
 from cictl.wire.jobs import JobSpec, JobStatus
 from cictl.wire.projects import PlannedRule
 from cictl.wire.short_ids import short_id_of
+from cictl.wire.waiting.explain import Reason
 from cictl_server.services.policies.approvals import who_may_approve
 from cictl_server.services.policies.job_rules import name_of_holder
 from cictl_server.services.policies.queue_rules import QueueRules

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
-from cictl.wire.explain import Fix, Reason
+from cictl.wire.waiting.explain import Fix, Reason
 from cictl_server.services.policies.holds import Hold
 from cictl_server.services.policies.pauses import EVERY_QUEUE, Pause, pauses_of
 from cictl_server.store.contract import View

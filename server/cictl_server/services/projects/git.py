@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from cictl.base import children
-from cictl.base.children import Stop
-from cictl.base.environment import without_data_access, without_settings
 from cictl.base.git_settings import with_settings
 from cictl.base.names.git_names import PROTOCOLS, ref_fault, repository_fault
+from cictl.base.system import children
+from cictl.base.system.children import Stop
+from cictl.base.system.environment import without_data_access, without_settings
 from cictl.base.urls import without_login, without_user_infos
 from cictl.redaction import Redactor, url_secrets
 from cictl_server.errors import GitFailed, GitMissing, InvalidRequest

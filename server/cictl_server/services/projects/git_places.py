@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cictl.base.children import Stop
+from cictl.base.system.children import Stop
 from cictl_server.errors import CictlError, NoCapacity
 from cictl_server.services.core.callers import caller_of_this_thread
 

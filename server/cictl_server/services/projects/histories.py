@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cictl.base.plain import plain
+from cictl.base.text.plain import plain
 from cictl_server.errors import GitFailed, NoCapacity
 from cictl_server.services.projects.remotes import Remotes
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from cictl.base.children import Stop
 from cictl.base.names.git_names import is_commit, is_short_commit, ref_fault
+from cictl.base.system.children import Stop
 from cictl_server.errors import GitFailed
 from cictl_server.services.projects.git import REMOTE, Git, RemoteFailed, check_ref, check_repository
 from cictl_server.services.projects.git_places import GitPlaces

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
+from cictl.wire.admin.retention import RetentionPolicy
 from cictl.wire.jobs import JobStatus
-from cictl.wire.retention import RetentionPolicy
-from cictl_server.services.history.needed_files import restored_ids
 from cictl_server.services.history.past_runs import deciding
+from cictl_server.services.history.waits.needed_files import restored_ids
 from cictl_server.services.retention.expiring import expired_artifacts
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records import ArtifactsRecord, JobRecord

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from cictl.wire.retention import RunPin
+from cictl.wire.admin.retention import RunPin
 from cictl_server.errors import NotFound
 from cictl_server.services.history.lookup import jobs_of_run
 from cictl_server.services.history.run_book import number_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from cictl.wire.admin.retention import Limit, ProjectRetention, RetentionChange, RetentionPolicies, RetentionPolicy
 from cictl.wire.codec import Message, decode, encode
-from cictl.wire.retention import Limit, ProjectRetention, RetentionChange, RetentionPolicies, RetentionPolicy
 from cictl_server.errors import NotFound
 from cictl_server.services.core.deeds import note_details
 from cictl_server.services.core.names import find_project_called

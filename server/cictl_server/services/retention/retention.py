@@ -12,15 +12,15 @@ from functools import reduce
 import msgspec
 
 from cictl.base.clock import Clock
+from cictl.wire.admin.retention import RetentionCounts
 from cictl.wire.audit.records import AuditAction
-from cictl.wire.retention import RetentionCounts
 from cictl_server.errors import Conflict
 from cictl_server.services.artifacts.places import artifacts_of
 from cictl_server.services.artifacts.removal import FileRemoval
 from cictl_server.services.artifacts.stories import TestStories
 from cictl_server.services.audit.trail import Trail
 from cictl_server.services.core.deeds import note_details
-from cictl_server.services.jobs.removal import RemovalService
+from cictl_server.services.jobs.endings.removal import RemovalService
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.retention.candidates import Candidate, Walk, is_settled
 from cictl_server.services.retention.expiring import without_expired

@@ -16,7 +16,7 @@ from cictl_server.services.history.past_runs import deciding, row_of
 from cictl_server.services.history.revival import as_planned
 from cictl_server.services.history.run_book import get_run, recount
 from cictl_server.services.history.settling import Settler
-from cictl_server.services.jobs.cancel import CancelService
+from cictl_server.services.jobs.endings.cancel import CancelService
 from cictl_server.services.jobs.rerun import RerunService, attempt_of
 from cictl_server.services.policies import Policies
 from cictl_server.services.runs.views import whole_view

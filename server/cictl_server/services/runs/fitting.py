@@ -9,9 +9,9 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from cictl.base.characters import escaped_lines
+from cictl.base.text.characters import escaped_lines
 from cictl.wire.runs import FailedJob, FailedTest, RunSummary
-from cictl_server.services.core.bounds import Bounds, bounded, cut_text
+from cictl_server.services.core.limits.bounds import Bounds, bounded, cut_text
 
 T = TypeVar("T", bound=FailedJob | FailedTest | str)
 

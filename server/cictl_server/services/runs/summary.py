@@ -8,9 +8,9 @@ from itertools import islice, takewhile
 
 from msgspec.structs import asdict
 
-from cictl.base.plain import LogCleaner, plain
+from cictl.base.text.plain import LogCleaner, plain
 from cictl.wire.jobs import LoggedStep
-from cictl.wire.reports import TestCase
+from cictl.wire.results.reports import TestCase
 from cictl.wire.runs import FailedJob, FailedTest, RunStatus, RunSummary
 from cictl_server.services.artifacts.reports import ReportFiles
 from cictl_server.services.history.lookup import short_id

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cictl.wire.jobs import JobStatus, is_cancellation
 from cictl.wire.runs import Run, RunCounts, RunJob
-from cictl_server.services.core.bounds import Bounds, bounded
+from cictl_server.services.core.limits.bounds import Bounds, bounded
 from cictl_server.services.history.lookup import short_id
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.services.jobs.views import NOTHING_HELD, holds_of

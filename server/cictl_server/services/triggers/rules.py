@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from cictl.base.globs import PatternList
+from cictl.base.text.globs import PatternList
 from cictl.project_file import Pipeline
 from cictl.project_file.definition import PullRequest, Push
 from cictl_server.services.triggers.changes import RefChange, RefKind

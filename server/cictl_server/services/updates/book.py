@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cictl.installation.versions import find_tag
-from cictl.wire.updates import UpdateKey
+from cictl.wire.admin.updates import UpdateKey
 from cictl_server.services.fleet.targets import AGENT_UPDATE_TARGET
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import SettingRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cictl.installation.versions import find_tag
-from cictl.wire.updates import ServerUpdates, UpdateKey
+from cictl.wire.admin.updates import ServerUpdates, UpdateKey
 from cictl_server.services.updates.book import UpdateBook
 from cictl_server.signals.contract import Signals
 from cictl_server.signals.fellows import Fellows

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from cictl.wire.admin.updates import UpdateKey
 from cictl.wire.audit.records import AuditAction, TargetKind
-from cictl.wire.updates import UpdateKey
 from cictl_server.errors import CictlError
 from cictl_server.services.core.deeds import deed_of_system
 from cictl_server.services.projects.projects import ProjectService

@@ -6,7 +6,7 @@ import logging
 import sys
 from dataclasses import dataclass
 
-from cictl.wire.updates import Restarting, UpdateKey
+from cictl.wire.admin.updates import Restarting, UpdateKey
 from cictl_server.services.updates.book import UpdateBook
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.update import UpdateService

@@ -11,8 +11,8 @@ from datetime import timedelta
 
 import filelock
 
-from cictl.base import children
 from cictl.base.clock import Clock
+from cictl.base.system import children
 from cictl.installation import manifest
 from cictl.installation.capability import Capability
 from cictl.installation.layout import Layout
@@ -21,8 +21,8 @@ from cictl.installation.releases.release import ReleaseError
 from cictl.installation.smoke import SmokeError
 from cictl.installation.staging import PreflightError, StageError, find_staged
 from cictl.installation.versions import find_tag
+from cictl.wire.admin.updates import UpdateAnswer, UpdateKey
 from cictl.wire.jobs import JobStatus
-from cictl.wire.updates import UpdateAnswer, UpdateKey
 from cictl_server.errors import CictlError, InvalidRequest, StoreError, UpdateFailed, UpdateUnavailable
 from cictl_server.services.fleet.targets import AGENT_UPDATE_TARGET
 from cictl_server.services.jobs.lease_pause import LeasePause

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from cictl.base.environment import setting
+from cictl.base.system.environment import setting
 from cictl.installation import activation, smoke, staging
 from cictl.installation.capability import Capability, detect
 from cictl.installation.environments import PipSettings

@@ -16,7 +16,7 @@ from cictl.installation.layout import Layout
 from cictl.installation.reconcile import reconcile
 from cictl.installation.releases.release import ReleaseError
 from cictl.installation.versions import find_tag
-from cictl.wire.updates import (
+from cictl.wire.admin.updates import (
     UPDATE_STILL_RUNNING,
     UpdateAnswer,
     UpdateCheck,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from cictl.wire.jobs import JobStatus
-from cictl.wire.requirements import required_tools
+from cictl.wire.waiting.requirements import required_tools
 from cictl_server.postgres.pipeline import Row
 from cictl_server.store.contract import Jobs, Kind, Runs
 from cictl_server.store.postgres.job_changes import CLAIMABLE, JobChanges, StoredJob, status_counter

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cictl.wire.artifacts import ArtifactData, ArtifactUpload
+from cictl.wire.admin.secrets import SecretRequest
+from cictl.wire.admin.vault import VaultConnectionRequest
 from cictl.wire.forges import ForgeKind, ForgeRequest
 from cictl.wire.projects import ImportRequest
-from cictl.wire.reports import TestReport, TestReportUpload
-from cictl.wire.secrets import SecretRequest
-from cictl.wire.vault import VaultConnectionRequest
+from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
+from cictl.wire.results.reports import TestReport, TestReportUpload
 from cictl_testing.files import make_repository
 from cictl_testing.server import RunningServer
 

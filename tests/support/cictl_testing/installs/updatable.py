@@ -18,7 +18,7 @@ from cictl.installation.releases.github import GithubSource
 from cictl.installation.releases.release import FetchedRelease
 from cictl.installation.releases.settings import ReleaseSettings
 from cictl.installation.releases.web import Web
-from cictl.wire.updates import UpdateRequest
+from cictl.wire.admin.updates import UpdateRequest
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
 from cictl_testing.installs.wheels import install_stub, package_version

@@ -9,9 +9,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
+from cictl.wire.admin.server import ServerInfo
 from cictl.wire.codec import encode
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
-from cictl.wire.server import ServerInfo
 from cictl.wire.words import CICTL_SERVER
 from cictl_testing.servers.threads import LocalServer
 

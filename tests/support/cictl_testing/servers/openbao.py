@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from cictl.wire.vault import VaultConnectionRequest
+from cictl.wire.admin.vault import VaultConnectionRequest
 from cictl_testing.ports import free_port
 from cictl_testing.processes import die_with_us, eventually
 

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from cictl.wire.access import (
+from cictl.wire.admin.access import (
     NewToken,
     Role,
     Token,
     WhoAmI,
+)
+from cictl.wire.admin.retention import RetentionCounts, RetentionPolicies, RetentionPolicy, RunPin
+from cictl.wire.admin.secrets import DeletedSecret, RotatedKey, Secret
+from cictl.wire.admin.server import Health, RuntimeState, ServerInfo, ServerInstance, ServerList
+from cictl.wire.admin.updates import (
+    Restarting,
+    UpdateAnswer,
+    UpdateCheck,
+    UpdateTags,
+)
+from cictl.wire.admin.vault import (
+    DeletedVaultConnection,
+    VaultConnection,
+    VaultTestResponse,
 )
 from cictl.wire.agents import (
     Agent,
@@ -17,8 +31,6 @@ from cictl.wire.agents import (
     LeaseResponse,
     QueuedScript,
 )
-from cictl.wire.artifacts import Artifact
-from cictl.wire.explain import Explanation, Reason
 from cictl.wire.forges import Forge, ForgeKind
 from cictl.wire.jobs import (
     BlockedBy,
@@ -29,7 +41,6 @@ from cictl.wire.jobs import (
     LoggedStep,
     RerunResponse,
 )
-from cictl.wire.log_lines import LogHit, LogHits, LogLine, LogLines
 from cictl.wire.notifications import NotificationList, NotificationTest, NotificationTests
 from cictl.wire.projects import (
     EligibleAgents,
@@ -45,26 +56,15 @@ from cictl.wire.projects import (
     SourceRefs,
     Worktree,
 )
-from cictl.wire.queue import QueuePause, QueueState
-from cictl.wire.reports import TestReport
-from cictl.wire.retention import RetentionCounts, RetentionPolicies, RetentionPolicy, RunPin
+from cictl.wire.results.artifacts import Artifact
+from cictl.wire.results.log_lines import LogHit, LogHits, LogLine, LogLines
+from cictl.wire.results.reports import TestReport
+from cictl.wire.results.tests import TestList
 from cictl.wire.runs import Run, RunCounts, RunList, RunRerunResponse, RunStatus, RunSummary
 from cictl.wire.schedules import Schedule, ScheduleList
-from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret
-from cictl.wire.server import Health, RuntimeState, ServerInfo, ServerInstance, ServerList
-from cictl.wire.tests import TestList
 from cictl.wire.triggers import HookSecret, ProjectCheck, ProjectHook
-from cictl.wire.updates import (
-    Restarting,
-    UpdateAnswer,
-    UpdateCheck,
-    UpdateTags,
-)
-from cictl.wire.vault import (
-    DeletedVaultConnection,
-    VaultConnection,
-    VaultTestResponse,
-)
+from cictl.wire.waiting.explain import Explanation, Reason
+from cictl.wire.waiting.queue import QueuePause, QueueState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LINES = LogLines(

@@ -16,6 +16,7 @@ from typing import Any
 import falcon
 import msgspec
 
+from cictl.wire.admin.server import ServerInfo
 from cictl.wire.agents import (
     HeartbeatRequest,
     HeartbeatResponse,
@@ -24,12 +25,11 @@ from cictl.wire.agents import (
     ReportAnswer,
     StatusRequest,
 )
-from cictl.wire.artifacts import Artifact, ArtifactList, ArtifactUpload
 from cictl.wire.codec import decode, encode
 from cictl.wire.jobs import JobExecution, JobResponse, JobState, JobStateResponse, JobStatus
 from cictl.wire.problems import PROBLEM_JSON, Code, Problem
-from cictl.wire.reports import TestReport, TestReportResponse, TestReportUpload
-from cictl.wire.server import ServerInfo
+from cictl.wire.results.artifacts import Artifact, ArtifactList, ArtifactUpload
+from cictl.wire.results.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl_server.httpd.waitress_server import Httpd
 from cictl_testing.processes import eventually
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 import psycopg
 
-from cictl.wire.access import TokenRequest
+from cictl.wire.admin.access import TokenRequest
 from cictl.wire.jobs import JobExecution, JobStatus
 from cictl.wire.projects import ImportRequest
 from cictl_client import Client, ClientError

@@ -21,7 +21,7 @@ from cictl.wire.jobs import JobStatus
 from cictl_server.errors import StoreAway
 from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records import JobRecord
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.store import TinyStore
 from cictl_testing.agents.model import AgentModel, Fate, Network, Works
 from cictl_testing.server import RunningServer
 from cictl_testing.state_machine.promises import Promises

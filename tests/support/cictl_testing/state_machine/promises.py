@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from cictl.wire.jobs import Cause, JobStatus
-from cictl.wire.requirements import meets_all
+from cictl.wire.waiting.requirements import meets_all
 from cictl_server.services.jobs.lists import JobFilter
 from cictl_server.store.contract import View
 from cictl_server.store.records import JobRecord

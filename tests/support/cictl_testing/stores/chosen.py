@@ -16,7 +16,7 @@ from cictl_server.postgres.address import DatabaseAddress
 from cictl_server.postgres.database import Database
 from cictl_server.store.contract import Store
 from cictl_server.store.postgres.store import PostgresStore
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.store import TinyStore
 from cictl_testing.servers.postgres import Postgres
 from cictl_testing.stores.repeating import RepeatingStore
 

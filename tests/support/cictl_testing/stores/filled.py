@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cictl.base.names.artifact_paths import link_entry
+from cictl.wire.admin.secrets import SecretRequest
+from cictl.wire.admin.vault import VaultConnectionRequest
 from cictl.wire.jobs import Step, StepEvent
-from cictl.wire.secrets import SecretRequest
-from cictl.wire.vault import VaultConnectionRequest
 from cictl_server.services.notifications import NotificationSettings
 from cictl_testing.files import zipped
 from cictl_testing.notifications.telling import deliver_all

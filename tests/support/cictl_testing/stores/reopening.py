@@ -9,7 +9,7 @@ from cictl_server.postgres.address import DatabaseAddress
 from cictl_server.postgres.database import Database
 from cictl_server.store.contract import Store
 from cictl_server.store.postgres.store import PostgresStore
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.store import TinyStore
 from cictl_testing.stores.repeating import RepeatingStore
 
 IN_A_DIRECTORY: dict[str, Callable[[Path], Store]] = {"tiny": TinyStore.open, "repeating": RepeatingStore.open}

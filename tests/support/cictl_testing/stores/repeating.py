@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import ClassVar, TypeVar
 
 from cictl_server.store.contract import Reach, Transaction
-from cictl_server.store.engine import Engine
-from cictl_server.store.tiny import TinyStore
+from cictl_server.store.tiny.engine import Engine
+from cictl_server.store.tiny.store import TinyStore
 
 T = TypeVar("T")
 

@@ -125,7 +125,7 @@ def _summarise(client: Client, jobs: list[JobExecution], delays: list[float]) ->
 
 def _summary(client: Client, jobs: list[JobExecution]) -> Result[JobExecution]:
     from cictl.cli.output.table import Column, Result
-    from cictl.wire.queue import JobList
+    from cictl.wire.waiting.queue import JobList
 
     artifacts = {job.id: len(client.list_artifacts(job.id)) for job in jobs}
     return Result(

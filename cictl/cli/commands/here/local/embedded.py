@@ -13,7 +13,7 @@ from cictl.base.log_output import LogFormatter
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure
 from cictl.installation.versions import running_tag
-from cictl.wire.access import Role, TokenRequest
+from cictl.wire.admin.access import Role, TokenRequest
 from cictl_agent.agent import Agent
 from cictl_agent.config import AgentConfig
 from cictl_agent.threaded import AgentThread

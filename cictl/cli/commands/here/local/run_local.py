@@ -29,8 +29,8 @@ from cictl.cli.projects.project_file import find_project_file, read_beneath
 from cictl.cli.projects.snapshot import Snapshot, take
 from cictl.cli.projects.variables_file import read_variables
 from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, parse, secret_names
+from cictl.wire.admin.secrets import SecretRequest
 from cictl.wire.projects import ImportRequest
-from cictl.wire.secrets import SecretRequest
 
 _MOST_AT_ONCE = 16
 """How many runs of one checkout may go on at the same time; each has a work directory of its own."""

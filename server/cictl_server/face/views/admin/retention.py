@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import falcon
 
-from cictl.base.sizes import size_text
-from cictl.wire.retention import RetentionChange, RetentionCounts
+from cictl.base.text.sizes import size_text
+from cictl.wire.admin.retention import RetentionChange, RetentionCounts
 from cictl_server.errors import InvalidRequest
 from cictl_server.face.forms import given_of, read_form
 from cictl_server.face.page import Pages, View, go_to

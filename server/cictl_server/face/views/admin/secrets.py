@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.secrets import SecretRequest
+from cictl.wire.admin.secrets import SecretRequest
 from cictl_server.errors import NotFound
 from cictl_server.face.forms import given_of, read_fields
 from cictl_server.face.page import Pages, View, go_to

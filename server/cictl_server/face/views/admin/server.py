@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import falcon
 
+from cictl.wire.admin.updates import UpdateKey, UpdateRequest
 from cictl.wire.jobs import JobStatus
-from cictl.wire.updates import UpdateKey, UpdateRequest
 from cictl_server.face.forms import read_form
 from cictl_server.face.page import Pages, View, go_to
 from cictl_server.face.questions import Question, ask

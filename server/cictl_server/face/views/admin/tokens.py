@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import falcon
 
-from cictl.base.durations import parse_duration
-from cictl.wire.access import EnrolmentRequest, NewToken, Role, Token, TokenRequest
+from cictl.base.text.durations import parse_duration
+from cictl.wire.admin.access import EnrolmentRequest, NewToken, Role, Token, TokenRequest
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.face.forms import given_of, read_form
 from cictl_server.face.page import Pages, View, go_to
@@ -16,7 +16,7 @@ from cictl_server.face.shown import counted
 from cictl_server.face.views.project import show_once
 from cictl_server.face.views.queue import whole_number
 from cictl_server.http import media
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
 from cictl_server.services.jobs.obstacles import command
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import falcon
 
 from cictl.base.job_parts import SecretRef
-from cictl.wire.vault import VaultConnectionRequest, VaultTestRequest, VaultTestResponse
+from cictl.wire.admin.vault import VaultConnectionRequest, VaultTestRequest, VaultTestResponse
 from cictl_server.errors import NotFound
 from cictl_server.face.forms import given_of, read_form
 from cictl_server.face.page import Pages, View, go_to

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cictl.base.globs import PatternList
+from cictl.base.text.globs import PatternList
 from cictl.project_file.definition import Notify, NotifyOn
 from cictl.wire.notifications import NotificationState, NotificationType
 from cictl.wire.runs import RunStatus

@@ -13,9 +13,9 @@ from datetime import datetime
 
 from cictl.base.clock import Clock
 from cictl.wire.agents import LeaseRequest
-from cictl.wire.requirements import meets_all
+from cictl.wire.waiting.requirements import meets_all
 from cictl_server.services.core.hub import Hub
-from cictl_server.services.core.places import Places
+from cictl_server.services.core.limits.places import Places
 from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.jobs.waiting_line.wait import LeaseWait
 from cictl_server.services.policies import Policies

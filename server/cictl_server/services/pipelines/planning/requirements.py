@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cictl.project_file import Job
 from cictl.wire.jobs import JobSpec, Step
-from cictl.wire.requirements import CONTAINER_TOOL, PRESENT, SHELL, TOOL
+from cictl.wire.waiting.requirements import CONTAINER_TOOL, PRESENT, SHELL, TOOL
 from cictl.wire.words import JobFeature
 from cictl_server.errors import InvalidRequest
 

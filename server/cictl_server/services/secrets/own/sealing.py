@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from cictl.base.durable import sync_directory
+from cictl.base.system.durable import sync_directory
 from cictl_server.errors import CictlError, Conflict
 
 FILE = "secrets.key"

@@ -13,8 +13,8 @@ import msgspec
 
 from cictl.base.clock import Clock
 from cictl.project_file.findings import quote
+from cictl.wire.admin.secrets import DeletedSecret, RotatedKey, Secret, SecretRequest
 from cictl.wire.audit.records import TargetKind
-from cictl.wire.secrets import DeletedSecret, RotatedKey, Secret, SecretRequest
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.deeds import note_made
 from cictl_server.services.core.names import find_project_called

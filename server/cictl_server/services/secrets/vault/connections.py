@@ -14,8 +14,8 @@ import msgspec
 from cictl.base.clock import Clock
 from cictl.base.urls import split_http
 from cictl.project_file import Pipeline
+from cictl.wire.admin.vault import SECRET_ID_PREFIXES, DeletedVaultConnection, VaultConnection, VaultConnectionRequest
 from cictl.wire.audit.records import TargetKind
-from cictl.wire.vault import SECRET_ID_PREFIXES, DeletedVaultConnection, VaultConnection, VaultConnectionRequest
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.services.core.deeds import note_made
 from cictl_server.services.secrets.vault.client import climbs

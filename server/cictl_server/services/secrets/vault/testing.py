@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from cictl.base.clock import Clock
 from cictl.base.job_parts import SecretRef
-from cictl.wire.vault import VAULT_AUTH_OK, VaultTestRequest, VaultTestResponse
+from cictl.wire.admin.vault import VAULT_AUTH_OK, VaultTestRequest, VaultTestResponse
 from cictl_server.errors import NoCapacity
 from cictl_server.services.secrets.vault.connections import VaultConnectionService, find_by_name
 from cictl_server.services.secrets.vault.errors import VaultProblem

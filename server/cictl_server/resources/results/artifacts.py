@@ -10,11 +10,11 @@ from typing import IO, cast
 import falcon
 
 from cictl.wire import words
-from cictl.wire.artifacts import ArtifactList, ArtifactUpload
+from cictl.wire.results.artifacts import ArtifactList, ArtifactUpload
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.http import media
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.http.files import FileStream, hold_place, send_file
 from cictl_server.http.parameters import LEASE_TOKEN, Parameter, sender_of
 from cictl_server.services import Services

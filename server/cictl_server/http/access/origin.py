@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from cictl.base import urls
 from cictl_server.errors import Forbidden, HostNotAllowed, InvalidRequest
-from cictl_server.http.hosts import OwnHosts
+from cictl_server.http.access.hosts import OwnHosts
 
 Header = Callable[[str], str | None]
 """Returns the value of the header with a name, in any case; None if it was not sent."""

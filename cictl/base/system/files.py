@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import msgspec
 
-from cictl.base.durable import sync_directory
 from cictl.base.json_errors import NOT_OF_TYPE
+from cictl.base.system.durable import sync_directory
 from cictl.base.typed_json import read_json_as
 
 T = TypeVar("T")

@@ -12,7 +12,6 @@ from cictl.project_file import Pipeline
 from cictl.wire.jobs import Cause
 from cictl.wire.metadata import JobMetadata
 from cictl_server.services.history.lifecycle import Ending, Event, advance
-from cictl_server.services.history.needs import all_have_unfinished
 from cictl_server.services.history.past_runs import (
     PastRun,
     Unsatisfied,
@@ -21,6 +20,7 @@ from cictl_server.services.history.past_runs import (
     past_runs,
     satisfying_run,
 )
+from cictl_server.services.history.waits.needs import all_have_unfinished
 from cictl_server.store.contract import Transaction, View
 from cictl_server.store.records import FailedDependency, JobRecord
 

@@ -39,7 +39,6 @@ from cictl_server.store.contract import (
     Transaction,
     View,
 )
-from cictl_server.store.engine import COMPACTION_BYTES, Change, Engine
 from cictl_server.store.forge_records import StatusRecord
 from cictl_server.store.indexes import JobIndex, NameCounts, NotificationIndex, RunIndex, TestIndex
 from cictl_server.store.notification_records import NotificationRecord
@@ -58,7 +57,8 @@ from cictl_server.store.records import (
     VaultConnectionRecord,
 )
 from cictl_server.store.run_records import RunRecord
-from cictl_server.store.table import EngineDB
+from cictl_server.store.tiny.engine import COMPACTION_BYTES, Change, Engine
+from cictl_server.store.tiny.table import EngineDB
 from cictl_server.store.tried import TriedTest
 
 R = TypeVar("R", bound=msgspec.Struct)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from cictl.wire.access import Role
+from cictl.wire.admin.access import Role
 
 
 class Access(StrEnum):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cictl.wire.reports import TestReport, TestReportResponse
-from cictl.wire.tests import TestList
+from cictl.wire.results.reports import TestReport, TestReportResponse
+from cictl.wire.results.tests import TestList
 from cictl_client.calls.calls import Calls, given
 from cictl_client.calls.paths import job_path
 

@@ -20,12 +20,12 @@ from time import perf_counter
 
 import msgspec
 
-from cictl.base.durable import sync_directory
 from cictl.base.json_errors import NOT_OF_TYPE
+from cictl.base.system.durable import sync_directory
 from cictl.base.typed_json import read_json_as
 from cictl_server.errors import FULL
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFull
-from cictl_server.store.files import Replacement, write_all
+from cictl_server.store.tiny.files import Replacement, write_all
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cictl.wire import words
 from cictl.wire.jobs import JobSteps, LoggedStep
-from cictl.wire.log_lines import LogHits, LogLines
+from cictl.wire.results.log_lines import LogHits, LogLines
 from cictl_client.answers import Asked, shapeless
 from cictl_client.calls.calls import Calls, given
 from cictl_client.calls.paths import job_path

@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from cictl.base.sizes import size_text
+from cictl.base.text.sizes import size_text
 from cictl_server.errors import DiskLow
 
 _NEEDED_BYTES = 1 << 16

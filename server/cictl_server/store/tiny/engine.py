@@ -12,12 +12,12 @@ from pathlib import Path
 import filelock
 import msgspec
 
-from cictl.base.durable import sync_directory
-from cictl_server.store import snapshot
+from cictl.base.system.durable import sync_directory
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFigures, StoreLocked
-from cictl_server.store.journal import Journal, JournalEntry, encode_entry
-from cictl_server.store.picture import Picture
-from cictl_server.store.snapshot import SCHEMA, Meta, Tables
+from cictl_server.store.tiny import snapshot
+from cictl_server.store.tiny.journal import Journal, JournalEntry, encode_entry
+from cictl_server.store.tiny.picture import Picture
+from cictl_server.store.tiny.snapshot import SCHEMA, Meta, Tables
 
 logger = logging.getLogger(__name__)
 

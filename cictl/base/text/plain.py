@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cictl.base.characters import STEERING
+from cictl.base.text.characters import STEERING
 
 _PENDING_LIMIT = 4096
 """Bytes of an unfinished escape sequence that are held back; a longer one is not a sequence."""

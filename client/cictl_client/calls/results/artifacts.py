@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from cictl.wire.artifacts import Artifact, ArtifactList
+from cictl.wire.results.artifacts import Artifact, ArtifactList
 from cictl_client.calls.calls import Calls
-from cictl_client.calls.download import BLOCK, Progress, download
 from cictl_client.calls.paths import artifact_path, job_path
+from cictl_client.calls.results.download import BLOCK, Progress, download
 from cictl_client.retry import OnReconnect
 
 

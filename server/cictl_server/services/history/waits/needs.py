@@ -11,9 +11,9 @@ from cictl.expressions import ExpressionError, decide, holds
 from cictl.wire.jobs import Cause
 from cictl.wire.metadata import JobMetadata, Key
 from cictl_server.services.history.lifecycle import Ending, Event, advance, left_out
-from cictl_server.services.history.needed_files import with_needed_files
 from cictl_server.services.history.outputs import outputs_of, with_outputs
 from cictl_server.services.history.past_runs import by_job
+from cictl_server.services.history.waits.needed_files import with_needed_files
 from cictl_server.store.contract import Transaction
 from cictl_server.store.records import FailedDependency, JobRecord
 

@@ -6,11 +6,11 @@ from functools import partial
 
 import falcon
 
-from cictl.wire.reports import TestReportResponse, TestReportUpload
-from cictl.wire.tests import TestList
+from cictl.wire.results.reports import TestReportResponse, TestReportUpload
+from cictl.wire.results.tests import TestList
 from cictl_server.apidoc.describe import api
 from cictl_server.http import media
-from cictl_server.http.authentication import principal_of
+from cictl_server.http.access.authentication import principal_of
 from cictl_server.http.parameters import LEASE_TOKEN, Parameter, nearest, sender_of
 from cictl_server.services import Services
 from cictl_server.services.artifacts.stories import TestQuery

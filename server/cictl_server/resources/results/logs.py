@@ -12,11 +12,11 @@ import msgspec
 
 from cictl.wire import words
 from cictl.wire.jobs import JobState, JobSteps
-from cictl.wire.log_lines import LogHits, LogLines
+from cictl.wire.results.log_lines import LogHits, LogLines
 from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError, InvalidRequest
 from cictl_server.http import media, streams
-from cictl_server.http.authentication import caller_of, principal_of
+from cictl_server.http.access.authentication import caller_of, principal_of
 from cictl_server.http.parameters import Parameter, instant
 from cictl_server.http.streams import UNSENT_LIMIT, PlacedStream
 from cictl_server.services import Services

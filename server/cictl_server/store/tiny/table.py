@@ -15,8 +15,8 @@ from tinydb import TinyDB
 from tinydb.storages import Storage
 from tinydb.table import Table
 
-from cictl_server.store.engine import Engine
-from cictl_server.store.snapshot import META
+from cictl_server.store.tiny.engine import Engine
+from cictl_server.store.tiny.snapshot import META
 
 Document = Mapping[str, Any]
 

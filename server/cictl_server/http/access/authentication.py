@@ -7,11 +7,10 @@ import binascii
 
 import falcon
 
-from cictl.wire.access import Role
+from cictl.wire.admin.access import Role
 from cictl_server.errors import CictlError, Forbidden, RateLimited, Unauthenticated
 from cictl_server.http import media
-from cictl_server.http.browsers.cookies import SessionCookie, check_page
-from cictl_server.http.roles_of_routes import (
+from cictl_server.http.access.roles_of_routes import (
     ACROSS_PROJECTS,
     ARTIFACTS_READ_BY_AGENTS,
     CLOSED_TO_GUESTS,
@@ -22,6 +21,7 @@ from cictl_server.http.roles_of_routes import (
     STARTED_BY_JOBS,
     Access,
 )
+from cictl_server.http.browsers.cookies import SessionCookie, check_page
 from cictl_server.http.routes import route_of
 from cictl_server.services.access import Access as AccessRoom
 from cictl_server.services.access.authentication import AuthenticationService

@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from cictl.base.durable import sync_directory
 from cictl.base.json_errors import NOT_OF_TYPE
+from cictl.base.system.durable import sync_directory
 from cictl.base.typed_json import read_json_as
 from cictl_server.store.contract import StoreCorrupt, StoreTooNew
-from cictl_server.store.files import Replacement
-from cictl_server.store.picture import Rows
+from cictl_server.store.tiny.files import Replacement
+from cictl_server.store.tiny.picture import Rows
 
 SCHEMA = 1
 META = "_cictl"

@@ -1,0 +1,1 @@
+"""What asks the operating system: processes, files and the environment."""

@@ -1,0 +1,1 @@
+"""Text: its characters, its patterns, and what people write and read of numbers."""

@@ -1,0 +1,1 @@
+"""What admins look after: access, secrets, retention, updates, the server itself."""

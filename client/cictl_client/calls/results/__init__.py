@@ -1,0 +1,1 @@
+"""The calls for what a job leaves behind."""

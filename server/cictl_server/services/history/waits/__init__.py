@@ -1,0 +1,1 @@
+"""What a job waits for: other jobs, their files, another pipeline."""

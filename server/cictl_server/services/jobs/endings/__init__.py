@@ -1,0 +1,1 @@
+"""What ends a job, other than its agent, or removes it."""
