@@ -10,24 +10,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from statistics import median, quantiles
 from urllib.parse import urlsplit
 
 from bench_http import WholeJobs
 from figures import Figure, Figures, Untrue, in_turns, options
 from load import Connection, rate
-from serving import Served, real_disk, serve_cictl, serve_pipeline, served
+from serving import Served, memory_bytes, real_disk, serve_cictl, serve_pipeline, served
 
 AGENTS = 2_000
 STREAMS = 60
 _WAIT_SECONDS = 25
 _MIB = 1 << 20
-
-
-def memory_bytes(pid: int) -> int:
-    """Return the resident memory of a process."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 class Waiters:

@@ -14,11 +14,12 @@ from figures import Untrue
 class Connection:
     """One keep-alive connection. It speaks just enough HTTP, so that the generator costs little beside the server."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, source: str = "", timeout: float | None = None) -> None:
+        """Connect, from the address *source* where it is given. What takes longer than *timeout* seconds fails."""
         parts = urlsplit(url)
         assert parts.hostname is not None
         self._host = parts.netloc
-        self._socket = socket.create_connection((parts.hostname, parts.port or 80))
+        self._socket = socket.create_connection((parts.hostname, parts.port or 80), timeout, (source, 0))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
 
@@ -44,6 +45,10 @@ class Connection:
         if status not in expect:
             raise Untrue(f"{method} {path} was answered with {status}: {answer[:200].decode(errors='replace')}")
         return status, answer
+
+    def say(self, data: bytes) -> None:
+        """Send *data*, and wait for nothing."""
+        self._socket.sendall(data)
 
     def close(self) -> None:
         self._socket.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import re
+import resource
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -44,6 +45,11 @@ def kind_of_disk(directory: Path) -> str:
     rows = [line.split() for line in mounts.read_text().splitlines()]
     holding = [(len(row[1]), row[2]) for row in rows if directory.is_relative_to(row[1])]
     return max(holding)[1] if holding else ""
+
+
+def memory_bytes(pid: int) -> int:
+    """Return the resident memory of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 class Served:

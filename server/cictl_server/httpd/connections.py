@@ -22,6 +22,7 @@ from cictl_server.errors import FULL
 from cictl_server.httpd.incoming import Admit, Request
 from cictl_server.httpd.malformed import ErrorAnswer, error_headers
 from cictl_server.httpd.parking import DRAIN_STEP_SECONDS, Lot, awaits_room
+from cictl_server.httpd.places import Places, Rank
 from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.httpd.resting import Resting
 from cictl_server.httpd.tasks import ROOM_BYTES, PutAside, Task
@@ -98,6 +99,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self,
         *args: Any,
         limits: ConnectionLimits,
+        places: Places,
         admit: Admit,
         proxies: TrustedProxies,
         instance_id: str,
@@ -108,11 +110,13 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         """Take a connection.
 
         Args:
+            places: Where it takes a place.
             instance_id: Marks the answers that no application makes.
             lot: Where its answer is put aside while there is nothing to tell.
             resting: Where its socket rests while nothing is expected of it.
         """
         self.limits = limits
+        self._places = places
         self.is_resting = False
         self._lot = lot
         self._resting = resting
@@ -127,7 +131,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             Request,
             admit=admit,
             on_refusal=self._throw_away,
-            caller=lambda header: proxies.caller(self.addr[0], header),
+            caller=lambda header: proxies.caller(self.address, header),
         )
         self._asks = ""
         """The address of who asked last; empty until somebody has."""
@@ -143,7 +147,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._is_writing = False
         self._waits_for_room = False
         super().__init__(*args, **options)
-        _make_room(self)
+        places.take(self)
+
+    @property
+    def address(self) -> str:
+        """The address that the connection comes from, be it that of a client or of a proxy."""
+        return str(self.addr[0])
 
     @property
     def is_silent(self) -> bool:
@@ -162,7 +171,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         return self._aside is not None
 
     @property
-    def rank(self) -> tuple[bool, float]:
+    def rank(self) -> Rank:
         """Who leaves first when others want the place: whoever owes a header for longest, then who is idle for longest."""
         return self._header_since is None, self._header_since or self._idle_since
 
@@ -214,10 +223,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     def del_channel(self, map: Any = None) -> None:  # noqa: A002 - waitress calls it so
         self._resting.leave(self)
+        self._places.give_back(self)
         super().del_channel(map)
 
     def close_soon(self) -> None:
-        """Let the loop close the connection at its next turn."""
+        """Let the loop close the connection at its next turn. It holds no place any more."""
+        self._places.give_back(self)
         self.will_close = True
         self._look_again()
 
@@ -391,18 +402,3 @@ def close_slow(channels: Iterable[Any]) -> None:
     for channel in list(channels):
         if isinstance(channel, Channel):
             channel.close_if_slow(now)
-
-
-def _make_room(newcomer: Channel) -> None:
-    """If there are too many connections, close one of a silent client; the newcomer if there is none."""
-    limits = newcomer.limits
-    # Those that are about to be closed hold no place: else each newcomer of a crowd would choose the same one.
-    others = [c for c in newcomer.server.active_channels.values() if c is not newcomer and not c.will_close]
-    if len(others) < min(limits.of_peer, limits.of_all):
-        return
-    of_peer = [c for c in others if c.addr[0] == newcomer.addr[0]]
-    if len(of_peer) < limits.of_peer and len(others) < limits.of_all:
-        return
-    crowd = of_peer if len(of_peer) >= limits.of_peer else others
-    silent = [channel for channel in crowd if channel.is_silent]
-    min(silent, key=lambda channel: channel.rank, default=newcomer).close_soon()

@@ -15,6 +15,7 @@ from waitress.server import create_server
 from cictl_server.httpd.connections import Channel, ConnectionLimits, close_slow
 from cictl_server.httpd.incoming import Admit
 from cictl_server.httpd.parking import Lot
+from cictl_server.httpd.places import Places
 from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.httpd.resting import Resting
 
@@ -70,12 +71,14 @@ class Httpd:
         self._server.channel_class = partial(
             Channel,
             limits=limits,
+            places=Places(of_peer=limits.of_peer, of_all=limits.of_all),
             admit=admit,
             proxies=proxies or TrustedProxies(),
             instance_id=instance_id,
             lot=self._lot,
             resting=self._resting,
         )
+        self._server.handle_accept = partial(_accept_several, self._server, self._server.handle_accept)
         self._swept_at = time.monotonic()
 
     def run(self) -> None:
@@ -143,3 +146,15 @@ class Httpd:
             if channel.request is not None:
                 channel.request.close()
         wasyncore.close_all(self._channels, ignore_all=True)
+
+
+def _accept_several(server: Any, accept: Callable[[], None]) -> None:
+    """Call *accept*, which takes one connection, while that brings one: after a restart all agents come at once.
+
+    waitress takes one a turn of its loop, and at each turn looks at all who came within the last second.
+    """
+    for _ in range(_SPARE_PLACES):
+        before = len(server.active_channels)
+        accept()
+        if len(server.active_channels) == before:
+            return

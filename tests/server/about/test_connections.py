@@ -89,6 +89,26 @@ def test_the_most_silent_of_a_peer_makes_room(tmp_path: Path) -> None:
         assert not any(map(is_closed, [idle, *others]))
 
 
+def test_when_all_places_are_taken_the_most_silent_of_all_makes_room(tmp_path: Path) -> None:
+    with serving(tmp_path, of_all=3) as address, ExitStack() as stack:
+        half_open = stack.enter_context(socket.create_connection(address, SECONDS, source_address=("127.0.0.2", 0)))
+        idle = stack.enter_context(connected(address))
+        idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert idle.recv(1 << 12).startswith(b"HTTP/1.1 200")
+        others = [stack.enter_context(connected(address)) for _ in range(2)]
+        eventually(lambda: is_closed(half_open), what="the end of the half-open connection")
+        assert not any(map(is_closed, [idle, *others]))
+
+
+def test_of_a_crowd_that_is_too_large_the_last_stay(tmp_path: Path) -> None:
+    with serving(tmp_path, of_all=20) as address, ExitStack() as stack:
+        crowd = [stack.enter_context(connected(address)) for _ in range(200)]
+        eventually(lambda: all(map(is_closed, crowd[:180])), what="the end of those who came first")
+        with Client(f"http://127.0.0.1:{address[1]}", retries=0, timeout=SECONDS) as client:
+            assert client.health().status == "ok"
+        assert not any(map(is_closed, crowd[-3:]))
+
+
 def test_tls_is_refused_at_once(tmp_path: Path) -> None:
     with serving(tmp_path) as address:
         told = answer_to(address, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
