@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+
+_TARGET = re.compile(r"(?P<sign>[<>])= (?P<number>[\d,.]+)(?: (?P<unit>(?!more$)[a-zA-Z]\S*))?(?P<more> more)?")
 
 
 class Untrue(Exception):
@@ -29,7 +32,8 @@ class Figure:
         name: What was measured; the same in every run, so that runs can be compared.
         unit: The unit of `value`, such as `/s` or `ms`.
         ratio: `value` divided by what `base` names, measured in the same run; None where nothing was compared.
-        target: What `docs/design.md` demands; empty without a target.
+        target: What is demanded, such as `>= 0.7` of the ratio, `<= 2 ms` of the value, or `<= 10 ms more` than what
+            it was compared with; empty without a target.
         did: What the scenario counted, such as `1,250 jobs`.
     """
 
@@ -45,6 +49,24 @@ class Figure:
     def measure(self) -> float:
         """The number that is compared with an earlier run's."""
         return self.value if self.ratio is None else self.ratio
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether there is a target, and what was measured does not reach it.
+
+        Raises:
+            ValueError: The target has another form than those above.
+        """
+        if not self.target:
+            return False
+        match = _TARGET.fullmatch(self.target)
+        if match is None:
+            raise ValueError(f"{self.name}: the target {self.target!r} can't be judged")
+        found = self.value if match["unit"] else self.measure
+        if match["more"]:
+            found = self.value - self.value / (self.ratio or 1)
+        most = float(match["number"].replace(",", ""))
+        return found > most if match["sign"] == "<" else found < most
 
 
 class Figures:
@@ -68,7 +90,7 @@ class Figures:
         if figure.ratio is not None:
             parts.append(f"{figure.ratio:6.2f} of {figure.base}")
         if figure.target:
-            parts.append(f"target {figure.target}")
+            parts.append(f"target {figure.target}{', MISSED' if figure.is_missed else ''}")
         if figure.did:
             parts.append(figure.did)
         if figure.name in self._against:

@@ -27,6 +27,25 @@ _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 360, 60, 20, 20, 60
 _LEGEND = 16
 _COLOURS = ("#3b82c4", "#c4703b", "#4a9a5b", "#8a63b8", "#b84a6b")
 
+CAUSES = {
+    "One processor": (
+        "heartbeat",
+        "lease that finds nothing",
+        "whole durable job",
+        "server's processor time",
+        "whole jobs beside",
+    ),
+    "Flushes": ("commits", "claim and put back", "1 agent", "16 agents"),
+    "Hand-overs": ("/healthz beside", "enqueue to lease", "submit to start", "longest change during a compaction"),
+    "Two requests and one more": ("requests a trivial job",),
+    "The start of a process": ("agent's own processor time", "checkout", "200 trivial jobs"),
+    "Python's own start": ("cictl ", "names for the TAB key"),
+    "Opening a store": ("open, jobs", "first answer"),
+    "Bytes pass through Python": ("upload", "download"),
+    "Memory": ("memory",),
+}
+"""What limits a figure: a heading of the page, and how the names of figures begin that may miss their target because of that."""
+
 Curve = list[tuple[int, float]]
 """The points of one curve, by ascending number."""
 
@@ -46,7 +65,24 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def _target(figure: Figure) -> str:
-    return figure.target.replace("<=", "≤").replace(">=", "≥")
+    target = figure.target.replace("<=", "≤").replace(">=", "≥")
+    return f"{target}, [missed](#{_anchor(cause(figure))})" if figure.is_missed else target
+
+
+def cause(figure: Figure) -> str:
+    """Return the heading of the page that tells what limits *figure*.
+
+    Raises:
+        LookupError: None does.
+    """
+    found = [heading for heading, names in CAUSES.items() if figure.name.startswith(names)]
+    if not found:
+        raise LookupError(f"no heading of the page tells what limits {figure.name!r}: add one to CAUSES")
+    return found[0]
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
 
 
 def curves(figures: Sequence[Figure]) -> dict[str, dict[str, Curve]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
+import pytest
 import report
 from figures import Figure
 
@@ -39,3 +42,37 @@ def test_a_drawing_has_a_point_for_each_figure_within_its_frame() -> None:
 def test_a_table_shows_ratios_before_values() -> None:
     row = report.table([figure("jobs", 0.41234)]).splitlines()[-1]
     assert row == "| jobs | 0.412 of null | ≥ 0.35 | 1,234 /s |"
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "ratio", "is_missed"),
+    [
+        pytest.param(">= 0.7", 100, 0.69, True, id="ratio-too-small"),
+        pytest.param(">= 0.7", 100, 0.7, False, id="ratio-as-demanded"),
+        pytest.param("<= 2 ms", 2.1, 0.1, True, id="value-too-large"),
+        pytest.param("<= 4,096", 4_096, None, False, id="value-without-unit"),
+        pytest.param("<= 10 ms more", 50, 1.2, False, id="a-little-more-than-its-base"),
+        pytest.param("<= 10 ms more", 50, 1.5, True, id="much-more-than-its-base"),
+        pytest.param("", 1, None, False, id="no-target"),
+    ],
+)
+def test_a_target_is_judged_by_what_it_names(target: str, value: float, ratio: float | None, is_missed: bool) -> None:
+    assert replace(figure("jobs", ratio), value=value, target=target).is_missed is is_missed
+
+
+def test_a_target_that_nobody_can_judge_is_refused() -> None:
+    with pytest.raises(ValueError, match="can't be judged"):
+        _ = replace(figure("jobs", 1), target="quick").is_missed
+
+
+def test_a_row_that_misses_its_target_leads_to_the_cause() -> None:
+    row = report.table([replace(figure("heartbeat", 0.2), target=">= 0.7")]).splitlines()[-1]
+    assert row == "| heartbeat | 0.2 of null | ≥ 0.7, [missed](#one-processor) | 1,234 /s |"
+
+
+def test_the_page_has_a_heading_for_what_limits_each_target() -> None:
+    headings = set(re.findall(r"^### (.+)$", report.PAGE.read_text(), re.MULTILINE))
+    assert set(report.CAUSES) <= headings
+    for measured in report.read(report.MEASURED):
+        if measured.target:
+            assert report.cause(measured) in headings
