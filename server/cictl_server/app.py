@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import falcon
-from falcon.routing import CompiledRouter
 
 from cictl_server.face.page import Pages
 from cictl_server.face.pages import PAGES
@@ -20,6 +19,7 @@ from cictl_server.http.access.origin import OriginRule
 from cictl_server.http.auditing import Auditing
 from cictl_server.http.browsers.cookies import SessionCookie
 from cictl_server.http.idempotency import Idempotency
+from cictl_server.http.router import Router
 from cictl_server.http.routes import ARCHIVE_BODY, HOOK_BODY, LARGE_BODY, LOGIN_BODY, SCRIPT_BODY, STATUS_BODY, Route
 from cictl_server.resources import (
     agents,
@@ -166,7 +166,7 @@ def create_app(
         origin_rule: Who may send requests; by default, who asks on this machine for a loopback name.
         cookie: How browsers that are logged in are told; by default, as a server without a public URL does.
     """
-    router = CompiledRouter()
+    router = Router()
     marks = RouteMarks(router)
     app: Application = falcon.App(
         router=router,

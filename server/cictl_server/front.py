@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 import falcon
-from falcon.routing import CompiledRouter
 
 from cictl.base.request_ids import begin_request, end_request, present_request_id
 from cictl.wire import words
@@ -16,6 +15,7 @@ from cictl_server.http import media
 from cictl_server.http.access.origin import Header, OriginRule
 from cictl_server.http.browsers.accepting import ShowProblem, wants_page
 from cictl_server.http.errors import REFUSAL
+from cictl_server.http.router import Router
 from cictl_server.http.routes import Page, Route
 from cictl_server.resources.access.vault import VaultTestResource
 from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource
@@ -79,7 +79,7 @@ class Browsers:
 class RouteMarks:
     """What the description of a route says of its requests (`apidoc/describe.py`)."""
 
-    def __init__(self, router: CompiledRouter) -> None:
+    def __init__(self, router: Router) -> None:
         self._router = router
         self._known = lru_cache(_KNOWN_PATHS)(self._look_up)
 

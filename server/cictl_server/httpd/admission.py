@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import parse_qs
 
-from falcon.routing import CompiledRouter
-
 from cictl.wire import words
 from cictl_server.front import Guard, RouteMarks, tidy
 from cictl_server.http.access.origin import OriginRule
+from cictl_server.http.router import Router
 from cictl_server.http.routes import ARCHIVE_BODY, SMALL_BODY, Route
 from cictl_server.httpd.incoming import Head
 from cictl_server.services import Services
@@ -33,7 +32,7 @@ class Admission:
         """
         self._artifacts = services.artifacts.artifacts
         self._archive_bytes = archive_bytes
-        self._router = CompiledRouter()
+        self._router = Router()
         self._routes = {route.path: route for route in routes}
         for route in self._routes.values():
             self._router.add_route(route.path, route.resource, suffix=route.suffix or None)
