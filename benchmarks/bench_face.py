@@ -52,7 +52,7 @@ def serve_history(pipe: Any, directory: str, runs: int) -> None:
     from cictl.wire.projects import RunRequest
     from cictl_server.serve import Server, ServerConfig
     from cictl_server.store.contract import Transaction
-    from cictl_server.store.records import PipelineRecord, ProjectRecord
+    from cictl_server.store.records.projects import PipelineRecord, ProjectRecord
 
     server = Server(ServerConfig(data_dir=Path(directory), port=0))
     [pipeline] = parse(_FILE, config_file="cictl.yaml").pipelines

@@ -12,7 +12,7 @@ from cictl.project_file import parse
 from cictl.wire.projects import RunRequest
 from cictl_server.services import Services
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import PipelineRecord, ProjectRecord
+from cictl_server.store.records.projects import PipelineRecord, ProjectRecord
 from cictl_server.store.tiny.store import TinyStore
 
 ROWS = 5_000

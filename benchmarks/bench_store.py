@@ -19,7 +19,7 @@ from serving import real_disk
 
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 from cictl_server.store.tiny.store import TinyStore
 
 OPEN, COMPACT = "--open", "--compact"

@@ -9,7 +9,7 @@ import psycopg
 
 from cictl.wire.jobs import JobStatus, Source, Step
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 CREATED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 BASE = 1_772_366_400_000_000_000

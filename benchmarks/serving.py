@@ -165,7 +165,7 @@ def serve_pipeline(pipe: Any, directory: str) -> None:
     from cictl.project_file import parse
     from cictl_server.serve import Server, ServerConfig
     from cictl_server.store.contract import Transaction
-    from cictl_server.store.records import PipelineRecord, ProjectRecord
+    from cictl_server.store.records.projects import PipelineRecord, ProjectRecord
 
     text = "version: 1\nproject: {name: p}\npipelines: [{id: p, jobs: [{id: j, steps: [{run: 'true'}]}]}]"
     pipeline = parse(text, config_file="cictl.yaml").pipelines[0]

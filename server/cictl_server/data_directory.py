@@ -40,7 +40,7 @@ from cictl_server.services.secrets.own.sealing import FILE as SECRETS_KEY
 from cictl_server.signals.watches import LocalWakes
 from cictl_server.store.contract import Store, View
 from cictl_server.store.copies import JOURNAL, SNAPSHOT, CopiedState, copy_state, has_state, held, is_in_use, open_copy
-from cictl_server.store.records import ArtifactsRecord
+from cictl_server.store.records.artifacts import ArtifactsRecord
 from cictl_server.store.signature import SIGNATURE, differences, digests_of, read_key, sign, signed_digests
 from cictl_server.store.tiny.engine import RESTORING
 from cictl_server.store.tiny.store import TinyStore

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
 from cictl_server.services.history.run_book import get_run
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.records.runs import RunRecord
 
 from .conftest import Shown
 

@@ -10,7 +10,7 @@ from cictl_testing.stores.reopening import Reopenable
 
 from cictl.wire.audit.records import AuditActor, AuditRecord
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 
 
 def record(number: int) -> AuditRecord:

@@ -11,7 +11,10 @@ from cictl_testing.stores.reopening import Reopenable
 from msgspec.structs import replace
 
 from cictl_server.store.contract import Store, StoreFailed, Transaction
-from cictl_server.store.records import AgentRecord, ArtifactEntry, ArtifactsRecord, JobRecord, SettingRecord
+from cictl_server.store.records.agents import AgentRecord
+from cictl_server.store.records.artifacts import ArtifactEntry, ArtifactsRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.settings import SettingRecord
 
 
 def test_a_committed_record_is_found(store: Store) -> None:

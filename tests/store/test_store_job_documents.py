@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cictl_server.store.postgres import job_documents
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 def encode_names(*types: type[msgspec.Struct]) -> list[str]:

@@ -13,8 +13,10 @@ from cictl_testing.stores.reopening import Reopenable
 from cictl.base.job_parts import ConcurrencySpec
 from cictl.project_file.definition import Job, Pipeline
 from cictl.wire.jobs import JobStatus
-from cictl_server.store.contract import Kind, Store, Transaction
-from cictl_server.store.records import JobRecord, PipelineRecord
+from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.projects import PipelineRecord
+from cictl_server.store.tables import Kind
 
 
 def numbers(jobs: Iterable[JobRecord]) -> list[int]:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from cictl.wire.notifications import NotificationState, NotificationType
 from cictl.wire.runs import RunStatus
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.notification_records import NotificationRecord
+from cictl_server.store.records.notifications import NotificationRecord
 
 
 def record(number: int, target: str = "https://a.test") -> NotificationRecord:

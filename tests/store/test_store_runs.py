@@ -11,8 +11,9 @@ from cictl_testing.stores.reopening import Reopenable
 from msgspec.structs import replace
 
 from cictl.wire.runs import RunStatus
-from cictl_server.store.contract import RunFilter, Store, Transaction
-from cictl_server.store.run_records import RunPart, RunRecord
+from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.records.runs import RunPart, RunRecord
+from cictl_server.store.tables import RunFilter
 
 QUEUED, RUNNING, WAITING, SUCCEEDED, FAILED, CANCELLED = RunStatus
 

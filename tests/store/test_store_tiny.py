@@ -15,7 +15,8 @@ from cictl_testing.stores.disk import watched
 from cictl_testing.stores.records import make_agent, make_job, make_project
 
 from cictl.wire.jobs import JobStatus
-from cictl_server.store.contract import Kind, StoreCorrupt, StoreFailed, StoreLocked, StoreTooNew, Transaction
+from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreLocked, StoreTooNew, Transaction
+from cictl_server.store.tables import Kind
 from cictl_server.store.tiny.store import TinyStore
 
 

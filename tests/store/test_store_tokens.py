@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from cictl.wire.admin.access import Role
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import TokenRecord
+from cictl_server.store.records.settings import TokenRecord
 
 TOKEN = TokenRecord(id=1, name="anna", role=Role.VIEWER, digest="d1", last_four="wxyz", created=MOMENT)
 

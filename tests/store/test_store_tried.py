@@ -7,7 +7,8 @@ from cictl_testing.stores.records import MOMENT
 from cictl_testing.stores.reopening import Reopenable
 from msgspec.structs import replace
 
-from cictl_server.store.contract import Store, TestFilter, Transaction
+from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.tables import TestFilter
 from cictl_server.store.tried import TriedTest
 
 SHOP, BUILD = TestFilter(project="shop"), TestFilter(project="shop", pipeline="build")

@@ -18,7 +18,7 @@ from cictl_server.http.parameters import Parameter
 from cictl_server.http.svg_badge import Colour, svg_badge
 from cictl_server.services import Services
 from cictl_server.services.runs.standings import Sees, Standing
-from cictl_server.store.records import ProjectRecord
+from cictl_server.store.records.projects import ProjectRecord
 
 _SEEN_SECONDS = 60
 

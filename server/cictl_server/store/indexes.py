@@ -16,10 +16,10 @@ from sortedcontainers import SortedList, SortedSet
 from cictl.wire.jobs import JobStatus
 from cictl.wire.runs import RunStatus
 from cictl.wire.waiting.requirements import required_tools
-from cictl_server.store.contract import Kind
-from cictl_server.store.notification_records import NotificationRecord
-from cictl_server.store.records import JobRecord, is_group_of_runs
-from cictl_server.store.run_records import Place, RunRecord
+from cictl_server.store.records.jobs import JobRecord, is_group_of_runs
+from cictl_server.store.records.notifications import NotificationRecord
+from cictl_server.store.records.runs import Place, RunRecord
+from cictl_server.store.tables import Kind
 from cictl_server.store.tried import Order, TriedTest
 
 T = TypeVar("T", int, tuple[int, int, int], tuple[int, bool, int, int])

@@ -8,7 +8,7 @@ from math import floor, log10
 
 import msgspec
 
-from cictl_server.store.records import Record
+from cictl_server.store.records.base import Record
 
 Order = tuple[str, str, str, str]
 """Project, pipeline, name and key: how tests are listed; the key stands for job and suite."""

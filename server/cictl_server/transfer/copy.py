@@ -17,7 +17,8 @@ from cictl_server.log_writer.blob_keys import LOGS
 from cictl_server.services.artifacts.places import ARTIFACTS, REPORTS, artifacts_of, reports_of
 from cictl_server.services.projects.icons import ICONS, icon_of
 from cictl_server.services.projects.worktrees import WORKTREES, worktree_of
-from cictl_server.store.records import ArtifactsRecord, JobRecord
+from cictl_server.store.records.artifacts import ArtifactsRecord
+from cictl_server.store.records.jobs import JobRecord
 from cictl_server.store.tiny.unfinished import mark_finished, mark_unfinished, refuse_unfinished, source_of_copy
 from cictl_server.transfer.errors import TargetTaken
 from cictl_server.transfer.files import copy_blob, copy_folder

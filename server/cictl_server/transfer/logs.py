@@ -8,7 +8,7 @@ import msgspec
 
 from cictl_server.log_writer.content import stream
 from cictl_server.log_writer.contract import LogWriter, Notes, WholeLog
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 from cictl_server.transfer.errors import CopyDiffers
 from cictl_server.transfer.files import digest_of
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from cictl_server.store.contract import Jobs, Store, Table, Transaction, View
-from cictl_server.store.records import ArtifactsRecord, JobRecord
+from cictl_server.store.contract import Store, Transaction, View
+from cictl_server.store.records.artifacts import ArtifactsRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.tables import Jobs, Table
 from cictl_server.store.tiny.unfinished import UNFINISHED_COPY
 
 if TYPE_CHECKING:
-    from cictl_server.store.contract import NumberedTable
+    from cictl_server.store.tables import NumberedTable
 
 BATCH = 500
 """Records that are written in one transaction."""

@@ -20,7 +20,7 @@ from cictl_testing.stores.writer import KEPT
 from cictl.base.names.artifact_paths import link_entry
 from cictl.cli.app.exit_codes import ExitCode
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 from cictl_server.store.tiny.store import TinyStore
 from tests.cli.conftest import Run
 

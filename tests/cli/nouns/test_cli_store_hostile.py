@@ -12,7 +12,7 @@ from cictl_testing.server import RunningServer
 
 from cictl.cli.app.exit_codes import ExitCode
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import ArtifactEntry, ArtifactsRecord
+from cictl_server.store.records.artifacts import ArtifactEntry, ArtifactsRecord
 from cictl_server.store.tiny.store import TinyStore
 from tests.cli.conftest import Run
 

@@ -16,7 +16,7 @@ from cictl_server.errors import Conflict
 from cictl_server.services.core.idempotency import LONGEST_BODY, KeyedRequest
 from cictl_server.services.core.kept_answers import OF_ALL, OF_CALLER, KeptAnswers
 from cictl_server.store.contract import StoreFailed, Transaction
-from cictl_server.store.records import AnswerRecord
+from cictl_server.store.records.settings import AnswerRecord
 
 
 def run(server: RunningServer, pipeline: int, key: str, body: object = None) -> falcon.testing.Result:

@@ -27,7 +27,7 @@ from cictl_server.httpd.parking import Lot, Parked
 from cictl_server.serve import Server, ServerConfig
 from cictl_server.signals.waits import Awaited
 from cictl_server.store.contract import StoreLocked, Transaction
-from cictl_server.store.records import PipelineRecord, ProjectRecord
+from cictl_server.store.records.projects import PipelineRecord, ProjectRecord
 
 
 def test_it_starts_and_stops_again_and_again(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire.agents import Action
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 
 ABLE = {"executor": "script", "shells": "posix, PowerShell"}
 

@@ -6,7 +6,7 @@ import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire.agents import HeartbeatResponse, Order
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 
 ACTIONS = {
     "refresh-tools": "refresh_tools_requested",

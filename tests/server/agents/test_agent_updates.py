@@ -12,7 +12,7 @@ from cictl_testing.server import RunningServer
 from cictl.installation.releases.settings import ReleaseSettings
 from cictl_server.services.fleet.rollout import back_off
 from cictl_server.services.updates.tools import UpdateTools
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 
 UPDATE_KEYS = {
     "update_requested",

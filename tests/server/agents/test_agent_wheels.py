@@ -10,7 +10,7 @@ from cictl_testing.server import RunningServer
 
 from cictl.installation.releases.settings import ReleaseSettings
 from cictl_server.services.updates.tools import UpdateTools
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 
 ABLE = {"updater": "cictl-wheel", "run_mode": "service"}
 REFERENCE = {"run_mode": "service"}

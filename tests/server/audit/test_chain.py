@@ -20,7 +20,7 @@ from cictl_server.errors import NotFound
 from cictl_server.services.audit.trail import chain_ends
 from cictl_server.services.core.deeds import deed_of_system
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 from cictl_server.store.tiny.store import TinyStore
 
 Change = Callable[[Transaction], Any]

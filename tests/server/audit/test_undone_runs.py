@@ -13,7 +13,7 @@ from cictl_testing.stores.chosen import VARIABLE
 from cictl.wire.audit.records import AuditAction, TargetKind
 from cictl_server.services.core.deeds import deed_of_system, note_made
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 
 
 @pytest.fixture

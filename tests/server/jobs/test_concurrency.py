@@ -17,7 +17,7 @@ from cictl_testing.state_machine.promises import Promises
 from cictl.wire.agents import LeaseRequest, StatusRequest
 from cictl.wire.jobs import JobExecution, JobStatus
 from cictl_server.errors import CictlError
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 AGENTS = 20
 PATIENCE_SECONDS = 120.0

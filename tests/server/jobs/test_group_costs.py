@@ -13,7 +13,7 @@ from cictl_testing.stores.records import make_job, put_jobs
 
 from cictl.base.job_parts import ConcurrencySpec
 from cictl.wire.agents import LeaseRequest
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 QUEUED = 20_000
 GROUPS = 200

@@ -9,7 +9,7 @@ import pytest
 from cictl.wire.jobs import Cause, JobStatus
 from cictl_server.errors import Conflict
 from cictl_server.services.history.lifecycle import TRANSITIONS, Ending, Event, advance
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 RECORD = JobRecord(number=1000, script="true", status=JobStatus.QUEUED, created=NOW)

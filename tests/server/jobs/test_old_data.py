@@ -20,7 +20,7 @@ from cictl.wire.jobs import Cause, JobSpec, JobStatus, Source
 from cictl.wire.jobs import Step as PlannedStep
 from cictl.wire.metadata import JobMetadata
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 pytestmark = pytest.mark.tinydb
 

@@ -11,7 +11,7 @@ from cictl_testing.server import RunningServer
 from cictl.wire.agents import AgentList
 from cictl_server.services.fleet.limits import FleetLimits
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import AgentRecord
+from cictl_server.store.records.agents import AgentRecord
 
 DAY = 86_400
 

@@ -13,7 +13,7 @@ from cictl_testing.servers.whole import running
 from cictl.wire.notifications import NotificationType
 from cictl.wire.runs import RunStatus
 from cictl_client import Client
-from cictl_server.store.notification_records import NotificationRecord
+from cictl_server.store.records.notifications import NotificationRecord
 
 
 def broken(webhook: str) -> NotificationRecord:

@@ -18,7 +18,7 @@ from cictl_testing.notifications.telling import (
 from cictl_testing.server import RunningServer
 
 from cictl_server.services.history.run_book import put_run
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.records.runs import RunRecord
 
 URL = "https://chat.example.test/hook"
 

@@ -14,7 +14,7 @@ from cictl.wire.admin.retention import RetentionCounts, RetentionPolicies
 from cictl_server.errors import StoreError
 from cictl_server.services.retention.retention import RetentionService
 from cictl_server.store.contract import Transaction
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.records.runs import RunRecord
 
 DAY = 24 * 3600
 

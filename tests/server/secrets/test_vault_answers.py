@@ -23,7 +23,7 @@ from cictl_server.services.secrets.vault.client import VaultClient
 from cictl_server.services.secrets.vault.errors import VaultRefused, VaultUnavailable
 from cictl_server.services.secrets.vault.reading import within
 from cictl_server.services.secrets.vault.rendering import render
-from cictl_server.store.records import VaultConnectionRecord
+from cictl_server.store.records.secrets import VaultConnectionRecord
 
 JOB = """[{id: s, steps: [{run: "true", env: {T: "{{ secret.t }}", U: "{{ secret.u }}"}, vault: {connection: pantry,
             secrets: [{name: t, path: a b/c?d, key: k}, {name: u, path: a b/c?d, key: l}]}}]}]"""

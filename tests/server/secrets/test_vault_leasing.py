@@ -14,7 +14,7 @@ from cictl_testing.servers.openbao import SECRET_ID, VARIABLE, OpenBao
 from cictl_testing.servers.vault_jobs import CONNECTIONS, FAILED, connect, enqueue, env_of, secret, step
 
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import AnswerRecord
+from cictl_server.store.records.settings import AnswerRecord
 
 pytestmark = pytest.mark.usefixtures("secret_id")
 

@@ -19,7 +19,7 @@ from cictl_server.services.core.idempotency import LONGEST_BODY, KeyedRequest
 from cictl_server.services.core.kept_answers import OF_CALLER
 from cictl_server.signals.topics import QUEUE
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import AnswerRecord
+from cictl_server.store.records.settings import AnswerRecord
 
 Both = tuple[SharingServer, SharingServer]
 

@@ -15,7 +15,7 @@ from cictl_testing.server import RunningServer
 from cictl_server.services.projects.looks import Look
 from cictl_server.services.triggers.lanes import Lanes, host_of
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import ProjectRecord
+from cictl_server.store.records.projects import ProjectRecord
 
 FILE = """\
 version: 1

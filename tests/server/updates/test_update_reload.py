@@ -9,7 +9,7 @@ from cictl_testing.origins import Origin, import_project
 from cictl_testing.server import RunningServer
 
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 
 ONE = "version: 1\nproject: {name: shop}\npipelines: [{id: build, jobs: [{id: j, steps: [{run: x}]}]}]\n"
 TWO = ONE.replace("pipelines: [", "pipelines: [{id: more, jobs: [{id: j, steps: [{run: x}]}]}, ")

@@ -22,7 +22,7 @@ from cictl.installation.staging import StageError
 from cictl.wire.agents import LeaseResponse
 from cictl_server.app import create_app
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 
 CHECK = "/api/v1/update/check"
 APPLY = "/api/v1/update/apply"

@@ -19,10 +19,12 @@ from cictl.wire.jobs import JobStatus
 from cictl.wire.runs import RunStatus
 from cictl_server.postgres.database import FLUSH
 from cictl_server.postgres.pipeline import Pipeline
-from cictl_server.store.contract import RunFilter, TestFilter, Transaction, View
+from cictl_server.store.contract import Transaction, View
 from cictl_server.store.postgres.session import Session
 from cictl_server.store.postgres.store import PostgresStore
-from cictl_server.store.records import AgentRecord, ArtifactsRecord
+from cictl_server.store.records.agents import AgentRecord
+from cictl_server.store.records.artifacts import ArtifactsRecord
+from cictl_server.store.tables import RunFilter, TestFilter
 
 FINISHED = 60_000
 QUEUED = 3_000

@@ -13,10 +13,11 @@ from cictl_testing.stores.reopening import open_postgres_store
 from msgspec.structs import replace
 
 from cictl.wire.jobs import JobStatus
-from cictl_server.store.contract import Kind, Reach, Store, Transaction
+from cictl_server.store.contract import Reach, Store, Transaction
 from cictl_server.store.postgres.store import PostgresStore
-from cictl_server.store.records import JobRecord
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.runs import RunRecord
+from cictl_server.store.tables import Kind
 
 _WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 

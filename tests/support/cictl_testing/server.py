@@ -30,7 +30,7 @@ from cictl_server.services.projects.timetable import follow_file
 from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
+from cictl_server.store.records.projects import ChainRecord, PipelineRecord, ProjectRecord
 from cictl_server.store.tiny.store import TinyStore
 from cictl_testing.stores.chosen import chosen_kind, open_chosen, open_chosen_logs, stored_elsewhere
 

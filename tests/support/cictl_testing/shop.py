@@ -20,16 +20,11 @@ from cictl_server.services.core.ids import job_number
 from cictl_server.services.projects.timetable import follow_file
 from cictl_server.signals.topics import job_topic
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import (
-    AgentRecord,
-    ArtifactEntry,
-    ArtifactsRecord,
-    ChainRecord,
-    JobRecord,
-    PipelineRecord,
-    ProjectRecord,
-    VaultConnectionRecord,
-)
+from cictl_server.store.records.agents import AgentRecord
+from cictl_server.store.records.artifacts import ArtifactEntry, ArtifactsRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.projects import ChainRecord, PipelineRecord, ProjectRecord
+from cictl_server.store.records.secrets import VaultConnectionRecord
 from cictl_testing.files import git, make_repository
 from cictl_testing.gate import Gate
 from cictl_testing.server import RunningServer, SteppedClock

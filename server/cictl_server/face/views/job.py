@@ -17,7 +17,7 @@ from cictl_server.face.questions import Question, ask
 from cictl_server.services import Services
 from cictl_server.services.artifacts.stories import TestQuery
 from cictl_server.services.jobs.log_lines import LinedStep
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _TAIL = 30
 _ACTIVE = (JobStatus.QUEUED, JobStatus.LEASED, JobStatus.RUNNING)

@@ -26,7 +26,7 @@ from cictl_server.http.routes import route_of
 from cictl_server.services.access import Access as AccessRoom
 from cictl_server.services.access.authentication import AuthenticationService
 from cictl_server.services.access.principal import EVERYBODY, Principal
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _CHALLENGE = 'Bearer realm="cictl"'
 """Basic is understood but not offered: a browser would ask for it, and from then on send it by itself."""

@@ -24,7 +24,7 @@ from cictl_server.services.core.deeds import note_actor, note_nothing
 from cictl_server.services.core.hub import Hub
 from cictl_server.signals.topics import TOKENS
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import TokenRecord
+from cictl_server.store.records.settings import TokenRecord
 
 _USE_IS_NOTED_EVERY = timedelta(hours=1)
 """A use is a write to the disk, so not every one can be."""

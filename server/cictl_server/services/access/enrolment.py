@@ -18,7 +18,7 @@ from cictl_server.services.access.token_format import digest_of
 from cictl_server.services.access.tokens import TokenService
 from cictl_server.services.core.deeds import note_actor
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import TokenRecord
+from cictl_server.store.records.settings import TokenRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from cictl.base.clock import Clock
 from cictl_server.services.core.hub import Hub
 from cictl_server.signals.topics import TOKENS
 from cictl_server.store.contract import Store
-from cictl_server.store.records import TokenRecord
+from cictl_server.store.records.settings import TokenRecord
 
 KEPT = timedelta(seconds=2)
 """How long a token is known without another look. Changes are told of at once; so long an untold one, from another server, may stay unseen."""

@@ -9,8 +9,9 @@ import msgspec
 from cictl.wire.admin.access import Role, WhoAmI
 from cictl.wire.short_ids import short_id_of
 from cictl_server.errors import Forbidden
-from cictl_server.store.records import JobRecord, TokenRecord
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.runs import RunRecord
+from cictl_server.store.records.settings import TokenRecord
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from cictl_server.services.access.principal import Principal
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.core.names import find_run_called
 from cictl_server.store.contract import Store, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 DEEPEST_START = 10
 """How many starts by jobs may follow from one by a person: a pipeline that starts itself ends there."""

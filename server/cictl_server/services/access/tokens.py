@@ -19,7 +19,7 @@ from cictl_server.services.access.names import check_agent_id, check_name
 from cictl_server.services.access.token_format import digest_of, new_secret
 from cictl_server.services.core.deeds import note_made
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import TokenRecord
+from cictl_server.store.records.settings import TokenRecord
 
 _LONGEST_TTL = timedelta(days=36_500)
 _MOST_USES = 10_000

@@ -31,7 +31,7 @@ from cictl_server.services.jobs.endings.losses import LostWork
 from cictl_server.services.policies.out_of_service import take_state
 from cictl_server.signals.topics import QUEUE, agent_topic
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import AgentRecord
+from cictl_server.store.records.agents import AgentRecord
 
 _STATUS_BYTES = 240
 _SEEN_STEP = timedelta(days=1)

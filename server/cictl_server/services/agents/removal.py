@@ -21,7 +21,7 @@ from cictl_server.services.fleet.rollout import Rollout
 from cictl_server.services.jobs.endings.cancel import CancelService
 from cictl_server.services.policies.out_of_service import keep_state
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import AgentRecord
+from cictl_server.store.records.agents import AgentRecord
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,8 @@ from cictl_server.services.history.run_book import new_run, next_run_number, num
 from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.settling import Settler
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import AgentRecord, JobRecord
+from cictl_server.store.records.agents import AgentRecord
+from cictl_server.store.records.jobs import JobRecord
 
 DEFAULT_TIMEOUT_SECONDS = 600
 _LONGEST_SCRIPT = 256 << 10

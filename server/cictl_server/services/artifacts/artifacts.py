@@ -40,7 +40,8 @@ from cictl_server.services.history.holder import Sender, check_uploader
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.secrets.masks import Masks
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import ArtifactEntry, ArtifactsRecord, JobRecord
+from cictl_server.store.records.artifacts import ArtifactEntry, ArtifactsRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import secrets
 
 from cictl_server.blobs.contract import Blobs
-from cictl_server.store.records import ArtifactsRecord, JobRecord
+from cictl_server.store.records.artifacts import ArtifactsRecord
+from cictl_server.store.records.jobs import JobRecord
 
 ARTIFACTS, REPORTS = "artifacts/", "reports/"
 _GENERATIONS = 1 << 53

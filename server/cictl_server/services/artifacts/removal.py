@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cictl_server.blobs.contract import Blobs, BlobsAway
 from cictl_server.services.artifacts.places import artifacts_of, reports_of
 from cictl_server.store.contract import View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 logger = logging.getLogger(__name__)
 

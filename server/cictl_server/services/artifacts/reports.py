@@ -26,7 +26,7 @@ from cictl_server.services.history.holder import Sender, check_uploader
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.secrets.masks import Masks
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _KEPT = Bounds(
     text=1 << 10,

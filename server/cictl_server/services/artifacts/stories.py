@@ -17,8 +17,9 @@ from cictl.wire.short_ids import job_name
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.core.limits.bounds import cut_text
 from cictl_server.services.core.names import find_scope
-from cictl_server.store.contract import Store, TestFilter, Transaction, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.contract import Store, Transaction, View
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.tables import TestFilter
 from cictl_server.store.tried import TriedTest, Try, key_of
 
 _MOST_TESTS = 5_000

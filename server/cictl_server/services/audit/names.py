@@ -9,7 +9,7 @@ from cictl.wire.audit.records import TargetKind
 from cictl_server.errors import NotFound
 from cictl_server.services.core.ids import job_number
 from cictl_server.store.contract import Store, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 @dataclass(frozen=True, kw_only=True)

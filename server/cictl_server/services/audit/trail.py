@@ -20,7 +20,7 @@ from cictl_server.services.core.deeds import Deed, begin_deed, deed_of_system, m
 from cictl_server.services.core.hub import Hub
 from cictl_server.signals.topics import AUDIT
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 
 logger = logging.getLogger(__name__)
 

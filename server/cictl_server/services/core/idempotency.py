@@ -16,7 +16,7 @@ from cictl_server.errors import Conflict, IdempotencyKeyReused
 from cictl_server.services.core.kept_answers import KeptAnswers
 from cictl_server.signals.contract import Members
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import AnswerRecord
+from cictl_server.store.records.settings import AnswerRecord
 
 LIFETIME = timedelta(hours=24)
 """How long an answer is kept."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from cictl.base.urls import without_login
 from cictl_server.errors import Conflict, InvalidRequest
 from cictl_server.store.contract import View
-from cictl_server.store.records import ProjectRecord
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.records.projects import ProjectRecord
+from cictl_server.store.records.runs import RunRecord
 
 _LONGEST_NUMBER = 18
 

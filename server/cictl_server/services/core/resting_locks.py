@@ -13,7 +13,8 @@ import msgspec
 
 from cictl.wire.codec import Message, decode, encode
 from cictl_server.store.contract import Transaction, View
-from cictl_server.store.records import JobRecord, SettingRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.settings import SettingRecord
 
 LONGEST_REST = timedelta(seconds=20)
 """An agent is told of a cancel within ten seconds, by its next heartbeat, and then ends the processes."""

@@ -13,7 +13,7 @@ from cictl_server.services.core.clock_watch import ClockWatch
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.signals.contract import Leadership
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cictl.wire.agents import AgentProcess
-from cictl_server.store.records import AgentRecord
+from cictl_server.store.records.agents import AgentRecord
 
 
 def host_of(record: AgentRecord | None, *, agent_id: str, process: AgentProcess | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cictl_server.errors import NotFound
 from cictl_server.services.fleet.limits import check_agent_id
 from cictl_server.store.contract import View
-from cictl_server.store.records import AgentRecord
+from cictl_server.store.records.agents import AgentRecord
 
 
 def get_agent_record(view: View, agent_id: str) -> AgentRecord:

@@ -10,7 +10,8 @@ from cictl.wire.waiting.requirements import CONTAINER_TOOL, SHELL, TOOL, meets
 from cictl.wire.words import JobFeature
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.store.contract import Store
-from cictl_server.store.records import AgentRecord, JobRecord
+from cictl_server.store.records.agents import AgentRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 @dataclass(frozen=True, kw_only=True)

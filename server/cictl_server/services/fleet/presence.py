@@ -10,7 +10,7 @@ import msgspec
 from cictl.base.clock import Clock
 from cictl.wire.agents import AgentProcess
 from cictl_server.signals.contract import Board, Signals
-from cictl_server.store.records import AgentRecord
+from cictl_server.store.records.agents import AgentRecord
 
 HEARTBEAT_INTERVAL = timedelta(seconds=10)
 """How often agents send heartbeats."""

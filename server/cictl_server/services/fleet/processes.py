@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cictl.wire.agents import AgentProcess
 from cictl_server.errors import AgentIdInUse
 from cictl_server.services.fleet.presence import PresenceBook
-from cictl_server.store.records import AgentRecord
+from cictl_server.store.records.agents import AgentRecord
 
 logger = logging.getLogger(__name__)
 

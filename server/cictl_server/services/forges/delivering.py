@@ -19,8 +19,8 @@ from cictl_server.services.forges.posting import ForgeAway, ForgeClient, ForgeRe
 from cictl_server.services.forges.tokens import kept_token
 from cictl_server.services.secrets.own.secrets import OwnSecretService
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.forge_records import StatusRecord
-from cictl_server.store.records import ForgeRecord
+from cictl_server.store.records.projects import ForgeRecord
+from cictl_server.store.records.statuses import StatusRecord
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from cictl_server.services.notifications.parcels import NotDelivered
 from cictl_server.services.projects.lookup import get_project
 from cictl_server.services.secrets.own.secrets import OwnSecretService, find
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import ForgeRecord, ProjectRecord
+from cictl_server.store.records.projects import ForgeRecord, ProjectRecord
 
 _LONGEST_TOKEN = 1000
 

@@ -16,7 +16,7 @@ from cictl.wire.jobs import Cause, JobSpec
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.words import CONTROL
 from cictl_server.services.history.lifecycle import Ending
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 def held_for_approval(planned: Iterable[JobSpec], approval: ApprovalSpec) -> list[JobSpec]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cictl_server.store.contract import Transaction
-from cictl_server.store.forge_records import StatusRecord
-from cictl_server.store.records import ProjectRecord
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.records.projects import ProjectRecord
+from cictl_server.store.records.runs import RunRecord
+from cictl_server.store.records.statuses import StatusRecord
 
 
 def context_of(project: ProjectRecord, pipeline: str) -> str:

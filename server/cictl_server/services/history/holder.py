@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cictl_server.errors import Conflict
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 UPLOADS_AFTER_END = timedelta(minutes=10)
 """How long after an end that the server made the agent may still send artifacts and reports.

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from cictl_server.services.history.holder import token_hash
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _MOST = 10_000
 _BYTES = 32

@@ -13,7 +13,7 @@ import msgspec
 from cictl.wire.jobs import Cause, JobStatus
 from cictl.wire.words import CONTROL
 from cictl_server.errors import Conflict
-from cictl_server.store.records import FailedDependency, JobRecord
+from cictl_server.store.records.jobs import FailedDependency, JobRecord
 
 
 class Event(Enum):

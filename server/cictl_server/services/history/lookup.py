@@ -5,8 +5,9 @@ from __future__ import annotations
 from cictl.wire.short_ids import short_id_of
 from cictl_server.errors import NotFound
 from cictl_server.services.core.ids import job_number
-from cictl_server.store.contract import Jobs, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.contract import View
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.tables import Jobs
 
 
 def short_id(job: JobRecord) -> str:

@@ -12,7 +12,7 @@ from cictl.project_file import render_all
 from cictl.project_file.names import NEEDS, output_name
 from cictl.wire.jobs import JobSpec, JobStatus, Step
 from cictl_server.services.history.past_runs import by_job
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _FIELDS = (
     "script",

@@ -14,7 +14,7 @@ from cictl.project_file import Job, Pipeline
 from cictl.wire.metadata import JobMetadata, Key
 from cictl.wire.words import DEPENDENCY_JOB_ID, DEPENDENCY_JOB_IDS
 from cictl_server.store.contract import View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 def deciding(executions: Iterable[JobRecord]) -> list[JobRecord]:

@@ -10,7 +10,7 @@ from cictl.wire.jobs import Cause, JobStatus
 from cictl.wire.metadata import JobMetadata
 from cictl.wire.words import BEFORE_STEPS
 from cictl_server.services.core.ids import NumberSource
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _OF_INFRASTRUCTURE = frozenset({Cause.AGENT_LOST, Cause.START_FAILED})
 _SIGNALLED = 128

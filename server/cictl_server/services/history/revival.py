@@ -12,7 +12,7 @@ from cictl.wire.metadata import JobMetadata
 from cictl_server.services.history.outputs import with_templates
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.store.contract import View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _Place = tuple[str, str]
 """A pipeline and one of its jobs; an empty job stands for the whole pipeline, which later ones of its chain wait for."""

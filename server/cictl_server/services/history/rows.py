@@ -12,7 +12,7 @@ from cictl.wire.metadata import JobMetadata
 from cictl.wire.words import CONTROL
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 def ended_by_rows(

@@ -21,8 +21,9 @@ from cictl_server.services.history.forge_statuses import note_status
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.services.history.results.notices import note_end
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import JobRecord, SettingRecord
-from cictl_server.store.run_records import RunPart, RunRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.runs import RunPart, RunRecord
+from cictl_server.store.records.settings import SettingRecord
 
 _BATCH = 100
 _LAST_NUMBER = "last_run_number"

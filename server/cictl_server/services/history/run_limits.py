@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cictl_server.errors import LimitReached, TooLarge
 from cictl_server.store.contract import View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ from cictl_server.services.history.waits.chain_waits import settled_by_chain
 from cictl_server.services.history.waits.needs import settled_by_needs
 from cictl_server.signals.topics import QUEUE, job_topic
 from cictl_server.store.contract import Transaction, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 @dataclass(frozen=True, kw_only=True)

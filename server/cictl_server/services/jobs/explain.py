@@ -36,7 +36,8 @@ from cictl_server.services.jobs.obstacles import (
 from cictl_server.services.policies import Policies
 from cictl_server.services.policies.job_rules import JobRules
 from cictl_server.store.contract import Store, View
-from cictl_server.store.records import AgentRecord, JobRecord
+from cictl_server.store.records.agents import AgentRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _REASONS = {
     JobStatus.LEASED: Reason.LEASED,

@@ -35,7 +35,7 @@ from cictl_server.services.secrets.lease_secrets import (
 from cictl_server.services.secrets.sensitive import SensitiveValues
 from cictl_server.services.secrets.vault.outages import HEAD_START, pause_after
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 logger = logging.getLogger(__name__)
 

@@ -37,8 +37,10 @@ from cictl_server.services.policies.out_of_service import withdrawal
 from cictl_server.services.secrets.lease_secrets import needs_secrets
 from cictl_server.signals.contract import Members
 from cictl_server.signals.topics import QUEUE
-from cictl_server.store.contract import Kind, Reach, Store, Transaction, View
-from cictl_server.store.records import AgentRecord, JobRecord
+from cictl_server.store.contract import Reach, Store, Transaction, View
+from cictl_server.store.records.agents import AgentRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.tables import Kind
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from cictl_server.services.history.lookup import jobs_of_run
 from cictl_server.services.jobs.views import holds_of, listed_view
 from cictl_server.services.policies import Policies
 from cictl_server.store.contract import Store, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 @dataclass(frozen=True, kw_only=True)

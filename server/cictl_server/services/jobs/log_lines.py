@@ -14,7 +14,7 @@ from cictl_server.services.logs.lines import LinedLog
 from cictl_server.services.logs.reader import JobLog
 from cictl_server.services.logs.search import search
 from cictl_server.store.contract import Store
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.wanted_tools import ToolList
 from cictl_server.services.history.lookup import short_id
 from cictl_server.store.contract import View
-from cictl_server.store.records import AgentRecord, JobRecord
+from cictl_server.store.records.agents import AgentRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _FIXED_TOOLS = "; it looks only for tools that it knows: if that does not help, start another agent"
 _MOST_OFFERS = 4

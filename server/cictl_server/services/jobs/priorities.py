@@ -14,7 +14,7 @@ from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.views import job_view
 from cictl_server.services.policies.priorities import checked_priority
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 @dataclass(frozen=True, kw_only=True)

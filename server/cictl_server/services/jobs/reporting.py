@@ -44,7 +44,7 @@ from cictl_server.services.logs.reader import JobLog
 from cictl_server.services.policies.out_of_service import withdrawal
 from cictl_server.services.secrets.masks import Masks
 from cictl_server.store.contract import Reach, Store, Transaction, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 logger = logging.getLogger(__name__)
 

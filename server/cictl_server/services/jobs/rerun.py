@@ -27,7 +27,7 @@ from cictl_server.services.history.settling import Settler
 from cictl_server.services.history.waits.needed_files import with_newest_needed_files
 from cictl_server.services.jobs.views import job_view
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from cictl_server.services.core.limits.bounds import AS_IT_IS, Bounds, bounded, 
 from cictl_server.services.fleet.matching import Candidate, unmet_requirements
 from cictl_server.services.policies.job_rules import JobRules
 from cictl_server.services.secrets.tokens import without_token
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _LISTED_TEXT = 500
 _LISTED_BYTES = 8 << 10

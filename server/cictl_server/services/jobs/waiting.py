@@ -12,7 +12,7 @@ from cictl.wire.waiting.explain import COUNTED_JOBS, AgentFit, Explanation
 from cictl_server.services.history.lookup import short_id
 from cictl_server.services.jobs.explain import ExplainService
 from cictl_server.store.contract import Store, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 Sees = Callable[[JobRecord], bool]
 """Tells whether an execution is shown."""

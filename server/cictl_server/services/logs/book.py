@@ -18,7 +18,7 @@ from cictl_server.services.history.lifecycle import shown_log_size
 from cictl_server.services.logs.masked import MaskedLog, append_quickly
 from cictl_server.services.logs.snapshots import SNAPSHOT_LIMIT, Join
 from cictl_server.services.secrets.masks import Mask, Masks
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 logger = logging.getLogger(__name__)
 

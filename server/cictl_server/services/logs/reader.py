@@ -10,7 +10,7 @@ from cictl.wire.words import CONTROL, log_limit_line
 from cictl_server.log_writer.contract import Arrivals
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.logs.snapshots import SNAPSHOT_LIMIT
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _LONGEST_LINE = 1 << 16
 """A tail that begins inside a longer line keeps the rest of it."""

@@ -8,7 +8,7 @@ import time
 
 from cictl_server.errors import StoreError
 from cictl_server.services.notifications.delivery import DeliveryService
-from cictl_server.store.notification_records import NotificationRecord
+from cictl_server.store.records.notifications import NotificationRecord
 
 MOST = 16
 """How many targets are asked at once."""

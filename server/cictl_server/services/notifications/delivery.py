@@ -17,7 +17,7 @@ from cictl_server.services.notifications.parcels import NotDelivered, Parcel, Ta
 from cictl_server.services.notifications.sender import Sender
 from cictl_server.services.notifications.webhooks import WEBHOOK_SECONDS
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.notification_records import NotificationRecord
+from cictl_server.store.records.notifications import NotificationRecord
 
 GIVEN_UP_AFTER = timedelta(hours=24)
 """How long after the end of its run a notification is tried."""

@@ -26,8 +26,8 @@ from cictl_server.services.notifications.parcels import NotDelivered, Parcel
 from cictl_server.services.notifications.sender import Sender
 from cictl_server.services.projects.lookup import get_project
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.notification_records import NotificationRecord
-from cictl_server.store.records import ProjectRecord
+from cictl_server.store.records.notifications import NotificationRecord
+from cictl_server.store.records.projects import ProjectRecord
 
 Sees = Callable[[int, str], bool]
 """Tells whether notifications of a project, by id and name, are shown."""

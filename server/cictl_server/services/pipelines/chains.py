@@ -8,7 +8,7 @@ from cictl.project_file import Pipeline
 from cictl_server.errors import InvalidRequest
 from cictl_server.services.pipelines.dependencies import declared_dependencies
 from cictl_server.store.contract import View
-from cictl_server.store.records import ChainRecord
+from cictl_server.store.records.projects import ChainRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from cictl_server.services.pipelines.run_preparation import Mode, Preparer
 from cictl_server.services.projects.lookup import get_pipeline
 from cictl_server.services.secrets.vault.testing import Inspection, VaultTestService
 from cictl_server.store.contract import Store
-from cictl_server.store.records import VaultConnectionRecord
+from cictl_server.store.records.secrets import VaultConnectionRecord
 
 _DEFAULT_MOUNT = "kv"
 _DEFAULT_KV_VERSION = 2

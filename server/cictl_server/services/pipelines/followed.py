@@ -10,7 +10,7 @@ from cictl.project_file import Pipeline
 from cictl.wire.codec import Message, decode, encode
 from cictl.wire.projects import RunRequest
 from cictl_server.store.contract import Transaction, View
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 
 _KEY = "followed_runs"
 """The setting that has all of them, so that whoever looks whether one is over looks up one thing."""

@@ -40,8 +40,9 @@ from cictl_server.services.projects.identity import follow
 from cictl_server.services.projects.lookup import get_chain, get_pipeline, get_project
 from cictl_server.services.projects.remotes import FetchedCommit, Remotes
 from cictl_server.store.contract import Store, View
-from cictl_server.store.records import JobRecord, ProjectRecord
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.projects import ProjectRecord
+from cictl_server.store.records.runs import RunRecord
 
 NO_MATCH = "selection matched no matrix entries"
 

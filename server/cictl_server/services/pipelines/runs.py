@@ -21,8 +21,9 @@ from cictl_server.services.pipelines.followed import note_followed
 from cictl_server.services.pipelines.planning import MANUAL
 from cictl_server.services.pipelines.run_preparation import CommitStart, Prepared, Preparer, run_mode
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord, ProjectRecord
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.projects import ProjectRecord
+from cictl_server.store.records.runs import RunRecord
 
 _LONGEST_ERROR = 4000
 """Characters of the reason why a run could not be planned."""

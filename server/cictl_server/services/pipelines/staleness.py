@@ -8,7 +8,7 @@ from functools import lru_cache
 from cictl_server.errors import GitFailed, NoCapacity
 from cictl_server.services.pipelines.planning import SourceContext
 from cictl_server.services.projects.remotes import Remotes
-from cictl_server.store.records import ProjectRecord
+from cictl_server.store.records.projects import ProjectRecord
 
 _SECONDS = 10.0
 _MOST_KNOWN = 256

@@ -21,7 +21,7 @@ from cictl_server.services.projects.lookup import get_pipeline
 from cictl_server.services.projects.remotes import Remotes
 from cictl_server.signals.waits import Awaited, Watch
 from cictl_server.store.contract import Store
-from cictl_server.store.records import PipelineRecord
+from cictl_server.store.records.projects import PipelineRecord
 
 logger = logging.getLogger(__name__)
 

@@ -29,7 +29,8 @@ from cictl_server.services.projects.projects import placed
 from cictl_server.services.projects.remotes import FetchedCommit, Remotes
 from cictl_server.services.projects.worktrees import worktree_of
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord, ProjectRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.projects import ProjectRecord
 
 _LONGEST_LINE = 4096
 _MESSAGE = "a working tree, which nobody committed"

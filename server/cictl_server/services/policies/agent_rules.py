@@ -9,8 +9,9 @@ from functools import cached_property
 from cictl_server.services.core.ids import job_number
 from cictl_server.services.core.resting_locks import resting
 from cictl_server.services.policies.queue_rules import QueueRules
-from cictl_server.store.contract import Kind, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.contract import View
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.tables import Kind
 
 
 class AgentRules:

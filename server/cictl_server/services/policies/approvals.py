@@ -9,7 +9,7 @@ from cictl.wire.admin.access import Role
 from cictl.wire.short_ids import name_in_run
 from cictl.wire.waiting.explain import Fix, Reason
 from cictl_server.services.policies.holds import Hold
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _PEOPLE = (Role.VIEWER, Role.OPERATOR, Role.ADMIN)
 

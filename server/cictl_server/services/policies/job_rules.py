@@ -11,7 +11,7 @@ from cictl_server.services.policies.approvals import awaited_approval
 from cictl_server.services.policies.holds import Hold
 from cictl_server.services.policies.queue_rules import QueueRules
 from cictl_server.store.contract import View
-from cictl_server.store.records import JobRecord, is_group_of_runs
+from cictl_server.store.records.jobs import JobRecord, is_group_of_runs
 
 
 class JobRules:

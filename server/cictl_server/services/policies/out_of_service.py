@@ -12,7 +12,8 @@ from cictl.wire.agents import AGENT_DEACTIVATED
 from cictl.wire.waiting.explain import Fix, Reason
 from cictl_server.services.policies.holds import Hold
 from cictl_server.store.contract import Transaction, View
-from cictl_server.store.records import AgentRecord, SettingRecord
+from cictl_server.store.records.agents import AgentRecord
+from cictl_server.store.records.settings import SettingRecord
 
 _DEACTIVATED = "agent_deactivated:"
 """The contract's key of the setting, with an agent's id behind it."""

@@ -18,7 +18,8 @@ from cictl_server.services.core.names import find_project_called
 from cictl_server.services.policies.reasons import checked_reason
 from cictl_server.signals.topics import QUEUE
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import SettingRecord, queue_of_project
+from cictl_server.store.records.jobs import queue_of_project
+from cictl_server.store.records.settings import SettingRecord
 
 _KEY = "queue_pauses"
 """The setting that has all of them, so that a lease looks up one thing."""

@@ -17,7 +17,7 @@ from cictl_server.services.policies.approvals import who_may_approve
 from cictl_server.services.policies.job_rules import name_of_holder
 from cictl_server.services.policies.queue_rules import QueueRules
 from cictl_server.store.contract import View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 class PlannedRules:

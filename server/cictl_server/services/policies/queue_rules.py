@@ -10,7 +10,7 @@ from cictl.wire.waiting.explain import Fix, Reason
 from cictl_server.services.policies.holds import Hold
 from cictl_server.services.policies.pauses import EVERY_QUEUE, Pause, pauses_of
 from cictl_server.store.contract import View
-from cictl_server.store.records import is_queue_of_project
+from cictl_server.store.records.jobs import is_queue_of_project
 
 
 class QueueRules:

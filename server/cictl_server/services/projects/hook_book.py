@@ -10,7 +10,7 @@ import msgspec
 
 from cictl.wire.codec import Message, decode, encode
 from cictl_server.store.contract import Transaction, View
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 
 REMEMBERED = timedelta(hours=72)
 _MOST = 2000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from cictl_server.store.contract import Transaction, View
-from cictl_server.store.records import PipelineRecord, ProjectRecord
+from cictl_server.store.records.projects import PipelineRecord, ProjectRecord
 
 
 def identity(repo_url: str, repo_ref: str, config_file: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cictl_server.errors import NotFound
 from cictl_server.store.contract import View
-from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
+from cictl_server.store.records.projects import ChainRecord, PipelineRecord, ProjectRecord
 
 
 def get_project(view: View, project_id: int) -> ProjectRecord:

@@ -39,7 +39,7 @@ from cictl_server.services.projects.timetable import follow_file
 from cictl_server.services.projects.views import project_detail, project_summary
 from cictl_server.signals.topics import PROJECTS
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
+from cictl_server.store.records.projects import ChainRecord, PipelineRecord, ProjectRecord
 
 _LONGEST_NAME = 255
 _LONGEST_POLL = 86400

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from cictl.wire.codec import Message, decode, encode
 from cictl_server.services.projects.ref_lists import RefList
 from cictl_server.store.contract import Transaction, View
-from cictl_server.store.records import ProjectRecord, SettingRecord
+from cictl_server.store.records.projects import ProjectRecord
+from cictl_server.store.records.settings import SettingRecord
 
 _REFS_OF_PART = 256
 """How many refs a part has at most when the refs are spread anew: about 16 KiB."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from cictl.project_file.cron.times import cron_times
 from cictl.project_file.definition import Schedule
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import PipelineRecord, ScheduleRecord
+from cictl_server.store.records.projects import PipelineRecord, ScheduleRecord
 
 _Times = tuple[int, str, str]
 """The record of a pipeline, a cron expression and a zone: what makes a schedule the same in another version of the file."""

@@ -20,7 +20,7 @@ from cictl.wire.projects import (
 )
 from cictl_server.services.projects.identity import identity
 from cictl_server.services.projects.looks import Look
-from cictl_server.store.records import ChainRecord, PipelineRecord, ProjectRecord
+from cictl_server.store.records.projects import ChainRecord, PipelineRecord, ProjectRecord
 
 
 def project_summary(

@@ -15,7 +15,8 @@ from cictl_server.services.history.past_runs import deciding
 from cictl_server.services.history.waits.needed_files import restored_ids
 from cictl_server.services.retention.expiring import expired_artifacts
 from cictl_server.store.contract import Store, View
-from cictl_server.store.records import ArtifactsRecord, JobRecord
+from cictl_server.store.records.artifacts import ArtifactsRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _CHUNK = 50
 """Executions that are looked at in one read of the store; others wait for that long."""

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from cictl.base.names.artifact_paths import ends_of_links
 from cictl_server.store.contract import View
-from cictl_server.store.records import ArtifactEntry, ArtifactsRecord, JobRecord
+from cictl_server.store.records.artifacts import ArtifactEntry, ArtifactsRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 def expired_artifacts(view: View, run: Iterable[JobRecord], *, now: datetime) -> list[ArtifactsRecord]:

@@ -13,7 +13,8 @@ from cictl_server.errors import NotFound
 from cictl_server.services.core.deeds import note_details
 from cictl_server.services.core.names import find_project_called
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import ProjectRecord, SettingRecord
+from cictl_server.store.records.projects import ProjectRecord
+from cictl_server.store.records.settings import SettingRecord
 
 _KEY = "retention"
 """The setting with the limits of all projects; a project's own ones are in `retention/ID`."""

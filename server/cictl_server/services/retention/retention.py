@@ -28,7 +28,8 @@ from cictl_server.services.retention.policies import PolicyService
 from cictl_server.services.retention.sweep import Sweep
 from cictl_server.services.retention.unplanned import UnplannedRuns
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import ArtifactsRecord, JobRecord
+from cictl_server.store.records.artifacts import ArtifactsRecord
+from cictl_server.store.records.jobs import JobRecord
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from cictl_server.services.core.ids import leading_number
 from cictl_server.services.projects.icons import ICONS, icon_of
 from cictl_server.services.projects.worktrees import WORKTREES, run_of_worktree
 from cictl_server.store.contract import Store, View
-from cictl_server.store.records import ArtifactsRecord
+from cictl_server.store.records.artifacts import ArtifactsRecord
 
 logger = logging.getLogger(__name__)
 

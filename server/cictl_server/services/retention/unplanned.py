@@ -13,8 +13,9 @@ from itertools import islice
 from cictl.base.clock import Clock
 from cictl.wire.runs import RunStatus
 from cictl_server.services.retention.policies import PolicyService
-from cictl_server.store.contract import RunFilter, Store, Transaction
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.contract import Store, Transaction
+from cictl_server.store.records.runs import RunRecord
+from cictl_server.store.tables import RunFilter
 
 _CHUNK = 100
 """Runs that are looked at in one read of the store; others wait for that long."""

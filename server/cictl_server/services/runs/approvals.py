@@ -25,8 +25,8 @@ from cictl_server.services.policies.approvals import approve_command, may_approv
 from cictl_server.services.policies.reasons import checked_reason
 from cictl_server.services.runs.views import whole_view
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.runs import RunRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,8 @@ from cictl_server.services.jobs.rerun import RerunService, attempt_of
 from cictl_server.services.policies import Policies
 from cictl_server.services.runs.views import whole_view
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord
-from cictl_server.store.run_records import RunPart, RunRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.runs import RunPart, RunRecord
 
 _NOT_GOOD = frozenset({RunPart.FAILED, RunPart.CANCELLED, RunPart.DRAGGED})
 

@@ -13,7 +13,7 @@ from cictl_server.services.history.run_book import get_run
 from cictl_server.services.policies import Policies
 from cictl_server.services.runs.views import run_view
 from cictl_server.store.contract import Store
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 Key = tuple[str, str]
 """The ids of a pipeline and of a job in it."""

@@ -14,9 +14,10 @@ from typing import NamedTuple
 from cictl.base.clock import Clock
 from cictl.wire.runs import RunStatus
 from cictl_server.services.core.names import find_scope
-from cictl_server.store.contract import RunFilter, Store, View
-from cictl_server.store.records import JobRecord
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.contract import Store, View
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.runs import RunRecord
+from cictl_server.store.tables import RunFilter
 
 MOST_RUNS = 500
 """How many runs are looked at, the newest ones."""

@@ -16,9 +16,10 @@ from cictl_server.services.jobs.views import holds_of
 from cictl_server.services.policies import Policies
 from cictl_server.services.policies.job_rules import JobRules
 from cictl_server.services.runs.views import run_view
-from cictl_server.store.contract import RunFilter, Store, View
-from cictl_server.store.records import PipelineRecord, ProjectRecord
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.contract import Store, View
+from cictl_server.store.records.projects import PipelineRecord, ProjectRecord
+from cictl_server.store.records.runs import RunRecord
+from cictl_server.store.tables import RunFilter
 
 Sees = Callable[[ProjectRecord], bool]
 """Tells whether a project is shown."""

@@ -13,8 +13,9 @@ from cictl_server.services.core.names import find_scope
 from cictl_server.services.history.run_book import get_run
 from cictl_server.services.policies import Policies
 from cictl_server.services.runs.views import run_view, whole_view
-from cictl_server.store.contract import RunFilter, Store, View
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.contract import Store, View
+from cictl_server.store.records.runs import RunRecord
+from cictl_server.store.tables import RunFilter
 
 _FINISHED = frozenset(status for status in RunStatus if status.is_terminal)
 _STATUSES = {

@@ -10,8 +10,9 @@ from cictl.base.names.git_names import branch_of
 from cictl.wire.runs import RunStatus
 from cictl_server.errors import NotFound
 from cictl_server.services.history.results.branches import newest_with_result
-from cictl_server.store.contract import RunFilter, Store, View
-from cictl_server.store.records import ProjectRecord
+from cictl_server.store.contract import Store, View
+from cictl_server.store.records.projects import ProjectRecord
+from cictl_server.store.tables import RunFilter
 
 Sees = Callable[[ProjectRecord], bool]
 """Tells whether a project is shown."""

@@ -21,9 +21,10 @@ from cictl_server.services.logs.reader import JobLog
 from cictl_server.services.projects.histories import CommitHistories, NewCommits
 from cictl_server.services.runs.fitting import Parts, fitted
 from cictl_server.services.runs.views import run_view
-from cictl_server.store.contract import RunFilter, Store, View
-from cictl_server.store.records import JobRecord
-from cictl_server.store.run_records import RunPart, RunRecord
+from cictl_server.store.contract import Store, View
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.runs import RunPart, RunRecord
+from cictl_server.store.tables import RunFilter
 
 _MOST_LOGS = 20
 """Of how many failed jobs the log is looked at, and how many bytes of each."""

@@ -13,8 +13,8 @@ from cictl_server.services.jobs.views import NOTHING_HELD, holds_of
 from cictl_server.services.policies import Policies
 from cictl_server.services.policies.job_rules import JobRules
 from cictl_server.store.contract import View
-from cictl_server.store.records import JobRecord
-from cictl_server.store.run_records import RunPart, RunRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.runs import RunPart, RunRecord
 
 _SHOWN = Bounds(text=500, items=100, fields={"error": Bounds(text=4000), "jobs": Bounds(text=500, items=20_000)})
 _BAD = (RunPart.FAILED, RunPart.CANCELLED, RunPart.DRAGGED, RunPart.FORGIVEN)

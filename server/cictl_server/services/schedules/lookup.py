@@ -5,7 +5,7 @@ from __future__ import annotations
 from cictl.wire.projects import RunRequest
 from cictl_server.errors import NotFound
 from cictl_server.store.contract import View
-from cictl_server.store.records import ScheduleRecord
+from cictl_server.store.records.projects import ScheduleRecord
 
 
 def name_of(schedule: ScheduleRecord, project: str) -> str:

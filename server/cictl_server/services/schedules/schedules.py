@@ -22,7 +22,7 @@ from cictl_server.services.projects.lookup import get_project
 from cictl_server.services.projects.timetable import next_time
 from cictl_server.services.schedules.lookup import get_schedule, name_of, run_request
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import ScheduleRecord
+from cictl_server.store.records.projects import ScheduleRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from cictl_server.services.pipelines.runs import Occasion, RunService
 from cictl_server.services.projects.timetable import follow_file, next_time
 from cictl_server.services.schedules.lookup import name_of, run_request
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import ScheduleRecord
+from cictl_server.store.records.projects import ScheduleRecord
 
 logger = logging.getLogger(__name__)
 

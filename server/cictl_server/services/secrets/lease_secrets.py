@@ -24,7 +24,8 @@ from cictl_server.services.secrets.vault.outages import Outage, Outages
 from cictl_server.services.secrets.vault.reading import VaultAccess, VaultReader, within
 from cictl_server.services.secrets.vault.tokens import TokenCache
 from cictl_server.store.contract import Store, View
-from cictl_server.store.records import JobRecord, VaultConnectionRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.secrets import VaultConnectionRecord
 
 LEASE_SECONDS = 4.0
 """How long a lease may wait for secrets. An agent of the reference gives the request up after 5 seconds."""

@@ -13,7 +13,7 @@ from cictl.redaction import Cover, Redactor
 from cictl_server.services.secrets.lease_secrets import needs_secrets, recorded_secrets
 from cictl_server.services.secrets.recall import SecretRecall
 from cictl_server.services.secrets.sensitive import SensitiveValues
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 @dataclass(kw_only=True)

@@ -20,7 +20,7 @@ from cictl_server.services.secrets.lease_secrets import (
     recorded_secrets,
 )
 from cictl_server.services.secrets.sensitive import SensitiveValues
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 logger = logging.getLogger(__name__)
 

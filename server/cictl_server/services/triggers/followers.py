@@ -22,8 +22,9 @@ from cictl_server.services.projects.definitions import read_definition
 from cictl_server.services.projects.projects import placed
 from cictl_server.services.projects.remotes import FetchedCommit, Remotes
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord, ProjectRecord
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.projects import ProjectRecord
+from cictl_server.store.records.runs import RunRecord
 
 logger = logging.getLogger(__name__)
 

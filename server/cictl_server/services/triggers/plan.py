@@ -22,7 +22,8 @@ from cictl_server.services.projects.remotes import FetchedCommit, Remotes
 from cictl_server.services.triggers.changes import RefChange, RefKind
 from cictl_server.services.triggers.rules import Paths, reason_against
 from cictl_server.store.contract import Store
-from cictl_server.store.records import JobRecord, ProjectRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.projects import ProjectRecord
 
 _SKIPS = re.compile(r"\[(?:skip ci|ci skip)\]", re.IGNORECASE)
 

@@ -14,7 +14,7 @@ from cictl_server.services.triggers.checks import CheckService
 from cictl_server.services.triggers.lanes import Lanes
 from cictl_server.signals.topics import PROJECTS
 from cictl_server.store.contract import Store
-from cictl_server.store.records import ProjectRecord
+from cictl_server.store.records.projects import ProjectRecord
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from cictl_server.services.projects.seen_refs import SeenRefsChange
 from cictl_server.services.triggers.changes import RefChange
 from cictl_server.services.triggers.plan import Change, Plan, Planner
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import ProjectRecord
+from cictl_server.store.records.projects import ProjectRecord
 
 
 @dataclass(frozen=True, kw_only=True)

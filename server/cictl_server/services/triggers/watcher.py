@@ -18,7 +18,7 @@ from cictl_server.services.projects.seen_refs import SeenRefs, SeenRefsChange
 from cictl_server.services.triggers.changes import RefChange, RefKind
 from cictl_server.services.triggers.starter import Outcome, Starter
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import ProjectRecord
+from cictl_server.store.records.projects import ProjectRecord
 
 _SECONDS = 60.0
 """How long one look goes on with changes. What is left then is dealt with at the next look."""

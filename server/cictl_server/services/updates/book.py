@@ -12,7 +12,7 @@ from cictl.installation.versions import find_tag
 from cictl.wire.admin.updates import UpdateKey
 from cictl_server.services.fleet.targets import AGENT_UPDATE_TARGET
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 
 ADOPTED = "adopted_update_result"
 """The setting with the time of the last updater result that was taken over. It is internal and never shown."""

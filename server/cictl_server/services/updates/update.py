@@ -37,7 +37,7 @@ from cictl_server.services.updates.process import ServerProcess
 from cictl_server.services.updates.run import UpdateOrder, UpdateRun
 from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.store.contract import Store
-from cictl_server.store.records import AgentRecord
+from cictl_server.store.records.agents import AgentRecord
 
 logger = logging.getLogger(__name__)
 

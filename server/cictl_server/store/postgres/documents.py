@@ -10,9 +10,9 @@ from typing import Generic, TypeVar
 import msgspec
 
 from cictl.base.typed_json import json_decoder
-from cictl_server.store.contract import NumberedTable, Table
 from cictl_server.store.postgres.keys import capped, is_number, text_key
 from cictl_server.store.postgres.session import Session, compose
+from cictl_server.store.tables import NumberedTable, Table
 
 R = TypeVar("R", bound=msgspec.Struct)
 K = TypeVar("K", int, str)

@@ -10,7 +10,7 @@ import msgspec
 
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.postgres.keys import optional_key, text_key
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 class SpecColumns(NamedTuple):

@@ -8,7 +8,7 @@ import msgspec
 
 from cictl.base.typed_json import json_decoder
 from cictl.wire.jobs import JobSpec
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _OF_SPEC = frozenset(JobSpec.__struct_fields__)
 

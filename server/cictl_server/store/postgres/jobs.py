@@ -12,14 +12,14 @@ import msgspec
 from cictl.wire.jobs import JobStatus
 from cictl.wire.waiting.requirements import required_tools
 from cictl_server.postgres.pipeline import Row
-from cictl_server.store.contract import Jobs, Kind, Runs
 from cictl_server.store.postgres.job_changes import CLAIMABLE, JobChanges, StoredJob, status_counter
 from cictl_server.store.postgres.job_documents import JobDocuments
 from cictl_server.store.postgres.keys import capped, is_number, text_key
 from cictl_server.store.postgres.locks import Overtaken, run_of
 from cictl_server.store.postgres.session import Session, compose
 from cictl_server.store.postgres.tools import SameSet
-from cictl_server.store.records import JobRecord, is_group_of_runs
+from cictl_server.store.records.jobs import JobRecord, is_group_of_runs
+from cictl_server.store.tables import Jobs, Kind, Runs
 
 _TABLE = "jobs"
 

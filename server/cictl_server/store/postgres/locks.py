@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 from cictl_server.store.contract import Reach
 from cictl_server.store.postgres.keys import text_key
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _STORE = "store"
 _CLAIMS = "store claims"

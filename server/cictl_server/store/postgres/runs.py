@@ -7,11 +7,11 @@ from sys import maxsize
 
 import msgspec
 
-from cictl_server.store.contract import RunFilter, Runs
 from cictl_server.store.postgres.documents import NumberedDocuments
 from cictl_server.store.postgres.keys import capped, text_key
 from cictl_server.store.postgres.session import Session
-from cictl_server.store.run_records import Place, RunRecord
+from cictl_server.store.records.runs import Place, RunRecord
+from cictl_server.store.tables import RunFilter, Runs
 
 _NEWEST = (
     "SELECT r.number, r.document FROM run_places p JOIN runs r USING (number)"

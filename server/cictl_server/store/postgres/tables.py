@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from sys import maxsize
 
 from cictl.wire.audit.records import AuditRecord
-from cictl_server.store.contract import Artifacts, Audit, Chains, Notifications, Pipelines, Tokens
-from cictl_server.store.notification_records import NotificationRecord
 from cictl_server.store.postgres.documents import NumberedDocuments
 from cictl_server.store.postgres.keys import is_number, text_key
 from cictl_server.store.postgres.session import Session
 from cictl_server.store.postgres.tools import SameSet
-from cictl_server.store.records import ArtifactsRecord, ChainRecord, PipelineRecord, TokenRecord
+from cictl_server.store.records.artifacts import ArtifactsRecord
+from cictl_server.store.records.notifications import NotificationRecord
+from cictl_server.store.records.projects import ChainRecord, PipelineRecord
+from cictl_server.store.records.settings import TokenRecord
+from cictl_server.store.tables import Artifacts, Audit, Chains, Notifications, Pipelines, Tokens
 
 _PIPELINES_OF_PROJECT = "SELECT id, document FROM pipelines WHERE project_id = %s"
 _TOOLS_OF_PIPELINES = "SELECT DISTINCT unnest(tools) FROM pipelines"

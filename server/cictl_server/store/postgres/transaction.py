@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from cictl_server.store.contract import Transaction, View
-from cictl_server.store.forge_records import StatusRecord
 from cictl_server.store.postgres.documents import NamedDocuments, NumberedDocuments
 from cictl_server.store.postgres.jobs import PostgresJobs
 from cictl_server.store.postgres.runs import PostgresRuns
@@ -22,15 +21,11 @@ from cictl_server.store.postgres.tables import (
 )
 from cictl_server.store.postgres.tools import SameSet
 from cictl_server.store.postgres.tried import PostgresTests
-from cictl_server.store.records import (
-    AgentRecord,
-    AnswerRecord,
-    ProjectRecord,
-    ScheduleRecord,
-    SecretRecord,
-    SettingRecord,
-    VaultConnectionRecord,
-)
+from cictl_server.store.records.agents import AgentRecord
+from cictl_server.store.records.projects import ProjectRecord, ScheduleRecord
+from cictl_server.store.records.secrets import SecretRecord, VaultConnectionRecord
+from cictl_server.store.records.settings import AnswerRecord, SettingRecord
+from cictl_server.store.records.statuses import StatusRecord
 
 
 class KeptSets:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from cictl_server.store.contract import TestFilter, Tests
 from cictl_server.store.postgres.documents import NamedDocuments
 from cictl_server.store.postgres.keys import text_key
 from cictl_server.store.postgres.session import Session, compose
+from cictl_server.store.tables import TestFilter, Tests
 from cictl_server.store.tried import TriedTest
 
 _COLUMNS = ("project", "pipeline", "name", "is_flaky", "slowness")

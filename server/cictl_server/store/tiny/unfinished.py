@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cictl_server.errors import StoreError
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import SettingRecord
+from cictl_server.store.records.settings import SettingRecord
 
 UNFINISHED_COPY = "unfinished_copy"
 """The key of the setting, whose value tells where the content comes from."""

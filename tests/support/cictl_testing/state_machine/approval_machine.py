@@ -7,7 +7,7 @@ from hypothesis.stateful import rule
 
 from cictl.base.job_parts import ApprovalSpec
 from cictl.wire.jobs import Cause
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 from cictl_testing.agents.model import Fate
 from cictl_testing.state_machine.machine import ServerMachine, counted, fates, names, picked, picks
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from cictl.wire.jobs import Cause, JobStatus
 from cictl_server.services.history.past_runs import deciding
 from cictl_server.store.contract import View
-from cictl_server.store.records import JobRecord
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.runs import RunRecord
 
 _ASKS = frozenset({"approval_blocked", "run_approval_blocked"})
 _WAITS = frozenset({"needs_blocked", "chain_blocked"})

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from cictl.base.job_parts import ConcurrencySpec
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.contract import View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _BEFORE_A_LINE = frozenset({"chain_blocked", "run_group_blocked", "approval_blocked", "run_approval_blocked"})
 _BEFORE_A_PLACE = _BEFORE_A_LINE | {"needs_blocked", "row_blocked"}

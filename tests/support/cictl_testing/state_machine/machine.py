@@ -20,7 +20,7 @@ from cictl.wire.agents import LeaseRequest
 from cictl.wire.jobs import JobStatus
 from cictl_server.errors import StoreAway
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 from cictl_server.store.tiny.store import TinyStore
 from cictl_testing.agents.model import AgentModel, Fate, Network, Works
 from cictl_testing.server import RunningServer

@@ -15,7 +15,7 @@ from cictl.wire.jobs import Cause, JobStatus
 from cictl.wire.waiting.requirements import meets_all
 from cictl_server.services.jobs.lists import JobFilter
 from cictl_server.store.contract import View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 from cictl_testing.agents.model import Works
 from cictl_testing.server import RunningServer
 from cictl_testing.state_machine.approval_promises import check_approvals, check_repeats, check_runs

@@ -8,7 +8,9 @@ from typing import Any
 from cictl.project_file.definition import Pipeline
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import AgentRecord, ChainRecord, JobRecord, PipelineRecord, ProjectRecord
+from cictl_server.store.records.agents import AgentRecord
+from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.projects import ChainRecord, PipelineRecord, ProjectRecord
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 

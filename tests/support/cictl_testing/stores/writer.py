@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cictl_server.errors import StoreAway
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import ArtifactEntry, ArtifactsRecord
+from cictl_server.store.records.artifacts import ArtifactEntry, ArtifactsRecord
 from cictl_server.store.tiny.store import TinyStore
 from cictl_testing.stores.records import make_job
 from cictl_testing.stores.reopening import open_postgres_store

@@ -11,7 +11,7 @@ from cictl.base.job_parts import ConcurrencySpec
 from cictl.wire.jobs import JobSpec
 from cictl.wire.metadata import JobMetadata
 from cictl_server.store.contract import View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 def waits_for_groups(spec: JobSpec) -> dict[str, str]:

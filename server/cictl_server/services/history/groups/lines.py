@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from cictl_server.services.history.groups.levels import Level
 from cictl_server.store.contract import View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 def groups_to_look_at(view: View, touched: Iterable[JobRecord], level: Level) -> dict[str, list[JobRecord]]:

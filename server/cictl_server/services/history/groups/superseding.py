@@ -12,7 +12,7 @@ from cictl_server.services.history.groups.levels import Level
 from cictl_server.services.history.lifecycle import Ending, Event, advance
 from cictl_server.services.history.run_book import number_of
 from cictl_server.store.contract import View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 def superseded(

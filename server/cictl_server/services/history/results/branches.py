@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cictl_server.store.contract import RunFilter, View
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.contract import View
+from cictl_server.store.records.runs import RunRecord
+from cictl_server.store.tables import RunFilter
 
 
 def newest_with_result(view: View, where: RunFilter, *, takes: Callable[[RunRecord], bool]) -> RunRecord | None:

@@ -7,10 +7,11 @@ from cictl.project_file.definition import Notify, NotifyOn
 from cictl.wire.notifications import NotificationState, NotificationType
 from cictl.wire.runs import RunStatus
 from cictl_server.services.history.results.branches import newest_with_result
-from cictl_server.store.contract import RunFilter, Transaction, View
-from cictl_server.store.notification_records import NotificationRecord
-from cictl_server.store.records import ProjectRecord
-from cictl_server.store.run_records import RunRecord
+from cictl_server.store.contract import Transaction, View
+from cictl_server.store.records.notifications import NotificationRecord
+from cictl_server.store.records.projects import ProjectRecord
+from cictl_server.store.records.runs import RunRecord
+from cictl_server.store.tables import RunFilter
 
 MOST_WAITING = 1000
 """How many notifications wait for one target. What comes on top is given up at once, and says so."""

@@ -22,7 +22,7 @@ from cictl_server.services.history.past_runs import (
 )
 from cictl_server.services.history.waits.needs import all_have_unfinished
 from cictl_server.store.contract import Transaction, View
-from cictl_server.store.records import FailedDependency, JobRecord
+from cictl_server.store.records.jobs import FailedDependency, JobRecord
 
 
 def settled_by_chain(

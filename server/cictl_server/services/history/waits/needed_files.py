@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cictl.wire.words import DEPENDENCY_JOB_ID, DEPENDENCY_JOB_IDS
 from cictl_server.services.history.past_runs import by_job, dependency_environment, keeps_files
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 def with_needed_files(job: JobRecord, needs: Mapping[str, list[JobRecord]]) -> JobRecord:

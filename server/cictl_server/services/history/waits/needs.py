@@ -15,7 +15,7 @@ from cictl_server.services.history.outputs import outputs_of, with_outputs
 from cictl_server.services.history.past_runs import by_job
 from cictl_server.services.history.waits.needed_files import with_needed_files
 from cictl_server.store.contract import Transaction
-from cictl_server.store.records import FailedDependency, JobRecord
+from cictl_server.store.records.jobs import FailedDependency, JobRecord
 
 
 def settled_by_needs(

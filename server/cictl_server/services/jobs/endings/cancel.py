@@ -16,7 +16,7 @@ from cictl_server.services.jobs.views import job_view
 from cictl_server.services.logs.book import LogBook
 from cictl_server.services.logs.reader import JobLog
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import re
 
 from cictl.wire.jobs import BlockedBy, Dependency, JobStatus
 from cictl_server.store.contract import View
-from cictl_server.store.records import FailedDependency, JobRecord
+from cictl_server.store.records.jobs import FailedDependency, JobRecord
 
 
 def blocked_by(view: View, job: JobRecord) -> BlockedBy:

@@ -25,7 +25,7 @@ from cictl_server.services.secrets.own.key_holders import KeyHolders
 from cictl_server.services.secrets.sensitive import SensitiveValues
 from cictl_server.signals.contract import Leadership
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from cictl_server.services.history.lifecycle import Ending, Event
 from cictl_server.services.history.settling import Settler
 from cictl_server.services.logs.book import LogBook
 from cictl_server.store.contract import Store, Transaction
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from cictl_server.services.history.settling import Settler
 from cictl_server.services.logs.book import LogBook
 from cictl_server.signals.topics import job_topic
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import JobRecord
+from cictl_server.store.records.jobs import JobRecord
 
 _PENDING = (JobStatus.QUEUED, JobStatus.LEASED)
 _FINISHED = (JobStatus.SUCCEEDED, JobStatus.FAILED)

@@ -20,7 +20,8 @@ from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.jobs.waiting_line.wait import LeaseWait
 from cictl_server.services.policies import Policies
 from cictl_server.signals.topics import QUEUE, agent_topic
-from cictl_server.store.contract import Kind, Store, View
+from cictl_server.store.contract import Store, View
+from cictl_server.store.tables import Kind
 
 _LOOK_SECONDS = 5.0
 """A pass comes after so long at the latest, should news have been lost."""

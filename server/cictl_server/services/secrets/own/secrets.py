@@ -21,7 +21,7 @@ from cictl_server.services.core.names import find_project_called
 from cictl_server.services.secrets.own.key_holders import KeyHolders
 from cictl_server.services.secrets.own.sealing import CannotOpen, KeyRing, Sealed, SealingKey
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import SecretRecord
+from cictl_server.store.records.secrets import SecretRecord
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from cictl.redaction import Redactor
 from cictl_server.services.secrets.vault.errors import TokenRefused, VaultProblem, VaultRefused, VaultUnavailable
 from cictl_server.services.secrets.vault.rendering import render
 from cictl_server.services.secrets.vault.tokens import Login
-from cictl_server.store.records import VaultConnectionRecord
+from cictl_server.store.records.secrets import VaultConnectionRecord
 
 _NULL = msgspec.Raw(b"null")
 _SHOWN = 500

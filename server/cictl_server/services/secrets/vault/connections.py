@@ -22,7 +22,7 @@ from cictl_server.services.secrets.vault.client import climbs
 from cictl_server.services.secrets.vault.outages import Outages
 from cictl_server.services.secrets.vault.tokens import TokenCache
 from cictl_server.store.contract import Store, Transaction, View
-from cictl_server.store.records import VaultConnectionRecord
+from cictl_server.store.records.secrets import VaultConnectionRecord
 
 _APPROLE = "approle"
 _NEWEST_KV = 2

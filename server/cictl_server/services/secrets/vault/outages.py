@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from cictl.base.backoff import Backoff
 from cictl.base.clock import Clock
-from cictl_server.store.records import VaultConnectionRecord
+from cictl_server.store.records.secrets import VaultConnectionRecord
 
 _BACKOFF = Backoff(first=1, most=30)
 

@@ -16,7 +16,7 @@ from cictl_server.services.secrets.vault.client import Place, VaultClient, place
 from cictl_server.services.secrets.vault.connections import is_allowed
 from cictl_server.services.secrets.vault.errors import TokenRefused, VaultRefused, VaultUnavailable
 from cictl_server.services.secrets.vault.tokens import TokenCache
-from cictl_server.store.records import VaultConnectionRecord
+from cictl_server.store.records.secrets import VaultConnectionRecord
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from cictl_server.services.secrets.vault.errors import VaultProblem
 from cictl_server.services.secrets.vault.reading import VaultAccess, VaultReader, within
 from cictl_server.services.secrets.vault.tokens import TokenCache
 from cictl_server.store.contract import Store
-from cictl_server.store.records import VaultConnectionRecord
+from cictl_server.store.records.secrets import VaultConnectionRecord
 
 TEST_SECONDS = 20.0
 """The longest that a test takes."""

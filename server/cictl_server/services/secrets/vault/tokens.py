@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from cictl.base.clock import Clock
-from cictl_server.store.records import VaultConnectionRecord
+from cictl_server.store.records.secrets import VaultConnectionRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from cictl.base.web.causes import innermost
 from cictl.base.web.cutoff import Cutoff
 from cictl.base.web.session import Session
 from cictl_server.services.secrets.vault.errors import VaultProblem, VaultRefused, VaultUnavailable
-from cictl_server.store.records import VaultConnectionRecord
+from cictl_server.store.records.secrets import VaultConnectionRecord
 
 CALL_SECONDS = 15.0
 """The longest that one call may wait for bytes."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from cictl.wire.notifications import NotificationState, NotificationType
 from cictl.wire.runs import RunStatus
-from cictl_server.store.records import Record
+from cictl_server.store.records.base import Record
 
 
 def _new_message_id() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from cictl.wire.runs import RunStatus
-from cictl_server.store.records import Record
+from cictl_server.store.records.base import Record
 
 
 class StatusRecord(Record, frozen=True, kw_only=True):

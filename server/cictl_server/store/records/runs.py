@@ -10,7 +10,8 @@ import msgspec
 from cictl.base.job_parts import Decision
 from cictl.wire.jobs import Cause, JobStatus, is_cancellation
 from cictl.wire.runs import RunStatus
-from cictl_server.store.records import JobRecord, Record
+from cictl_server.store.records.base import Record
+from cictl_server.store.records.jobs import JobRecord
 
 
 class RunPart(StrEnum):
