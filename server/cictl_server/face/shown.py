@@ -48,18 +48,16 @@ def instant(moment: datetime | None) -> Markup:
     """Return `<time>` with the date and the time in UTC; nothing for None."""
     if moment is None:
         return Markup("")
-    at = moment.astimezone(UTC)
-    return Markup('<time datetime="{}">{} UTC</time>').format(_iso(at), at.strftime("%Y-%m-%d %H:%M:%S"))
+    day, time = _day_and_time(moment)
+    return _own(f'<time datetime="{day}T{time}Z">{day} {time} UTC</time>')
 
 
 def age(moment: datetime | None, now: datetime) -> Markup:
     """Return `<time>` with how long ago *moment* was, which the script keeps true; nothing for None."""
     if moment is None:
         return Markup("")
-    at = moment.astimezone(UTC)
-    return Markup('<time datetime="{}" title="{} UTC" data-age>{}</time>').format(
-        _iso(at), at.strftime("%Y-%m-%d %H:%M:%S"), ago(now - at)
-    )
+    day, time = _day_and_time(moment)
+    return _own(f'<time datetime="{day}T{time}Z" title="{day} {time} UTC" data-age>{ago(now - moment)}</time>')
 
 
 def took(begun: datetime | None, now: datetime, over: datetime | None = None) -> Markup:
@@ -67,9 +65,9 @@ def took(begun: datetime | None, now: datetime, over: datetime | None = None) ->
     if begun is None:
         return Markup("")
     if over is not None:
-        return Markup("<span>{}</span>").format(duration(over - begun))
-    at = begun.astimezone(UTC)
-    return Markup('<time datetime="{}" data-since>{}</time>').format(_iso(at), duration(now - at))
+        return _own(f"<span>{duration(over - begun)}</span>")
+    day, time = _day_and_time(begun)
+    return _own(f'<time datetime="{day}T{time}Z" data-since>{duration(now - begun)}</time>')
 
 
 def span(seconds: float | timedelta | None) -> str:
@@ -100,8 +98,14 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _iso(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _day_and_time(moment: datetime) -> tuple[str, str]:
+    day, _, time = moment.astimezone(UTC).isoformat(timespec="seconds").partition("T")
+    return day, time[:8]
+
+
+def _own(markup: str) -> Markup:
+    """Return *markup*, which has dates, times and lengths of time alone: nothing in it needs to be escaped. `Markup.format` takes ten times as long."""
+    return Markup(markup)  # noqa: S704  # nosec B704
 
 
 FILTERS: dict[str, Callable[..., object]] = {

@@ -54,6 +54,20 @@ def test_what_is_not_over_is_told_with_its_reason(server: RunningServer) -> None
     assert (found.newest, found.last, found.typical) == (None, [], None)
 
 
+def test_a_chain_tells_why_it_waits_until_something_of_it_has_begun(server: RunningServer) -> None:
+    ids = server.define_project(
+        f"pipelines: [{{id: build, jobs: [{JOB}]}}, {{id: ship, jobs: [{JOB}]}}]\n"
+        "pipeline_chains: [{id: release, pipelines: [build, ship]}]"
+    )
+    server.post("/api/v1/queue/pause", {"reason": "a new kernel"})
+    server.run_chain(ids["release"])
+    assert "a new kernel" in stands(server)["shop/release"].active[0].why
+    server.post("/api/v1/queue/resume", {})
+    server.heartbeat()
+    server.running()
+    assert stands(server)["shop/release"].active[0].why == ""
+
+
 def test_projects_of_one_name_keep_their_runs_apart(server: RunningServer) -> None:
     first = server.define(f"[{JOB}]")
     server.define(f"[{JOB}]")

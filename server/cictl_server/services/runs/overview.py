@@ -10,7 +10,6 @@ from itertools import islice
 from statistics import median
 
 from cictl.base.names.git_names import branch_of
-from cictl.wire.jobs import JobStatus
 from cictl.wire.runs import Run, RunStatus
 from cictl_server.services.jobs.views import holds_of
 from cictl_server.services.policies import Policies
@@ -29,6 +28,8 @@ LAST_RESULTS = 20
 _MOST_ACTIVE = 3
 """How many runs of a pipeline are told that are not over; the rest is counted."""
 _COUNTED = 200
+_LOOKED_AT = 3
+"""Of so many jobs of a run that waits it is looked up why: the first ones wait for nothing else."""
 _OVER = frozenset(status for status in RunStatus if status.is_terminal)
 _ACTIVE = frozenset(RunStatus) - _OVER
 
@@ -38,7 +39,7 @@ class ActiveRun:
     """A run that is not over.
 
     Attributes:
-        why: Why its first job waits that is not given out; empty if an agent may take each one.
+        why: Why nothing of it has begun, as its first job that is not given out has it; empty if an agent may take each one, or has.
     """
 
     run: Run
@@ -193,16 +194,23 @@ def _overview(view: View, project: ProjectRecord, place: _Place, rules: JobRules
         branch=branch,
         newest=run_view(last[0]) if last else None,
         last=results,
-        active=[_active(view, run, rules) for run in active[:_MOST_ACTIVE]],
+        active=[_active(view, run, rules, is_chain=place.is_chain) for run in active[:_MOST_ACTIVE]],
         active_count=len(active),
         typical=_typical(results),
         needs_input=place.needs_input,
     )
 
 
-def _active(view: View, run: RunRecord, rules: JobRules) -> ActiveRun:
-    waiting = (job for job in view.jobs.of_run_number(str(run.number)) if job.status is JobStatus.QUEUED)
-    return ActiveRun(run=run_view(run), why=next(iter(holds_of(islice(waiting, 10), rules).values()), ""))
+def _active(view: View, run: RunRecord, rules: JobRules, *, is_chain: bool) -> ActiveRun:
+    return ActiveRun(run=run_view(run), why=_why(view, run, rules, is_chain=is_chain))
+
+
+def _why(view: View, run: RunRecord, rules: JobRules, *, is_chain: bool) -> str:
+    """Return why nothing of *run* has begun; empty if something has, or if agents may take its first jobs."""
+    if run.status is not RunStatus.QUEUED:
+        return ""
+    unfinished = view.jobs.unfinished_of_chain_run if is_chain else view.jobs.unfinished_of_run
+    return next(iter(holds_of(islice(unfinished(run.run_id), _LOOKED_AT), rules).values()), "")
 
 
 def _typical(runs: Iterable[Result]) -> timedelta | None:

@@ -122,14 +122,14 @@ class RunRecord(Record, frozen=True, kw_only=True):
     @property
     def status(self) -> RunStatus:
         """A failure outweighs a cancel; what was dragged along counts only where nothing else explains it."""
-        parts = self.parts
+        parts, waiting = self.parts, self.waiting
         if self.error:
             return RunStatus.FAILED
         if parts.get(RunPart.WAITING_APPROVAL) and not (parts.get(RunPart.QUEUED) or parts.get(RunPart.RUNNING)):
             return RunStatus.WAITING_APPROVAL
-        if parts.get(RunPart.RUNNING) or (self.waiting and parts.keys() - _NEVER_BEGAN):
+        if parts.get(RunPart.RUNNING) or (waiting and parts.keys() - _NEVER_BEGAN):
             return RunStatus.RUNNING
-        if self.waiting:
+        if waiting:
             return RunStatus.QUEUED
         if parts.get(RunPart.FAILED):
             return RunStatus.FAILED
@@ -140,7 +140,7 @@ class RunRecord(Record, frozen=True, kw_only=True):
     @property
     def waiting(self) -> int:
         """How many of its executions wait for whatever it is."""
-        return sum(self.parts.get(part, 0) for part in _WAITING)
+        return sum([count for part, count in self.parts.items() if part in _WAITING])
 
     @property
     def places(self) -> list[Place]:
