@@ -29,6 +29,8 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _LONGEST_RETRY_AFTER = 10.0
 _CONNECTIONS = 32
+_BLOCK_BYTES = 1 << 18
+"""How much of a body that is a file is read and sent at a time."""
 
 
 class Session(requests.Session):
@@ -108,7 +110,7 @@ class _Adapter(HTTPAdapter):
         super().__init__(**settings)
 
     def init_poolmanager(self, *args: Any, **settings: Any) -> None:
-        super().init_poolmanager(*args, **settings)
+        super().init_poolmanager(*args, blocksize=_BLOCK_BYTES, **settings)
         if self._pools:
             self.poolmanager.pool_classes_by_scheme = self._pools
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -253,6 +254,15 @@ def test_artifacts_survive_a_passing_outage(server: ScriptedServer, run: RunJob)
     server.fail_next("upload-zip", status=503)
     job = run(script="echo x > f", artifact_globs=["f"])
     assert (job.status, job.files) == (JobStatus.SUCCEEDED, {"f": b"x\n"})
+
+
+def test_large_files_that_are_packed_already_arrive_whole(server: ScriptedServer, run: RunJob) -> None:
+    script = "head -c 3000000 /dev/urandom > noise; head -c 2000000 /dev/zero > zeros; cksum noise zeros"
+    server.fail_next("upload-zip", status=503)
+    job = run(script=script, artifact_globs=["*"])
+    assert {name: len(data) for name, data in job.files.items()} == {"noise": 3_000_000, "zeros": 2_000_000}
+    checked = subprocess.run("cksum", input=job.files["noise"], stdout=subprocess.PIPE, check=True).stdout
+    assert f"{checked.decode().strip()} noise\n" in job.text
 
 
 def test_an_upload_that_takes_too_long_ends(

@@ -7,9 +7,12 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable
+from contextlib import closing, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
+from cictl.base.composed import ComposedFile
 from cictl.base.names.artifact_paths import link_entry, link_text
 from cictl.base.packing import SAMPLE_BYTES, choose_packing
 from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
@@ -25,6 +28,8 @@ from cictl_client.retry import TRANSIENT
 _MOST_JSON_BYTES = 32 << 20
 """The JSON form is held in memory, and base64 adds a third; above this size only the zip form is tried."""
 _BLOCK_BYTES = 1 << 18
+_LENT_BYTES = 1 << 20
+"""A file of this size that is not packed is sent from where it is, and not copied into the zip first."""
 
 
 def upload(
@@ -39,7 +44,10 @@ def upload(
     interruption: Interruption,
     listing: Listing,
 ) -> None:
-    """Upload the files as a zip that is built on disk; if the server refuses that, once as JSON.
+    """Upload the files as a zip; if the server refuses that, once as JSON.
+
+    What is packed is built on disk. Large files that are stored are read twice instead, for their checksum and to be sent: one that
+    changes in between is refused by the server.
 
     Raises:
         JobFailed: `artifact upload failed: …`
@@ -49,7 +57,7 @@ def upload(
     names = [f"{file.path} -> {file.link}" if file.link else f"{file.path} ({file.size} bytes)" for file in found]
     listing.tell(log, "artifacts", f"uploading {len(found)} files, {size} bytes", names)
     try:
-        with tempfile.TemporaryFile(dir=scratch_dir) as archive:
+        with tempfile.TemporaryFile(dir=scratch_dir) as packed, closing(ComposedFile(packed)) as archive:
             _write_zip(found, archive, interruption)
             persist(lambda: _send_zip(client, job_id, agent_id, lease_token, archive), interruption)
     except ApiError as error:
@@ -65,13 +73,13 @@ def _failed(error: Exception) -> JobFailed:
     return JobFailed(f"artifact upload failed: {error}")
 
 
-def _write_zip(found: Iterable[Found], archive: IO[bytes], interruption: Interruption) -> None:
+def _write_zip(found: Iterable[Found], archive: ComposedFile, interruption: Interruption) -> None:
     """Write a zip whose entries keep their permission bits, are links where the files are, and name the group in the comment.
 
     Raises:
         Interrupted: The order to stop was given.
     """
-    with zipfile.ZipFile(archive, "w", strict_timestamps=False) as target:
+    with zipfile.ZipFile(cast("IO[bytes]", archive), "w", strict_timestamps=False) as target:
         for kept in found:
             interruption.check()
             if kept.link:
@@ -84,7 +92,11 @@ def _write_zip(found: Iterable[Found], archive: IO[bytes], interruption: Interru
             with kept.file.open("rb") as source:
                 sample = source.read(SAMPLE_BYTES)
                 choose_packing(info, sample)
-                with target.open(info, "w") as sink:
+                is_lent = info.compress_type == zipfile.ZIP_STORED and info.file_size >= _LENT_BYTES
+                with (
+                    target.open(info, "w") as sink,
+                    archive.lent(partial(kept.file.open, "rb")) if is_lent else nullcontext(),
+                ):
                     sink.write(sample)
                     shutil.copyfileobj(source, sink, _BLOCK_BYTES)
 
@@ -93,9 +105,9 @@ def _comment(kept: Found) -> bytes:
     return str(kept.group).encode() if kept.group else b""
 
 
-def _send_zip(client: Client, job_id: str, agent_id: str, lease_token: str, archive: IO[bytes]) -> None:
+def _send_zip(client: Client, job_id: str, agent_id: str, lease_token: str, archive: ComposedFile) -> None:
     archive.seek(0)
-    client.upload_artifacts_zip(job_id, agent_id, archive, lease_token=lease_token)
+    client.upload_artifacts_zip(job_id, agent_id, cast("IO[bytes]", archive), lease_token=lease_token)
 
 
 def _send_json(found: Iterable[Found], client: Client, job_id: str, agent_id: str, lease_token: str) -> None:

@@ -1,0 +1,138 @@
+"""A file of which long parts lie in other files, so that they are not written once more."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import SEEK_CUR, SEEK_END, SEEK_SET
+from typing import IO
+
+_BLOCK = 1 << 18
+
+Opener = Callable[[], IO[bytes]]
+
+
+class PartLost(ValueError):
+    """A file has become shorter since it became a part of another one."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"a file has become shorter than the {size} bytes that it had")
+
+
+@dataclass(frozen=True)
+class _Part:
+    start: int
+    size: int
+    open: Opener
+
+    @property
+    def end(self) -> int:
+        return self.start + self.size
+
+
+class ComposedFile:
+    """Bytes of *file*, which has a hole wherever the bytes of another file belong. It reads, writes and seeks like one file.
+
+    It may be used by one thread at a time. Parts are opened when they are read, one at a time.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        """Begin with what *file* has; whoever opened that closes it, after this."""
+        self._file = file
+        self._parts: list[_Part] = []
+        self._position = 0
+        self._end = file.seek(0, SEEK_END)
+        self._opened: tuple[_Part, IO[bytes]] | None = None
+        self._is_lent = False
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
+        self._position = offset + {SEEK_SET: 0, SEEK_CUR: self._position, SEEK_END: self._end}[whence]
+        return self._position
+
+    def write(self, data: bytes, /) -> int:
+        if not self._is_lent:
+            self._file.seek(self._position)
+            self._file.write(data)
+        self._position += len(data)
+        self._end = max(self._end, self._position)
+        return len(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    @contextmanager
+    def lent(self, source: Opener) -> Iterator[None]:
+        """Let what is written in the block, at the end of this file, be the beginning of another file, from which it is read later.
+
+        The bytes themselves are not kept, so *source* must open a file that begins with them.
+        """
+        start = self._position
+        self._is_lent = True
+        try:
+            yield
+        finally:
+            self._is_lent = False
+            if self._position > start:
+                self._parts.append(_Part(start, self._position - start, source))
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to *size* bytes, or all that follow. Fewer come at the end alone.
+
+        Raises:
+            PartLost: A part is not whole any more.
+        """
+        wanted = self._end - self._position if size < 0 else min(size, self._end - self._position)
+        block = self._read_some(wanted)
+        if len(block) == wanted:
+            return block  # as nearly always: no copy
+        blocks = [block]
+        while block and (wanted := wanted - len(block)) > 0:
+            block = self._read_some(wanted)
+            blocks.append(block)
+        return b"".join(blocks)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield blocks: HTTP clients take for a stream what can be iterated."""
+        return iter(lambda: self.read(_BLOCK), b"")
+
+    def close(self) -> None:
+        """Close the part that is open."""
+        if self._opened is not None:
+            self._opened[1].close()
+            self._opened = None
+
+    def _read_some(self, wanted: int) -> bytes:
+        """Return bytes from one file, at most *wanted*."""
+        if wanted <= 0:
+            return b""
+        index = bisect_right(self._parts, self._position, key=lambda part: part.start)
+        part = self._parts[index - 1] if index else None
+        if part is not None and self._position < part.end:
+            data = self._read_part(part, min(wanted, part.end - self._position))
+        else:
+            end = self._parts[index].start if index < len(self._parts) else self._end
+            self._file.seek(self._position)
+            data = self._file.read(min(wanted, end - self._position))
+        self._position += len(data)
+        return data
+
+    def _read_part(self, part: _Part, size: int) -> bytes:
+        if self._opened is None or self._opened[0] is not part:
+            self.close()
+            self._opened = part, part.open()
+        file = self._opened[1]
+        offset = self._position - part.start
+        if file.tell() != offset:
+            file.seek(offset)
+        data = file.read(size)
+        if not data:
+            raise PartLost(part.size)
+        return data
