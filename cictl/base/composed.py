@@ -6,12 +6,18 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from os import SEEK_CUR, SEEK_END, SEEK_SET
+from errno import EINVAL
+from os import SEEK_CUR, SEEK_END, SEEK_SET, strerror
+from pathlib import Path
 from typing import IO
 
 _BLOCK = 1 << 18
 
 Opener = Callable[[], IO[bytes]]
+
+
+def opening(path: Path) -> Opener:
+    return lambda: path.open("rb")
 
 
 class PartLost(ValueError):
@@ -23,8 +29,15 @@ class PartLost(ValueError):
 
 @dataclass(frozen=True)
 class _Part:
+    """Bytes of another file.
+
+    Attributes:
+        lent: How many bytes lie in other files up to its end, its own among them.
+    """
+
     start: int
     size: int
+    lent: int
     open: Opener
 
     @property
@@ -33,9 +46,9 @@ class _Part:
 
 
 class ComposedFile:
-    """Bytes of *file*, which has a hole wherever the bytes of another file belong. It reads, writes and seeks like one file.
+    """Bytes of *file*, and of other files between them. It reads, writes and seeks like one file.
 
-    It may be used by one thread at a time. Parts are opened when they are read, one at a time.
+    Nothing may be written over a part. It may be used by one thread at a time. Parts are opened when they are read, one at a time.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -54,12 +67,15 @@ class ComposedFile:
         return self._position
 
     def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
-        self._position = offset + {SEEK_SET: 0, SEEK_CUR: self._position, SEEK_END: self._end}[whence]
-        return self._position
+        position = offset + {SEEK_SET: 0, SEEK_CUR: self._position, SEEK_END: self._end}[whence]
+        if position < 0:
+            raise OSError(EINVAL, strerror(EINVAL))  # as a file does: zipfile tries this on purpose
+        self._position = position
+        return position
 
     def write(self, data: bytes, /) -> int:
         if not self._is_lent:
-            self._file.seek(self._position)
+            self._file.seek(self._own(self._place()))
             self._file.write(data)
         self._position += len(data)
         self._end = max(self._end, self._position)
@@ -80,8 +96,16 @@ class ComposedFile:
             yield
         finally:
             self._is_lent = False
-            if self._position > start:
-                self._parts.append(_Part(start, self._position - start, source))
+            size, self._position = self._position - start, start
+            self.borrow(size, source)
+
+    def borrow(self, size: int, source: Opener) -> None:
+        """Let the next *size* bytes, which follow all parts so far, be the beginning of the file that *source* opens, and go behind them."""
+        if size:
+            before = self._parts[-1].lent if self._parts else 0
+            self._parts.append(_Part(self._position, size, before + size, source))
+        self._position += size
+        self._end = max(self._end, self._position)
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to *size* bytes, or all that follow. Fewer come at the end alone.
@@ -113,16 +137,24 @@ class ComposedFile:
         """Return bytes from one file, at most *wanted*."""
         if wanted <= 0:
             return b""
-        index = bisect_right(self._parts, self._position, key=lambda part: part.start)
+        index = self._place()
         part = self._parts[index - 1] if index else None
         if part is not None and self._position < part.end:
             data = self._read_part(part, min(wanted, part.end - self._position))
         else:
             end = self._parts[index].start if index < len(self._parts) else self._end
-            self._file.seek(self._position)
+            self._file.seek(self._own(index))
             data = self._file.read(min(wanted, end - self._position))
         self._position += len(data)
         return data
+
+    def _place(self) -> int:
+        """Return how many parts begin at the position or before it."""
+        return bisect_right(self._parts, self._position, key=lambda part: part.start)
+
+    def _own(self, index: int) -> int:
+        """Return where the position is in the own file, after *index* parts."""
+        return self._position - (self._parts[index - 1].lent if index else 0)
 
     def _read_part(self, part: _Part, size: int) -> bytes:
         if self._opened is None or self._opened[0] is not part:

@@ -239,6 +239,7 @@ class Server:
             Asking(app, path=LEASE_PATH),
             listener,
             admit=admit,
+            keep=admit.keep,
             threads=config.download_places + SPARE_THREADS,
             limits=config.connections.fitted(),
             proxies=proxies,

@@ -5,13 +5,12 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
 import pytest
 
-from cictl.base.composed import ComposedFile, PartLost
+from cictl.base.composed import ComposedFile, PartLost, opening
 
 BIG = bytes(range(256)) * 1024
 
@@ -35,7 +34,7 @@ def composed(own: IO[bytes], big: Path) -> Iterator[ComposedFile]:
     """`head`, the bytes of `big`, and `tail`."""
     file = ComposedFile(own)
     file.write(b"head")
-    with file.lent(partial(big.open, "rb")):
+    with file.lent(opening(big)):
         file.write(BIG[:100])
         file.write(BIG[100:])
     file.write(b"tail")
@@ -55,15 +54,30 @@ def test_it_reads_as_one_file_from_anywhere(composed: ComposedFile) -> None:
 
 def test_what_is_lent_is_not_written(composed: ComposedFile, own: IO[bytes]) -> None:
     composed.flush()
-    own.seek(4)
-    assert own.read(len(BIG)) == bytes(len(BIG))
+    own.seek(0)
+    assert own.read() == b"headtail"
+
+
+def test_it_can_be_written_before_and_behind_its_parts(composed: ComposedFile, big: Path) -> None:
+    composed.seek(0)
+    composed.write(b"HEAD")
+    composed.seek(0, os.SEEK_END)
+    composed.borrow(3, opening(big))
+    composed.write(b"end")
+    composed.seek(0)
+    assert composed.read() == b"HEAD" + BIG + b"tail" + BIG[:3] + b"end"
+
+
+def test_there_is_nothing_before_the_beginning(composed: ComposedFile) -> None:
+    with pytest.raises(OSError, match="Invalid argument"):
+        composed.seek(-1)
 
 
 def test_zips_are_written_and_read_with_parts(own: IO[bytes], big: Path) -> None:
     composed = ComposedFile(own)
     with zipfile.ZipFile(cast("IO[bytes]", composed), "w") as archive:
         archive.writestr("small", b"1")
-        with archive.open("big", "w") as sink, composed.lent(partial(big.open, "rb")):
+        with archive.open("big", "w") as sink, composed.lent(opening(big)):
             sink.write(BIG)
         archive.writestr("last", b"2")
     composed.seek(0)

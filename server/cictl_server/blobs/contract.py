@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, Self
+from typing import IO, Protocol, Self
 
 from cictl.base.system.beneath import leads_out
 from cictl.wire.problems import Code
@@ -129,6 +129,26 @@ class BlobReader(Readable, Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
+class NewPart(Readable, Protocol):
+    """Bytes that came before it was known where they belong. `NewFolder.put` of the same place puts them without a copy."""
+
+    def write(self, data: bytes | memoryview, /) -> None:
+        """Add bytes.
+
+        Raises:
+            OSError: There is no room for them.
+        """
+
+    def close(self) -> None:
+        """Say that nothing follows."""
+
+    def open(self) -> IO[bytes]:
+        """Open what was written, to read it."""
+
+    def discard(self) -> None:
+        """Remove it, unless it was put. What nobody holds any more is removed, too."""
+
+
 class NewFolder(Protocol):
     """Blobs that are put together, each under its path below one prefix."""
 
@@ -203,6 +223,14 @@ class Blobs(ABC):
         Raises:
             BlobExists: Something is below the prefix already.
         """
+
+    def new_part(self, _prefix: str) -> NewPart | None:
+        """Begin what may be put below a prefix with the same first folder; None where nothing can be put without a copy.
+
+        Raises:
+            OSError: There is no room.
+        """
+        return None
 
     @abstractmethod
     def find(self, key: str) -> Blob | None: ...

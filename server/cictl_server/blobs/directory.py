@@ -29,6 +29,7 @@ from cictl_server.blobs.contract import (
     checked_path,
     checked_prefix,
 )
+from cictl_server.blobs.file_part import FilePart
 
 UNFINISHED = "upload-"
 """How the names begin of what is being put. It lies beside the folders of executions, so that a rename finishes it."""
@@ -85,6 +86,9 @@ class DirectoryBlobs(Blobs):
             self._sync_folders(folder)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
+
+    def new_part(self, prefix: str) -> FilePart:
+        return FilePart(self._new_file(checked_prefix(prefix)))
 
     def find(self, key: str) -> Blob | None:
         info = _if_there(lambda: self._path(checked_key(key)).lstat())
@@ -185,9 +189,7 @@ class _NewFolder:
         target = self._stage / checked_path(path)
         with _naming(path):
             target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            with target.open("xb") as file:
-                file.writelines(blocks(content))
-                size = file.tell()
+            size = content.move(target) if isinstance(content, FilePart) else _write_new(target, content)
         target.chmod(0o755 if is_executable else 0o644)
         if modified is not None:
             os.utime(target, (modified.timestamp(), modified.timestamp()))
@@ -220,6 +222,12 @@ class _FileReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _write_new(path: Path, content: Readable) -> int:
+    with path.open("xb") as file:
+        file.writelines(blocks(content))
+        return file.tell()
 
 
 def _write(path: Path, content: Readable) -> int:

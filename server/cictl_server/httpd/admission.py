@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qs
 
 from cictl.wire import words
@@ -10,9 +10,12 @@ from cictl_server.front import Guard, RouteMarks, tidy
 from cictl_server.http.access.origin import OriginRule
 from cictl_server.http.router import Router
 from cictl_server.http.routes import ARCHIVE_BODY, SMALL_BODY, Route
-from cictl_server.httpd.incoming import Head
+from cictl_server.httpd.incoming import Head, Kept
 from cictl_server.services import Services
 from cictl_server.services.history.holder import Sender
+
+_SHORT_ZIP = 1 << 20
+"""So short a zip has no large files."""
 
 
 class Admission:
@@ -45,13 +48,24 @@ class Admission:
             CictlError: The request is refused, whatever its body is.
         """
         self._guard.check(head.method, head.path, head.header, scheme=head.scheme)
-        found = self._router.find(tidy(head.path))
-        route = self._routes[found[3] or ""] if found else None
-        if found is None or route is None or not route.takes(head.method):
+        route, parameters = self._find(head.path)
+        if route is None or not route.takes(head.method):
             return 0
-        if route.is_upload and "job_id" in found[2] and (head.length is None or head.length > SMALL_BODY):
-            self._artifacts.check_target(found[2]["job_id"], _sender(head))
+        if route.is_upload and "job_id" in parameters and (head.length is None or head.length > SMALL_BODY):
+            self._artifacts.check_target(parameters["job_id"], _sender(head))
         return self._archive_bytes if route.body == ARCHIVE_BODY else route.body
+
+    def keep(self, head: Head) -> Kept | None:
+        """Say where a body is kept that was admitted: a long zip of artifacts goes to their place at once."""
+        if head.length is None or head.length <= _SHORT_ZIP:
+            return None
+        route, _ = self._find(head.path)
+        return self._artifacts.arriving_zip() if route is not None and route.body == ARCHIVE_BODY else None
+
+    def _find(self, path: str) -> tuple[Route | None, Mapping[str, str]]:
+        """Return the route of a path, and what its placeholders stand for."""
+        found = self._router.find(tidy(path))
+        return (self._routes[found[3] or ""], found[2]) if found else (None, {})
 
 
 def _sender(head: Head) -> Sender | None:

@@ -19,7 +19,7 @@ from typing import Any
 from waitress.channel import HTTPChannel
 
 from cictl_server.errors import FULL
-from cictl_server.httpd.incoming import Admit, Request
+from cictl_server.httpd.incoming import Admit, Keep, Request
 from cictl_server.httpd.malformed import ErrorAnswer, error_headers
 from cictl_server.httpd.parking import DRAIN_STEP_SECONDS, Lot, awaits_room
 from cictl_server.httpd.places import Places, Rank
@@ -101,6 +101,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         limits: ConnectionLimits,
         places: Places,
         admit: Admit,
+        keep: Keep,
         proxies: TrustedProxies,
         instance_id: str,
         lot: Lot,
@@ -130,6 +131,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self.parser_class = partial(
             Request,
             admit=admit,
+            keep=keep,
             on_refusal=self._throw_away,
             caller=lambda header: proxies.caller(self.address, header),
         )
@@ -219,6 +221,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     def handle_close(self) -> None:
         super().handle_close()
+        if self.request is not None:
+            self.request.close()  # half a body
         self._lot.wake(self)
 
     def del_channel(self, map: Any = None) -> None:  # noqa: A002 - waitress calls it so

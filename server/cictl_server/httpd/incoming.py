@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from cictl_server.errors import CictlError, TooLarge
 from cictl_server.httpd.malformed import Parser
@@ -34,6 +34,22 @@ Admit = Callable[[Head], int]
 """Returns how many bytes of a request's body are taken at most, or raises the CictlError with which it is refused."""
 
 
+class Kept(Protocol):
+    """Where a body is kept that does not go the usual way. The application finds it as `wsgi.input`."""
+
+    def write(self, data: bytes, /) -> int: ...
+
+    def close(self) -> None: ...
+
+
+Keep = Callable[[Head], Kept | None]
+"""Returns where an admitted body is kept; None for memory and a temporary file."""
+
+
+def keep_as_usual(_: Head) -> None:
+    return None
+
+
 class Request(Parser):
     """A request as it comes in. Its body is taken only as far as it was admitted.
 
@@ -49,6 +65,7 @@ class Request(Parser):
         adjustments: Any,
         *,
         admit: Admit,
+        keep: Keep,
         on_refusal: Callable[[], None],
         caller: Callable[[Header], Caller],
     ) -> None:
@@ -60,6 +77,7 @@ class Request(Parser):
         """
         super().__init__(adjustments)
         self._admit = admit
+        self._keep = keep
         self._on_refusal = on_refusal
         self._caller = caller
         self._most_bytes = 0
@@ -87,8 +105,9 @@ class Request(Parser):
 
     def _decide(self) -> None:
         """Take the body or refuse it, before the client is told to go on (`Expect: 100-continue`)."""
+        head = self._head()
         try:
-            self._most_bytes = self._admit(self._head())
+            self._most_bytes = self._admit(head)
         except CictlError as error:
             self._refuse(error)
             return
@@ -96,6 +115,8 @@ class Request(Parser):
             self._refuse(None)
         elif not self.chunked and self.content_length > self._most_bytes:
             self._refuse(_too_large(self._most_bytes))
+        elif (kept := self._keep(head)) is not None:
+            self.body_rcv.buf = _Buffer(kept)
 
     def _refuse(self, error: CictlError | None) -> None:
         """Let the application answer without the body. The connection is closed then, as the body may still be coming."""
@@ -120,6 +141,26 @@ class Request(Parser):
     def _header(self, name: str) -> str | None:
         value: str | None = self.headers.get(name.upper().replace("-", "_"))
         return value
+
+
+class _Buffer:
+    """A kept body, as waitress fills and hands over its own buffers."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def append(self, data: bytes) -> None:
+        self._size += self._kept.write(data)
+
+    def getfile(self) -> Kept:
+        return self._kept
+
+    def close(self) -> None:
+        self._kept.close()
 
 
 def _too_large(most_bytes: int) -> TooLarge:

@@ -13,7 +13,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from cictl_server.httpd.connections import Channel, ConnectionLimits, close_slow
-from cictl_server.httpd.incoming import Admit
+from cictl_server.httpd.incoming import Admit, Keep, keep_as_usual
 from cictl_server.httpd.parking import Lot
 from cictl_server.httpd.places import Places
 from cictl_server.httpd.proxies import TrustedProxies
@@ -40,6 +40,7 @@ class Httpd:
         *,
         threads: int,
         admit: Admit,
+        keep: Keep = keep_as_usual,
         limits: ConnectionLimits | None = None,
         proxies: TrustedProxies | None = None,
         instance_id: str = "",
@@ -49,6 +50,7 @@ class Httpd:
 
         Args:
             admit: Says for each request how much of its body is taken.
+            keep: Says where a body is kept.
             proxies: Who may tell for whom they ask; nobody by default.
             instance_id: Marks the answers that the application doesn't make, as it marks its own.
             options: waitress's adjustments, by name.
@@ -73,6 +75,7 @@ class Httpd:
             limits=limits,
             places=Places(of_peer=limits.of_peer, of_all=limits.of_all),
             admit=admit,
+            keep=keep,
             proxies=proxies or TrustedProxies(),
             instance_id=instance_id,
             lot=self._lot,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import io
+import os
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +13,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from cictl_testing.files import zipped
 from cictl_testing.pressure import MIB, Calm
-from cictl_testing.processes import Workplace
+from cictl_testing.processes import Workplace, eventually
 
 from cictl.wire.agents import StatusRequest
 from cictl.wire.jobs import JobExecution
@@ -157,6 +160,22 @@ def test_what_agents_send_fits(place: Workplace, job: JobExecution) -> None:
         assert len(client.list_artifacts(job.id)) == 4
 
 
+def test_a_large_zip_goes_where_it_stays_and_half_a_one_leaves_nothing(place: Workplace, job: JobExecution) -> None:
+    noise = os.urandom(3 * MIB)
+    body = zipped({"noise": noise})
+    head = f"POST /api/v1/jobs/{job.id}/artifacts/upload-zip HTTP/1.1\r\nHost: localhost\r\nX-CIWI-Agent-ID: a\r\n"
+    with connected(place) as connection:
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[: 2 * MIB])
+        eventually(lambda: size_of_parts(place) > MIB, what="half of the file")
+        assert spooled(place) < MIB
+    eventually(lambda: size_of_parts(place) == 0, what="the end of the file")
+    with Client(place.url) as client:
+        [kept] = client.upload_artifacts_zip(job.id, "a", io.BytesIO(body))
+        sink = io.BytesIO()
+        client.download_artifact(kept, sink)
+    assert (sink.getvalue(), size_of_parts(place)) == (noise, 0)
+
+
 @contextmanager
 def connected(place: Workplace) -> Iterator[socket.socket]:
     address = urlsplit(place.url)
@@ -169,6 +188,11 @@ def exchange(place: Workplace, request: bytes) -> str:
     with connected(place) as connection:
         connection.sendall(request)
         return b"".join(iter(lambda: connection.recv(1 << 16), b"")).decode()
+
+
+def size_of_parts(place: Workplace) -> int:
+    """Return how many bytes have come of files that belong to no upload yet."""
+    return sum(part.stat().st_size for part in (place.data / "artifacts").glob("upload-*"))
 
 
 def spooled(place: Workplace) -> int:

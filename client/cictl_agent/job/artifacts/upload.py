@@ -8,11 +8,10 @@ import tempfile
 import zipfile
 from collections.abc import Iterable
 from contextlib import closing, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
-from cictl.base.composed import ComposedFile
+from cictl.base.composed import ComposedFile, opening
 from cictl.base.names.artifact_paths import link_entry, link_text
 from cictl.base.packing import SAMPLE_BYTES, choose_packing
 from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
@@ -95,7 +94,7 @@ def _write_zip(found: Iterable[Found], archive: ComposedFile, interruption: Inte
                 is_lent = info.compress_type == zipfile.ZIP_STORED and info.file_size >= _LENT_BYTES
                 with (
                     target.open(info, "w") as sink,
-                    archive.lent(partial(kept.file.open, "rb")) if is_lent else nullcontext(),
+                    archive.lent(opening(kept.file)) if is_lent else nullcontext(),
                 ):
                     sink.write(sample)
                     shutil.copyfileobj(source, sink, _BLOCK_BYTES)

@@ -18,6 +18,7 @@ from cictl_server.http.access.authentication import principal_of
 from cictl_server.http.files import FileStream, hold_place, send_file
 from cictl_server.http.parameters import LEASE_TOKEN, Parameter, sender_of
 from cictl_server.services import Services
+from cictl_server.services.artifacts.arriving import ArrivingZip
 from cictl_server.services.artifacts.artifacts import StoredFile
 from cictl_server.services.artifacts.paths import clean_artifact_path
 
@@ -91,7 +92,8 @@ class JobArtifactsZipResource:
         """
         agent_id = req.get_header(words.AGENT_ID) or req.get_param("agent_id") or ""
         principal_of(req).check_agent(agent_id)
-        body = cast("IO[bytes]", req.bounded_stream)
+        arrived = req.env["wsgi.input"]
+        body = arrived if isinstance(arrived, ArrivingZip) else cast("IO[bytes]", req.bounded_stream)
         stored = self._artifacts.upload_zip(job_id, sender=sender_of(req, agent_id), body=body)
         media.write(resp, ArtifactList(artifacts=stored or None))
 

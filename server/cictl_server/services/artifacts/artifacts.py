@@ -5,16 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import os
 import posixpath
-import shutil
 import stat
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 from urllib.parse import quote
 
 from msgspec.structs import replace
@@ -23,12 +22,13 @@ from cictl.base.clock import Clock
 from cictl.base.job_parts import ArtifactSpec
 from cictl.base.names.artifact_paths import BadArtifactPath, ends_of_links, link_target
 from cictl.wire.results.artifacts import Artifact, ArtifactData
-from cictl_server.blobs.contract import BLOCK, BadKey, Blob, BlobReader, Blobs, NewFolder
+from cictl_server.blobs.contract import BadKey, Blob, BlobReader, Blobs, NewFolder, Readable, blocks
 from cictl_server.errors import InvalidRequest, NotFound, no_agent_id
 from cictl_server.services.artifacts.archives import Packer
+from cictl_server.services.artifacts.arriving import ArrivingZip
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.artifacts.paths import bad_path, check_paths, clean_artifact_path
-from cictl_server.services.artifacts.places import artifacts_of, new_generation
+from cictl_server.services.artifacts.places import ARTIFACTS, artifacts_of, new_generation
 from cictl_server.services.artifacts.removal import FileRemoval
 from cictl_server.services.artifacts.reports import ReportFiles
 from cictl_server.services.artifacts.zips import entry_group, entry_kind, extract, open_zip, read_link
@@ -136,20 +136,38 @@ class ArtifactService:
 
         return self._replace(job_id, sender, Upload(paths=paths), fill, total=total)
 
-    def upload_zip(self, job_id: str, *, sender: Sender, body: IO[bytes]) -> list[Artifact]:
+    def arriving_zip(self) -> ArrivingZip:
+        """Return what a zip can be written into before `upload_zip`, so that its large files are written once."""
+        return ArrivingZip(self._spool, lambda: self._blobs.new_part(ARTIFACTS))
+
+    def upload_zip(self, job_id: str, *, sender: Sender, body: Readable | ArrivingZip) -> list[Artifact]:
         """Replace the list with the entries of a zip. An empty body gives an empty list.
+
+        Args:
+            body: Its bytes, or where all of them have arrived already.
 
         Raises:
             InvalidRequest, NotFound, Conflict, TooLarge, DiskLow, BlobsAway: Nothing has changed then.
         """
         self._check_sender(job_id, sender)
-        with tempfile.TemporaryFile(dir=self._spool) as spool:
-            shutil.copyfileobj(body, spool, BLOCK)
-            size = spool.tell()
+        with self._arrived(body) as arrived:
+            size = arrived.content.seek(0, os.SEEK_END)
             if size == 0:
                 return self.upload_files(job_id, sender=sender, files=[])
-            with open_zip(spool, self._limits) as archive:
-                return self._unpack(job_id, sender, archive, size=size)
+            with open_zip(cast("IO[bytes]", arrived.content), self._limits) as archive:
+                return self._unpack(job_id, sender, archive, arrived, size=size)
+
+    def _arrived(self, body: Readable | ArrivingZip) -> ArrivingZip:
+        if isinstance(body, ArrivingZip):
+            return body
+        arriving = self.arriving_zip()
+        try:
+            for block in blocks(body):
+                arriving.write(block)
+        except BaseException:
+            arriving.close()
+            raise
+        return arriving
 
     def check_target(self, job_id: str, sender: Sender | None) -> None:
         """Say early that nothing can be uploaded for an execution: what would be uploaded is not needed for that.
@@ -253,7 +271,9 @@ class ArtifactService:
         self._masks.complete(job)
         self._presence.touch(sender.agent_id)
 
-    def _unpack(self, job_id: str, sender: Sender, archive: zipfile.ZipFile, *, size: int) -> list[Artifact]:
+    def _unpack(
+        self, job_id: str, sender: Sender, archive: zipfile.ZipFile, arrived: ArrivingZip, *, size: int
+    ) -> list[Artifact]:
         entries = [info for info in archive.infolist() if not info.filename.endswith("/")]  # is_dir() wants a name
         upload = self._read_entries(job_id, archive, entries)
         total = sum(info.file_size for info in entries)
@@ -262,7 +282,7 @@ class ArtifactService:
 
         def fill(folder: NewFolder) -> dict[str, int]:
             return {
-                path: extract(archive, info, path, folder)
+                path: extract(archive, info, path, folder, part=arrived.pop_part(info))
                 for info, path in zip(entries, upload.paths, strict=True)
                 if path not in upload.links
             }

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from cictl_server.blobs.contract import NewFolder
+from cictl_server.blobs.contract import NewFolder, NewPart
 from cictl_server.errors import InvalidRequest, TooLarge
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.artifacts.paths import bad_path
@@ -86,16 +86,22 @@ def read_link(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str) -> str
         return source.read(_LONGEST_LINK).decode()
 
 
-def extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, folder: NewFolder) -> int:
+def extract(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, folder: NewFolder, *, part: NewPart | None = None
+) -> int:
     """Put one entry into *folder* under *path*, and return its size. Of its mode only the executable bit is kept.
+
+    Args:
+        part: The bytes of the entry, with its checksum; without it they are read from the archive.
 
     Raises:
         InvalidRequest: It is damaged, or larger than it declares.
     """
     with reading_zip():
-        source = archive.open(info)
+        source = archive.open(info)  # checks the entry's own header, too
     with source:
-        return folder.put(path, _Entry(source, info), is_executable=bool(info.external_attr >> 16 & 0o100))
+        content = part or _Entry(source, info)
+        return folder.put(path, content, is_executable=bool(info.external_attr >> 16 & 0o100))
 
 
 class _Entry:
