@@ -14,9 +14,13 @@ import tinydb
 from cictl_testing.stores.disk import watched
 from cictl_testing.stores.records import make_agent, make_job, make_project
 
+import cictl
 from cictl.wire.jobs import JobStatus
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreLocked, StoreTooNew, Transaction
 from cictl_server.store.tables import Kind
+from cictl_server.store.tiny import snapshot
+from cictl_server.store.tiny.journal import JournalEntry, encode_entry
+from cictl_server.store.tiny.snapshot import Meta
 from cictl_server.store.tiny.store import TinyStore
 
 
@@ -122,6 +126,34 @@ def test_a_second_server_is_kept_out_until_the_first_is_gone(tmp_path: Path) -> 
     with TinyStore.open(tmp_path), pytest.raises(StoreLocked, match="in use"):
         TinyStore.open(tmp_path)
     TinyStore.open(tmp_path).close()
+
+
+def write_sealed(directory: Path, documents: list[Any], *, version: str) -> None:
+    """Write a snapshot of executions, with its checksum, as that version of cictl."""
+    rows = [(number, msgspec.json.encode(document)) for number, document in enumerate(documents, 1)]
+    meta = Meta(schema=1, sequence=0, last_ids={}, version=version)
+    snapshot.write(directory / "state.json", meta, [("jobs", [rows])])
+
+
+_NO_RECORD = {**msgspec.to_builtins(make_job(1, status=JobStatus.SUCCEEDED)), "step_plan": 7}
+
+
+def test_a_record_that_only_another_version_may_have_checked_is_checked_again(tmp_path: Path) -> None:
+    """What this version checked before it wrote it, as its checksum tells, is decoded when it is read."""
+    write_sealed(tmp_path, [_NO_RECORD], version="0.0.9")
+    with pytest.raises(StoreCorrupt, match="step_plan"):
+        TinyStore.open(tmp_path)
+    write_sealed(tmp_path, [_NO_RECORD], version=cictl.__version__)
+    with TinyStore.open(tmp_path) as store, store.read() as view:
+        assert view.jobs.count_by_status()[JobStatus.SUCCEEDED] == 1
+
+
+def test_a_record_of_the_journal_is_checked_although_the_snapshot_is(tmp_path: Path) -> None:
+    write_sealed(tmp_path, [make_job(1)], version=cictl.__version__)
+    entry = JournalEntry(1, [("jobs", 1, msgspec.Raw(msgspec.json.encode(_NO_RECORD)))])
+    (tmp_path / "state.journal").write_bytes(encode_entry(entry))
+    with pytest.raises(StoreCorrupt, match="step_plan"):
+        TinyStore.open(tmp_path)
 
 
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:

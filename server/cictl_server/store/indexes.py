@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import merge
 from itertools import chain
@@ -11,6 +12,7 @@ from operator import itemgetter
 from sys import maxsize
 from typing import Generic, TypeVar, cast
 
+import msgspec
 from sortedcontainers import SortedList, SortedSet
 
 from cictl.wire.jobs import JobStatus
@@ -28,18 +30,35 @@ KindKey = tuple[tuple[tuple[str, str], ...], str, tuple[str, ...]]
 """A `Kind` with its requirements as sorted pairs."""
 
 
+_LONG = 1000
+"""More values than this are in a `SortedList`, where a removal from the front moves only some of the others."""
+
+
 class SortedGroups(Generic[T]):
-    """Sets of values by some key, each in ascending order. A key without values takes no room."""
+    """Sets of values by some key, each in ascending order. A key without values takes no room.
+
+    Most sets are short and get their next value at the end. These are plain lists: a `SortedList` takes some ten times the room and time.
+    """
 
     def __init__(self) -> None:
-        self._groups: dict[Hashable, SortedList[T]] = {}
+        self._groups: dict[Hashable, list[T] | SortedList[T]] = {}
 
     def add(self, key: Hashable, number: T) -> None:
         group = self._groups.get(key)
         if group is None:
-            self._groups[key] = SortedList([number])
+            self._groups[key] = [number]
+        elif isinstance(group, list):
+            insort(group, number)
+            self._fit(key, group)
         else:
             group.add(number)
+
+    def add_all(self, numbers: Mapping[Hashable, list[T]]) -> None:
+        """Add the values of keys that have none yet. The lists belong to the index from now on."""
+        for key, group in numbers.items():
+            group.sort()
+            self._groups[key] = group
+            self._fit(key, group)
 
     def discard(self, key: Hashable, number: T) -> None:
         group = self._groups[key]
@@ -47,11 +66,22 @@ class SortedGroups(Generic[T]):
         if not group:
             del self._groups[key]
 
-    def get(self, key: Hashable) -> SortedList[T]:
-        return self._groups.get(key) or SortedList()
+    def get(self, key: Hashable) -> Sequence[T]:
+        return self._groups.get(key, ())
 
-    def items(self) -> Iterable[tuple[Hashable, SortedList[T]]]:
+    def descending(self, key: Hashable, *, maximum: T | None) -> Iterator[T]:
+        """Yield the values up to *maximum*, None for all; lazily."""
+        group = self._groups.get(key, [])
+        if not isinstance(group, list):
+            return group.irange(maximum=maximum, reverse=True)
+        return reversed(group if maximum is None else group[: bisect_right(group, maximum)])
+
+    def items(self) -> Iterable[tuple[Hashable, Sequence[T]]]:
         return self._groups.items()
+
+    def _fit(self, key: Hashable, group: list[T]) -> None:
+        if len(group) > _LONG:
+            self._groups[key] = SortedList(group)
 
 
 class NumberGroups(SortedGroups[int]):
@@ -146,6 +176,25 @@ class GroupIndex:
             del self._runs[group]
 
 
+class PastFacts(msgspec.Struct, frozen=True):
+    """What the indexes want to know of the metadata of an execution; `JobMetadata` tells what it means."""
+
+    project_id: str = ""
+    pipeline_id: str = ""
+    pipeline_run_id: str = ""
+    run_number: str = ""
+    chain_run_id: str = ""
+
+
+class PastJob(msgspec.Struct, frozen=True):
+    """What the indexes want to know of an execution that is over: a part of its record, which is quicker to decode than the whole."""
+
+    number: int
+    status: JobStatus
+    agent_id: str = ""
+    facts: PastFacts = msgspec.field(name="metadata", default=PastFacts())
+
+
 class JobIndex:
     """The indexes by status, agent, run, chain run, pipeline and requirements."""
 
@@ -179,6 +228,21 @@ class JobIndex:
             self._discard(before)
         if after is not None:
             self._add(after)
+
+    def fill(self, jobs: Iterable[JobRecord | PastJob]) -> None:
+        """Build the indexes, which are empty, of *jobs*. To add one after the other would be slow: nearly all of them are over."""
+        numbers: defaultdict[NumberGroups, defaultdict[Hashable, list[int]]] = defaultdict(lambda: defaultdict(list))
+        unfinished: list[JobRecord] = []
+        for job in jobs:
+            if isinstance(job, JobRecord) and not job.status.is_terminal:
+                unfinished.append(job)
+                continue
+            for group, key in self._lasting_keys(job):
+                numbers[group][key].append(job.number)
+        for group, found in numbers.items():
+            group.add_all(found)
+        for job in unfinished:
+            self.change(None, job)
 
     def _change_groups(self, before: JobRecord | None, after: JobRecord | None) -> None:
         """Take an execution out of the groups that it leaves, and add it to new ones; in most it stays when its status changes."""
@@ -220,8 +284,7 @@ class JobIndex:
     def newest_first(self, *, before: int | None, statuses: Iterable[JobStatus]) -> Iterator[int]:
         """Yield the numbers below *before* with one of *statuses*, descending, lazily."""
         limit = None if before is None else before - 1
-        descending = [self.by_status.get(status).irange(maximum=limit, reverse=True) for status in statuses]
-        return merge(*descending, reverse=True)
+        return merge(*(self.by_status.descending(status, maximum=limit) for status in statuses), reverse=True)
 
     def claimable(self, accepts: Callable[[Kind], bool]) -> int | None:
         """Return the first waiting number whose kind *accepts*; None for none.
@@ -254,30 +317,39 @@ class JobIndex:
             del self.active_of_queues[queue]
 
     def _keys(self, job: JobRecord) -> Iterator[tuple[NumberGroups, Hashable]]:
+        yield from self._lasting_keys(job)
+        if job.status.is_active:
+            yield from self._active_keys(job)
+        if not job.status.is_terminal:
+            if run := job.facts.pipeline_run_id:
+                yield self.unfinished_by_run, run
+            if chain_run := job.facts.chain_run_id:
+                yield self.unfinished_by_chain_run, chain_run
+        if job.status is JobStatus.QUEUED:
+            yield from self._queue_keys(job)
+
+    def _lasting_keys(self, job: JobRecord | PastJob) -> Iterator[tuple[NumberGroups, Hashable]]:
+        """Yield the groups in which an execution is also when it is over."""
         yield self.by_status, job.status
-        facts = job.facts
         if job.agent_id:
             yield self.by_agent, job.agent_id
-            if job.status.is_active:
-                yield self.active_by_agent, job.agent_id
-        if job.job_token_hash and job.status.is_active:
-            yield self.active_by_token, job.job_token_hash
-        if job.lock_host and job.status.is_active:
-            yield self.active_by_lock_host, job.lock_host
+        facts = job.facts
         if run := facts.pipeline_run_id:
             yield self.by_run, run
-            if not job.status.is_terminal:
-                yield self.unfinished_by_run, run
         if run_number := facts.run_number:
             yield self.by_run_number, run_number
         if chain_run := facts.chain_run_id:
             yield self.by_chain_run, chain_run
-            if not job.status.is_terminal:
-                yield self.unfinished_by_chain_run, chain_run
         if pipeline := facts.pipeline_id:
             yield self.by_pipeline, (facts.project_id, pipeline)
-        if job.status is JobStatus.QUEUED:
-            yield from self._queue_keys(job)
+
+    def _active_keys(self, job: JobRecord) -> Iterator[tuple[NumberGroups, Hashable]]:
+        if job.agent_id:
+            yield self.active_by_agent, job.agent_id
+        if job.job_token_hash:
+            yield self.active_by_token, job.job_token_hash
+        if job.lock_host:
+            yield self.active_by_lock_host, job.lock_host
 
     def _queue_keys(self, job: JobRecord) -> Iterator[tuple[NumberGroups, Hashable]]:
         if not job.is_blocked:
@@ -310,9 +382,9 @@ class RunIndex:
 
     def newest_first(self, place: Place, statuses: Iterable[RunStatus], *, before: int | None) -> Iterator[int]:
         """Yield the numbers below *before* in *place* with one of *statuses*, of which none means all; descending, lazily."""
-        groups = [self._of_status.get((place, status)) for status in statuses] or [self._of_place.get(place)]
         limit = None if before is None else before - 1
-        return merge(*(group.irange(maximum=limit, reverse=True) for group in groups), reverse=True)
+        found = [self._of_status.descending((place, status), maximum=limit) for status in statuses]
+        return merge(*(found or [self._of_place.descending(place, maximum=limit)]), reverse=True)
 
 
 class NotificationIndex:

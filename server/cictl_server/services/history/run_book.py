@@ -142,6 +142,10 @@ def record_old_runs(store: Store) -> None:
     The oldest run gets its record last: where it has one, all have.
     """
     with store.read() as view:
+        if (
+            view.settings.find(_LAST_NUMBER) is None
+        ):  # no run has a number, which would take a look at each execution to see
+            return
         oldest = next((number for job in view.jobs.iter_all() if (number := number_of(job))), 0)
         if not oldest or view.runs.find(oldest) is not None:
             return

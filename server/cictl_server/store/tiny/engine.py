@@ -12,6 +12,7 @@ from pathlib import Path
 import filelock
 import msgspec
 
+import cictl
 from cictl.base.system.durable import sync_directory
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFigures, StoreLocked
 from cictl_server.store.tiny import snapshot
@@ -49,6 +50,7 @@ class Engine:
     _last_ids: dict[str, int]
     _compaction_due: int
     _is_sealed: bool
+    _is_checked: bool
 
     def __init__(self, directory: Path, *, compaction_bytes: int = COMPACTION_BYTES) -> None:
         """Open *directory*, creating it if need be.
@@ -71,12 +73,17 @@ class Engine:
         self._compacting = threading.Lock()
         self._compactor: threading.Thread | None = None
         self._is_closed = False
+        self._replayed: set[tuple[str, int]] = set()
         self._file_lock = _lock(directory)
         try:
             self._load(directory)
         except BaseException:
             self._file_lock.release()
             raise
+
+    def is_checked(self, table: str, key: int) -> bool:
+        """Tell whether this version of cictl has checked a document that was there at the opening, before it wrote the snapshot."""
+        return self._is_checked and (table, key) not in self._replayed
 
     def observe(self, observer: Callable[[Change], None]) -> None:
         """Call *observer* with each further change before it is made. If it raises, the change is not made."""
@@ -156,7 +163,9 @@ class Engine:
             with self.lock:
                 picture = Picture(self.tables, self.lock)
                 self._observers.append(picture.note)
-                meta = Meta(schema=SCHEMA, sequence=self._sequence, last_ids=dict(self._last_ids))
+                meta = Meta(
+                    schema=SCHEMA, sequence=self._sequence, last_ids=dict(self._last_ids), version=cictl.__version__
+                )
                 covered = self._journal.size
             # The state may be ahead of the disk. A snapshot must never hold what a failed flush undoes, so the
             # journal is made durable first. A crash before `drop_head` leaves lines that the snapshot has already; they
@@ -223,6 +232,7 @@ class Engine:
         if (directory / RESTORING).exists():
             raise StoreCorrupt(str(directory), "restoring a backup was interrupted")
         meta, self.tables, self._is_sealed = snapshot.read(self.snapshot_path)
+        self._is_checked = self._is_sealed and meta.version == cictl.__version__
         self._sequence = meta.sequence
         self._last_ids = dict(meta.last_ids)
         for name, table in self.tables.items():
@@ -244,6 +254,7 @@ class Engine:
         self._sequence = entry.sequence
         for table, key, document in entry.changes:
             self._last_ids[table] = max(self.last_id(table), key)
+            self._replayed.add((table, key))
             if document == _GONE:
                 self._table(table).pop(key, None)
             else:

@@ -13,7 +13,7 @@ from sortedcontainers import SortedSet
 from cictl.base.typed_json import json_decoder
 from cictl.wire.audit.records import AuditRecord
 from cictl.wire.jobs import JobStatus
-from cictl_server.store.indexes import JobIndex, NameCounts, NotificationIndex, RunIndex, TestIndex
+from cictl_server.store.indexes import JobIndex, NameCounts, NotificationIndex, PastJob, RunIndex, TestIndex
 from cictl_server.store.records.artifacts import ArtifactsRecord
 from cictl_server.store.records.jobs import JobRecord
 from cictl_server.store.records.notifications import NotificationRecord
@@ -90,9 +90,13 @@ class TinyChecked(TinyRows[R]):
 
     def __init__(self, engine: Engine, name: str, type_: type[R], *, key: Callable[[R], int]) -> None:
         super().__init__(engine, name, type_, key=key)
-        for number, document in self._documents.items():
-            self._note(None, self._checked(number, document))
+        self._fill(self._documents.items())
         engine.observe(self._follow)
+
+    def _fill(self, documents: Iterable[tuple[int, bytes]]) -> None:
+        """Build what is kept beside the documents, at the opening."""
+        for number, document in documents:
+            self._note(None, self._checked(number, document))
 
     def _note(self, before: R | None, after: R | None) -> None:
         """Bring what is kept beside the documents up to date with a change."""
@@ -100,11 +104,11 @@ class TinyChecked(TinyRows[R]):
     def _follow(self, change: Change) -> None:
         table, number, before, after = change
         if table == self._name:
-            self._note(self._checked(number, before), self._checked(number, after))
+            self._note(*(None if it is None else self._checked(number, it) for it in (before, after)))
 
-    def _checked(self, number: int, document: bytes | None) -> R | None:
-        record = None if document is None else self._decoder.decode(document)
-        if record is not None and self._key(record) != number:
+    def _checked(self, number: int, document: bytes) -> R:
+        record = self._decoder.decode(document)
+        if self._key(record) != number:
             raise msgspec.ValidationError(f"document {number} of {self._name} has the number {self._key(record)}")
         return record
 
@@ -305,6 +309,18 @@ class TinyJobs(TinyChecked[JobRecord], Jobs):
 
     def unapproved(self, now: datetime) -> list[JobRecord]:
         return list(self.get_all(self._index.unapproved(now)))
+
+    def _fill(self, documents: Iterable[tuple[int, bytes]]) -> None:
+        past = json_decoder(PastJob)
+        self._index.fill(self._past_or_whole(past, number, document) for number, document in documents)
+
+    def _past_or_whole(self, past: msgspec.json.Decoder[PastJob], number: int, document: bytes) -> PastJob | JobRecord:
+        """Decode no more of an execution than the indexes need, if it is over and is known to be a record."""
+        if self._engine.is_checked(self._name, number):
+            job = past.decode(document)
+            if job.status.is_terminal:
+                return job
+        return self._checked(number, document)
 
     def _note(self, before: JobRecord | None, after: JobRecord | None) -> None:
         self._index.change(before, after)

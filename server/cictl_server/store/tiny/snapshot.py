@@ -7,6 +7,7 @@ written by an older cictl. Its checksum can't be checked, and it is accepted as 
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 import zlib
@@ -40,11 +41,13 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         sequence: Number of the last transaction that is in it.
         last_ids: Highest document id ever used in each table; ids are never used again.
+        version: The cictl that wrote it, and checked each document before; empty for one that did not tell.
     """
 
     schema: int
     sequence: int
     last_ids: dict[str, int]
+    version: str = ""
 
 
 class Contents(NamedTuple):
@@ -67,7 +70,7 @@ def read(path: Path) -> Contents:
         StoreCorrupt: Not a snapshot of cictl, or changed since it was written.
     """
     try:
-        content = path.read_bytes()
+        content = _mapped(path)
     except FileNotFoundError:
         return Contents(Meta(schema=SCHEMA, sequence=0, last_ids={}), {}, is_sealed=True)
     is_sealed = _is_sealed(path, content)
@@ -115,7 +118,15 @@ def _sealed_blocks(meta: Meta, tables: Iterable[tuple[str, Iterable[Rows]]]) -> 
     yield b'"%s": {"1": %s' % (META.encode(), msgspec.json.encode(meta))
 
 
-def _is_sealed(path: Path, content: bytes) -> bool:
+def _mapped(path: Path) -> mmap.mmap | bytes:
+    """Return the content of *path*, of which no copy is made in memory. Nothing can be mapped of an empty file."""
+    with path.open("rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return b""
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _is_sealed(path: Path, content: mmap.mmap | bytes) -> bool:
     """Tell whether *content* ends in a checksum, which then matches.
 
     Raises:

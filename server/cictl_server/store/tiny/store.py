@@ -65,6 +65,18 @@ class _Transaction(Transaction):
         self.actions.append(action)
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector away during the block: it would walk over what is being loaded again and again."""
+    is_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if is_on:
+            gc.enable()
+
+
 class TinyStore(Store):
     """The store of one data directory.
 
@@ -94,16 +106,16 @@ class TinyStore(Store):
         Raises:
             StoreLocked, StoreTooNew, StoreCorrupt: As the contract says.
         """
-        engine = Engine(directory, compaction_bytes=compaction_bytes)
-        try:
-            store = cls(engine, is_long_lived=is_long_lived)
-        except NOT_OF_TYPE as error:
-            engine.close(compacts=False)
-            raise StoreCorrupt(str(engine.snapshot_path), f"a document is not one of cictl's: {error}") from error
-        engine.seal()
-        if is_long_lived:
-            gc.collect()
-            gc.freeze()  # what was loaded stays: walking over it in each full collection would cost 100 ms and more
+        with _uncollected():
+            engine = Engine(directory, compaction_bytes=compaction_bytes)
+            try:
+                store = cls(engine, is_long_lived=is_long_lived)
+            except NOT_OF_TYPE as error:
+                engine.close(compacts=False)
+                raise StoreCorrupt(str(engine.snapshot_path), f"a document is not one of cictl's: {error}") from error
+            engine.seal()
+            if is_long_lived:
+                gc.freeze()  # what was loaded stays: walking over it in each full collection would cost 100 ms and more
         return store
 
     @contextmanager
