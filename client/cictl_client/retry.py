@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from cictl.base.backoff import Backoff
+from cictl.base.web.exchange import NotConnected
 from cictl.wire import words
 from cictl.wire.admin.server import ServerInfo
 from cictl.wire.problems import BEING_ANSWERED
@@ -125,7 +126,7 @@ def _may_have_arrived(error: ClientError) -> bool:
     cause: BaseException | None = error.__cause__
     while cause is not None:
         reason = getattr(cause.args[0], "reason", None) if cause.args else None
-        if isinstance(reason or cause, ConnectTimeoutError | NewConnectionError):
+        if isinstance(reason or cause, NotConnected | ConnectTimeoutError | NewConnectionError):
             return False
         cause = cause.__cause__
     return error.__cause__ is not None

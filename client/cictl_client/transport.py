@@ -1,4 +1,7 @@
-"""Sending requests: one session, time limits on everything, retries where they are safe, refusals as exceptions."""
+"""Sending requests: time limits on everything, retries where they are safe, refusals as exceptions.
+
+What is sent as bytes by POST goes through `cictl.base.web.exchange`, which is cheap; everything else through a session of `requests`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from cictl.base.urls import split_http, without_user_info
 from cictl.base.web.causes import cause_of
+from cictl.base.web.exchange import Exchanges, Limits
+from cictl.base.web.proxies import proxies_for
 from cictl.base.web.trust import NO_FILES, TlsFiles
 from cictl.wire.admin.server import ServerInfo
 from cictl.wire.problems import PROBLEM_JSON
@@ -108,15 +113,19 @@ class Transport:
         self.knows_marks = False
         self.clock = ServerClock()
         self._timeout = timeout
+        headers = {"Accept": ACCEPT, "User-Agent": user_agent}
+        if address.authorization:
+            headers["Authorization"] = address.authorization
         self._session = Session(ca_file=tls.ca_file, retries=retries, redirects=MAX_REDIRECTS)
         if tls.client_cert:
             self._session.cert = (tls.client_cert, tls.client_key) if tls.client_key else tls.client_cert
-        self._session.headers["Accept"] = ACCEPT
-        self._session.headers["User-Agent"] = user_agent
-        if address.authorization:
-            self._session.headers["Authorization"] = address.authorization
+        self._session.headers.update(headers)
+        self._exchanges = Exchanges(self.base_url, headers=headers, tls=tls)
+        self._needs_session = bool(proxies_for(self.base_url))
+        """Whether something is between us and the server that only the session can deal with."""
 
     def close(self) -> None:
+        self._exchanges.close()
         self._session.close()
 
     def get(self, type_: type[T], path: str, *, params: Mapping[str, Any] | None = None) -> T:
@@ -152,8 +161,26 @@ class Transport:
             Unreachable: No answer came, or one that is not the server's (`answers`).
             ApiError: The server refused.
         """
+        if method == "POST" and isinstance(body, bytes) and not (params or self._needs_session):
+            return self._exchange(path, body, headers=headers or {}, timeout=timeout)
         with self.open(method, path, body=body, params=params, headers=headers, timeout=timeout) as response:
             return whole(response)
+
+    def _exchange(self, path: str, body: bytes, *, headers: Mapping[str, str], timeout: float | None) -> RawResponse:
+        """POST *body* to *path*, and return the answer. Raise as `send` does."""
+        place = self._url(path).removeprefix(self.base_url)
+        begun, shown = time.monotonic(), self.base_url + place
+        try:
+            reply = self._exchanges.post(place, body, headers=headers, limits=self._limits(timeout))
+        except (OSError, ValueError) as error:
+            logger.debug("POST %s %s %.0f ms", shown, type(error).__name__, milliseconds(begun))
+            raise Unreachable(self.base_url, cause_of(error)) from error
+        logger.debug("POST %s %d %.0f ms", shown, reply.status, milliseconds(begun))
+        if "set-cookie" in reply.headers:
+            self._needs_session = True  # by its cookie a proxy finds the same server again
+        response = RawResponse(*reply)
+        self._check(self._asked(place), response, lambda: response)
+        return response
 
     @contextmanager
     def open(
@@ -177,9 +204,18 @@ class Transport:
         import requests
 
         url = self._url(path)
-        limit = self._timeout if timeout is None else timeout
-        asked = Asked(self.base_url, urlsplit(url.removeprefix(self.base_url)).path)
-        ask = self._asking(method, url, body=body, params=params, headers=headers or {}, limit=limit)
+        asked = self._asked(url.removeprefix(self.base_url))
+        ask = partial(
+            self._session.request,
+            method,
+            url,
+            data=body,
+            params=params,
+            headers=dict(headers or {}),
+            timeout=self._limits(timeout),
+            stream=True,
+            allow_redirects=method in ("GET", "HEAD"),
+        )
         begun = time.monotonic()
         shown = without_user_info(url)
         try:
@@ -191,37 +227,20 @@ class Transport:
                     # A proxy says so in the same words. They are the server's if they come again after it has named itself.
                     response = stack.enter_context(ask())
                     is_sure = True
-                self._check(asked, response, is_sure=is_sure)
+                head = RawResponse(response.status_code, response.headers)
+                self._check(asked, head, partial(whole, response), is_sure=is_sure)
                 yield response
         except requests.RequestException as error:
             logger.debug("%s %s %s %.0f ms", method, shown, type(error).__name__, milliseconds(begun))
             raise Unreachable(self.base_url, cause_of(error)) from error
 
-    def _asking(
-        self,
-        method: str,
-        url: str,
-        *,
-        body: bytes | IO[bytes] | None,
-        params: Mapping[str, Any] | None,
-        headers: Mapping[str, str],
-        limit: float,
-    ) -> Callable[[], requests.Response]:
-        """Return what sends the request."""
-        timeout = (min(self._timeout, limit), limit)
-        if method == "POST" and isinstance(body, bytes) and not params:
-            return partial(self._session.post_bytes, url, body, headers=headers, timeout=timeout)
-        return partial(
-            self._session.request,
-            method,
-            url,
-            data=body,
-            params=params,
-            headers=dict(headers),
-            timeout=timeout,
-            stream=True,
-            allow_redirects=method in ("GET", "HEAD"),
-        )
+    def _asked(self, place: str) -> Asked:
+        """Return what was asked, without its query; *place* is what is behind the base URL."""
+        return Asked(self.base_url, urlsplit(place).path)
+
+    def _limits(self, timeout: float | None) -> Limits:
+        limit = self._timeout if timeout is None else timeout
+        return Limits(connect=min(self._timeout, limit), read=limit)
 
     def _may_lack(self, asked: Asked, response: requests.Response) -> bool:
         """Tell whether a server without marks may lack the route: the answer says so, and such a server is there."""
@@ -236,15 +255,16 @@ class Transport:
         except Unreachable:
             return False
 
-    def _check(self, asked: Asked, response: requests.Response, *, is_sure: bool) -> None:
-        """Raise the error that an answer stands for; do nothing on success."""
-        if response.status_code >= 400:
-            raise refusal_of(asked, whole(response), is_sure=is_sure)
-        head = RawResponse(response.status_code, response.headers)
+    def _check(
+        self, asked: Asked, head: RawResponse, read: Callable[[], RawResponse], *, is_sure: bool = False
+    ) -> None:
+        """Raise the error that an answer stands for; do nothing on success. *read* returns all of it."""
+        if head.status >= 400:
+            raise refusal_of(asked, read(), is_sure=is_sure)
         if head.status in REDIRECTS:
             raise redirect_error(asked, head)
         if is_foreign(asked, head, knows_marks=self.knows_marks):
-            raise foreign(asked, whole(response))
+            raise foreign(asked, read())
         self.knows_marks = is_marked(head.headers)
         self.clock.note(head.headers)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from cictl_testing.servers.answers import AnsweringServer, reply
 
 import cictl
 import cictl_agent
@@ -151,25 +150,3 @@ def test_there_is_one_session_and_one_probe() -> None:
     assert speakers == SPEAKERS
     made = re.compile(r"\brequests\.Session[()]|\b(?:PoolManager|HTTPConnection)\(")
     assert {name for name, text in texts.items() if made.search(text)} == set(list(SPEAKERS)[:2])
-
-
-@pytest.fixture
-def answering() -> Iterator[AnsweringServer]:
-    server = AnsweringServer()
-    server.start()
-    server.on("POST /a b", reply(b"{}", Set_Cookie="node=2; Path=/"))
-    yield server
-    server.close()
-
-
-def test_bytes_are_posted_as_by_the_library_itself(answering: AnsweringServer) -> None:
-    url, headers = f"{answering.url}/a%20b", {"Content-Type": "application/json", "x-more": "1"}
-    with closing(Session()) as session, closing(Session()) as other:
-        for one in (session, other):
-            one.headers["X-More"] = "0"
-        for _ in range(2):
-            assert session.post_bytes(url, b"{}", headers=headers, timeout=(9, 9)).json() == {}
-            assert other.post(url, data=b"{}", headers=headers, allow_redirects=False, timeout=(9, 9)).json() == {}
-    first, by_library, second, again_by_library = answering.seen
-    assert (first, second) == (by_library, again_by_library)
-    assert second.headers["cookie"] == "node=2"

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 import pytest
 from cictl_testing.processes import DEADLINE_SECONDS
 from cictl_testing.servers.answers import AnsweringServer, Reply, drop, marked, problem, refusal, reply
+from cictl_testing.servers.samples import JOB
 from urllib3 import HTTPResponse
 
 from cictl.base.web.session import SafeRetry
 from cictl.wire.agents import LeaseRequest
+from cictl.wire.jobs import JobResponse
 from cictl.wire.problems import Code
 from cictl_client import (
     Client,
@@ -227,6 +229,14 @@ def test_redirected_post_is_no_success(server: AnsweringServer, other: Answering
     assert other.seen == []
 
 
+def test_cookies_of_a_proxy_are_sent_back(server: AnsweringServer) -> None:
+    server.on(CANCEL, reply(JobResponse(job_execution=JOB), Set_Cookie="node=2; Path=/"))
+    with Client(server.url) as client:
+        for _ in range(3):
+            client.cancel_job("job-1")
+    assert [seen.headers.get("cookie") for seen in server.seen] == [None, None, "node=2"]
+
+
 def test_settings_of_the_environment_do_not_choose_who_is_asked(
     server: AnsweringServer, dead_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,7 +262,7 @@ def test_each_request_is_logged_without_secrets(
     assert [line.rsplit(" ", 2)[0] for line in lines] == [
         f"GET {server.url}/api/v1/agents 200",
         f"POST {server.url}/api/v1/jobs/job-1/cancel 404",
-        f"POST {dead_url}/api/v1/jobs/job-1/cancel ConnectionError",
+        f"POST {dead_url}/api/v1/jobs/job-1/cancel NotConnected",
     ]
     assert SECRET not in caplog.text
 

@@ -13,19 +13,12 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlunsplit
 
 from cictl.base.urls import split_http
+from cictl.base.web.exchange import Reply
 from cictl.base.web.proxies import proxy_for
 from cictl.base.web.trust import NO_FILES, TlsFiles
 
 FAILURES = (OSError, HTTPException, ValueError)
 """What `ask` raises when no answer comes or the URL is unusable."""
-
-
-class Reply(NamedTuple):
-    """An answer, whatever its status. The names of headers are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class _Way(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -63,29 +62,6 @@ class Session(requests.Session):
         adapter = _Adapter(cutoff, max_retries=repeats, pool_maxsize=_CONNECTIONS)
         for scheme in ("http://", "https://"):
             self.mount(scheme, adapter)
-
-    def post_bytes(
-        self, url: str, body: bytes, *, headers: Mapping[str, str], timeout: tuple[float, float]
-    ) -> requests.Response:
-        """Send what `request` would with these arguments, `stream` and no redirects, at two thirds of the price.
-
-        Agents send little else. `request` merges parameters, cookies, hooks and settings that such a request does not have.
-        """
-        prepared = requests.PreparedRequest()
-        prepared.prepare_method("POST")
-        prepared.prepare_url(url, None)
-        prepared.prepare_headers({**self.headers, **headers})
-        if self.cookies:
-            prepared.prepare_cookies(self.cookies)
-        prepared.body = body
-        prepared.headers["Content-Length"] = str(len(body))
-        verify = True if self.verify is None else self.verify
-        response = self.get_adapter(str(prepared.url)).send(
-            prepared, stream=True, timeout=timeout, verify=verify, cert=self.cert, proxies=proxies_for(url)
-        )
-        if response.cookies:
-            self.cookies.update(response.cookies)
-        return response
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         """Add the environment's proxy for *url*.
