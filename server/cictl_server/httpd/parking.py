@@ -110,9 +110,11 @@ class Lot:
         They leave the lot and enter the queue under one lock, so that `drain` finds each in one of the two.
         """
         with self._changed:
-            ready = [ticket.parked for ticket in tickets if self._aside.get(ticket.parked) is ticket]
-            for parked in ready:
-                del self._aside[parked]
+            ready = []
+            for ticket in tickets:  # one may be there twice: because of news, and of the time
+                if self._aside.get(ticket.parked) is ticket:
+                    del self._aside[ticket.parked]
+                    ready.append(ticket.parked)
             for first in range(0, len(ready), _TOGETHER):
                 together = ready[first : first + _TOGETHER]
                 self._hand_on(together[0] if len(together) == 1 else _Group(together))
