@@ -1,6 +1,6 @@
 """How long commands take, as multiples of `python -c pass`.
 
-Targets: 6 for a command that does nothing, 8 for `--help`, 12 for `healthcheck`, 10 for the TAB key.
+Targets: 6 for a command that does nothing, 6 for `--help`, 9 for `healthcheck`, 10 for the TAB key.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def main() -> None:
         try:
             for name, words, target in (
                 ("cictl version", ["version"], 6),
-                ("cictl --help", ["--help"], 8),
-                ("cictl healthcheck", ["healthcheck"], 12),
+                ("cictl --help", ["--help"], 6),
+                ("cictl healthcheck", ["healthcheck"], 9),
                 ("names for the TAB key", ["__complete", "agents", "cictl", "agents", "show", ""], 10),
             ):
                 _, value, ratio = in_turns(

@@ -11,8 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ from cictl_testing.files import git, make_repository
 from executions import BASE
 from figures import Figure, Figures, Untrue, in_turns, options
 from load import Connection
+from programs import working_agent
 from serving import Served, real_disk, serve_trivial, served
 
 from cictl.redaction import Redactor
@@ -50,18 +50,6 @@ class Costs(NamedTuple):
 
     def less(self, earlier: Costs) -> Costs:
         return Costs(*(now - then for now, then in zip(self, earlier, strict=True)))
-
-
-@contextmanager
-def working_agent(server: Served, home: Path, *, slots: int = 1) -> Iterator[psutil.Process]:
-    """Run `cictl run-agent` in a process of its own."""
-    command = [sys.executable, "-m", "cictl", "run-agent", "--server", server.url, "--id", "bench"]
-    command += ["--work-dir", str(home / "agent"), "--slots", str(slots)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield psutil.Process(process.pid)
-        finally:
-            process.terminate()
 
 
 def spent(server: Served, agent: psutil.Process) -> Costs:
@@ -109,7 +97,7 @@ def measure(report: Figures, *, jobs: int) -> None:
     with (
         real_disk("bench-jobs-") as home,
         served(serve_trivial, str(home / "data"), WARM + jobs) as server,
-        working_agent(server, home) as agent,
+        working_agent(server.url, home) as agent,
     ):
         begun = wait_for(server, agent, WARM)
         cost = wait_for(server, agent, WARM + jobs).less(begun)

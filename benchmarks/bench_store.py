@@ -1,4 +1,4 @@
-"""What the store costs: commits, claims, a long history, opening."""
+"""What the store costs: commits, claims, opening, compaction."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from itertools import count, pairwise
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 from executions import fill, make_job, put_jobs
@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from serving import real_disk
 
 from cictl.wire.jobs import JobStatus
-from cictl_server.store.contract import Transaction
+from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records.jobs import JobRecord
 from cictl_server.store.tiny.store import TinyStore
 
@@ -71,7 +71,7 @@ def claim_oldest(tx: Transaction) -> JobRecord:
     return job
 
 
-def update_rate(store: TinyStore, times: int) -> float:
+def update_rate(store: Store, times: int) -> float:
     """Return how often in a second one execution is changed durably."""
     job = make_job(10**9)
 
@@ -101,16 +101,6 @@ def measure_claims(report: Figures, short: TinyStore, long: TinyStore, *, queued
     _, many, ratio = in_turns(lambda: claim_rate(short, times=times), lambda: claim_rate(long, times=times))
     name = f"claim and put back, queued: {queued:,}"
     report.add(Figure(name=name, value=many, unit="/s", ratio=ratio, base="20 queued", target=">= 0.8"))
-
-
-def measure_history(
-    report: Figures, empty: TinyStore, full: TinyStore, *, finished: Sequence[int], commits: int
-) -> None:
-    for earlier, number in pairwise((0, *finished)):
-        fill(full, earlier, number, JobStatus.SUCCEEDED)
-        _, much, ratio = in_turns(lambda: update_rate(empty, commits), lambda: update_rate(full, commits))
-        name = f"commits, finished: {number:,}"
-        report.add(Figure(name=name, value=much, unit="/s", ratio=ratio, base="none finished", target=">= 0.8"))
 
 
 def measure_opening(report: Figures, directory: Path, *, jobs: int) -> None:
@@ -219,9 +209,6 @@ def main() -> None:
             measure_threads(report, store, commits=3_200 // scale)
         with TinyStore.open(directory / "short") as short, TinyStore.open(directory / "long") as long:
             measure_claims(report, short, long, queued=20_000 // scale, times=300 // scale)
-        with TinyStore.open(directory / "empty") as empty, TinyStore.open(directory / "full") as full:
-            finished = [number // scale for number in (100, 1_000, 10_000, 50_000)]
-            measure_history(report, empty, full, finished=finished, commits=1_000 // scale)
         measure_opening(report, directory / "large", jobs=100_000 // scale)
         measure_compaction(report, directory / "larger", jobs=200_000 // scale)
 

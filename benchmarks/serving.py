@@ -59,14 +59,20 @@ class Served:
         url: The URL that it answers at.
     """
 
-    def __init__(self, url: str, process: BaseProcess) -> None:
+    def __init__(self, url: str, process: BaseProcess, pipe: Any) -> None:
         self.url = url
         self._process = process
+        self._pipe = pipe
 
     @property
     def pid(self) -> int:
         assert self._process.pid is not None
         return self._process.pid
+
+    def ask(self, message: object) -> Any:
+        """Send *message* through the pipe of a server that knows more than its end, and return the answer."""
+        self._pipe.send(message)
+        return self._pipe.recv()
 
     def check(self) -> None:
         """Raise `Untrue` if the server has ended."""
@@ -100,7 +106,7 @@ def served(target: Any, *arguments: Any) -> Iterator[Served]:
     theirs.close()
     try:
         try:
-            server = Served(mine.recv(), process)
+            server = Served(mine.recv(), process, mine)
         except EOFError as error:
             process.join(5)
             raise Untrue(f"the server died at its start with exit code {process.exitcode}") from error
@@ -125,7 +131,9 @@ def serve_null(pipe: Any) -> None:
 
     app: falcon.App[Any, Any] = falcon.App()
     app.add_route("/null", Null())
-    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=96, connection_limit=1000)
+    server = waitress.create_server(
+        app, host="127.0.0.1", port=0, threads=96, connection_limit=4000, asyncore_use_poll=True
+    )
     threading.Thread(target=server.run, daemon=True).start()
     pipe.send(f"http://127.0.0.1:{server.effective_port}")
     pipe.recv()
