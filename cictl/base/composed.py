@@ -28,6 +28,15 @@ class PartLost(ValueError):
 
 
 @dataclass(frozen=True)
+class Extent:
+    """Bytes that follow each other in an open file of this machine."""
+
+    file: IO[bytes]
+    start: int
+    size: int
+
+
+@dataclass(frozen=True)
 class _Part:
     """Bytes of another file.
 
@@ -127,6 +136,20 @@ class ComposedFile:
         """Yield blocks: HTTP clients take for a stream what can be iterated."""
         return iter(lambda: self.read(_BLOCK), b"")
 
+    def extents(self) -> Iterator[Extent]:
+        """Yield where all that follows lies, one after the other, and go behind each. A file stays open until the next one is wanted."""
+        self.flush()
+        while self._position < self._end:
+            index = self._place()
+            part = self._parts[index - 1] if index else None
+            if part is not None and self._position < part.end:
+                extent = Extent(self._open(part), self._position - part.start, part.end - self._position)
+            else:
+                end = self._parts[index].start if index < len(self._parts) else self._end
+                extent = Extent(self._file, self._own(index), end - self._position)
+            yield extent
+            self._position += extent.size
+
     def close(self) -> None:
         """Close the part that is open."""
         if self._opened is not None:
@@ -156,11 +179,14 @@ class ComposedFile:
         """Return where the position is in the own file, after *index* parts."""
         return self._position - (self._parts[index - 1].lent if index else 0)
 
-    def _read_part(self, part: _Part, size: int) -> bytes:
+    def _open(self, part: _Part) -> IO[bytes]:
         if self._opened is None or self._opened[0] is not part:
             self.close()
             self._opened = part, part.open()
-        file = self._opened[1]
+        return self._opened[1]
+
+    def _read_part(self, part: _Part, size: int) -> bytes:
+        file = self._open(part)
         offset = self._position - part.start
         if file.tell() != offset:
             file.seek(offset)

@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Protocol, Self
 
+from cictl.base.composed import Extent
 from cictl.base.system.beneath import leads_out
 from cictl.wire.problems import Code
 from cictl_server.errors import CictlError
@@ -121,6 +122,9 @@ class BlobReader(Readable, Protocol):
         Raises:
             BlobError: The rest can't be had.
         """
+
+    def extents(self) -> Iterator[Extent] | None:
+        """Return where on this machine the rest of the bytes lies; None if they come from elsewhere."""
 
     def close(self) -> None: ...
 

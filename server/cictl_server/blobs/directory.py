@@ -14,6 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, TypeVar
 
+from cictl.base.composed import Extent
 from cictl.base.names.artifact_paths import BAD_NAME_ERRORS
 from cictl.base.system.beneath import NotBeneath, beneath
 from cictl.base.system.durable import sync_directory
@@ -213,6 +214,11 @@ class _FileReader:
         block = self._file.read(min(size, self._left))
         self._left -= len(block)
         return block
+
+    def extents(self) -> Iterator[Extent]:
+        start = self._file.tell()
+        rest = max(0, self.blob.size - start)
+        yield Extent(self._file, start, rest if self._left is None else min(rest, self._left))
 
     def close(self) -> None:
         self._file.close()

@@ -11,11 +11,13 @@ from urllib.parse import quote
 
 import falcon
 
+from cictl.base.composed import ComposedFile
 from cictl.base.text.characters import without_steering
-from cictl_server.blobs.contract import Readable
+from cictl_server.blobs.contract import BlobReader
 from cictl_server.errors import InvalidRequest
 from cictl_server.http.access.authentication import caller_of
 from cictl_server.http.conditional import is_known, is_unmodified
+from cictl_server.http.sending import SENDING, FileSender
 from cictl_server.http.streams import UNSENT_LIMIT
 from cictl_server.services.artifacts.artifacts import StoredFile
 from cictl_server.services.core.limits.places import Places
@@ -26,21 +28,31 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class FileStream:
-    """The blocks of an open file. `close` also closes *resources*, whether the file was read or not."""
+    """The rest of an open file. `close` also closes *resources*, whether the file was read or not.
 
-    def __init__(self, file: Readable, resources: ExitStack, *, length: int | None = None) -> None:
-        """Send *length* bytes from the present position of *file*; None for all that follow."""
+    Where its server sends files itself, no block of it comes through here.
+    """
+
+    def __init__(
+        self, file: BlobReader | ComposedFile, resources: ExitStack, *, length: int, sender: FileSender | None
+    ) -> None:
+        """Send the *length* bytes that follow in *file*."""
         self._file = file
         self._resources = resources
         self._left = length
+        self._sender = sender
 
     def __iter__(self) -> Iterator[bytes]:
-        while self._left is None or self._left > 0:
-            block = self._file.read(_BLOCK if self._left is None else min(_BLOCK, self._left))
-            if not block:
-                return
-            if self._left is not None:
-                self._left -= len(block)
+        extents = self._file.extents() if self._sender else None
+        if self._sender is None or extents is None:
+            yield from self._blocks()
+            return
+        for extent in extents:
+            self._sender.send(extent)
+
+    def _blocks(self) -> Iterator[bytes]:
+        while self._left > 0 and (block := self._file.read(min(_BLOCK, self._left))):
+            self._left -= len(block)
             yield block
 
     def close(self) -> None:
@@ -98,7 +110,14 @@ def send_file(req: falcon.Request, resp: falcon.Response, stored: StoredFile, pl
         if len(part) > UNSENT_LIMIT:
             hold_place(req, stack, places)
         file = stack.enter_context(stored.open(part))
-        resp.set_stream(FileStream(file, stack.pop_all(), length=len(part)), len(part))
+        send_open(req, resp, file, stack.pop_all(), length=len(part))
+
+
+def send_open(
+    req: falcon.Request, resp: falcon.Response, file: BlobReader | ComposedFile, resources: ExitStack, *, length: int
+) -> None:
+    """Answer with the *length* bytes that follow in *file*, and close *resources* when that is over."""
+    resp.set_stream(FileStream(file, resources, length=length, sender=req.env.get(SENDING)), length)
 
 
 def _download_name(name: str) -> str:

@@ -8,6 +8,7 @@ taken, and a newcomer gets the place of whoever has been silent for longest.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import time
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from waitress.channel import HTTPChannel
+from waitress.channel import ClientDisconnected, HTTPChannel
 
 from cictl_server.errors import FULL
 from cictl_server.httpd.incoming import Admit, Keep, Request
@@ -354,6 +355,46 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
                 self._lot.wake(self)
         return has_sent
 
+    def flush_all(self) -> None:
+        """Wait, in a thread, until the client has all that is queued, or has gone."""
+        with self.outbuf_lock:
+            self._flush_exception(self._flush_some, do_close=False)
+            while self.connected and self.total_outbufs_len:
+                self.server.pull_trigger()
+                self.outbuf_lock.wait()
+
+    def duplicate(self) -> int:
+        """Return another descriptor of the socket, which stays this client's when the loop closes its own.
+
+        Raises:
+            ClientDisconnected: The client has gone.
+        """
+        with self.outbuf_lock:  # under which the loop says that it will close
+            if not self.connected:
+                raise ClientDisconnected
+            return os.dup(self.socket.fileno())
+
+    def note_taken(self) -> None:
+        """Note that the client has taken bytes that were not queued."""
+        self._taken_at = time.monotonic()
+        self.last_activity = time.time()
+
+    def check_taking(self, *, unsent: int) -> None:
+        """Let go of a client that has gone, or takes nothing.
+
+        Args:
+            unsent: How many bytes it is to get that are not queued.
+
+        Raises:
+            ClientDisconnected: It has gone.
+        """
+        is_stalled = time.monotonic() - self._taken_at > self.limits.stalled_seconds
+        if is_stalled:
+            self._note_stall(unsent)
+            self.close_soon()
+        if is_stalled or not self.connected or self.will_close:
+            raise ClientDisconnected
+
     def close_if_slow(self, now: float) -> None:
         """Close the connection if its client has taken too long. To be called by the thread of the loop."""
         if self.total_outbufs_len:
@@ -371,8 +412,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             return
         self._flush_exception(self._flush_some_if_lockable)
         if now - self._taken_at > self.limits.stalled_seconds:
-            logger.info("closed, its client takes nothing peer=%s unsent=%d", self._asks, self.total_outbufs_len)
+            self._note_stall(self.total_outbufs_len)
             self.handle_close()  # at once, and not by `will_close`: that waits for poll, which never tells of room here
+
+    def _note_stall(self, unsent: int) -> None:
+        logger.info("closed, its client takes nothing peer=%s unsent=%d", self._asks, unsent)
 
     def _note_debt(self, now: float) -> None:
         if self.request is None:

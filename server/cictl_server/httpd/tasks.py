@@ -6,7 +6,10 @@ from typing import Any
 
 from waitress.task import WSGITask
 
+from cictl.base.composed import Extent
 from cictl_server.http.errors import REFUSAL
+from cictl_server.http.sending import SENDING
+from cictl_server.httpd.sending import CAN_SEND, send_file
 from cictl_server.signals.waits import PARKING, Awaited
 
 ROOM_BYTES = 1 << 16
@@ -40,6 +43,8 @@ class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
         if is_new:
             environment[REFUSAL] = self.request.refusal
             environment[PARKING] = self
+            if CAN_SEND:
+                environment[SENDING] = self
             caller = self.request.caller
             environment["REMOTE_ADDR"] = environment["REMOTE_HOST"] = caller.address
             environment["wsgi.url_scheme"] = caller.scheme
@@ -48,6 +53,13 @@ class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
     def park(self, answer: Any, awaited: Awaited) -> None:
         """Put *answer* aside. See `signals.waits.Parking`."""
         self._answer, self.awaited = answer, awaited
+
+    def send(self, extent: Extent) -> None:
+        """Send a part of the answer that lies in a file. See `http.sending.FileSender`."""
+        assert self.content_length is not None
+        self.write(b"")  # the header, if nothing else was sent yet
+        send_file(self.channel, extent.file.fileno(), extent.start, extent.size)
+        self.content_bytes_written += extent.size
 
     def has_room(self) -> bool:
         return bool(self.channel.total_outbufs_len <= ROOM_BYTES)

@@ -6,6 +6,7 @@ import http.client
 import io
 import os
 import socket
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -174,6 +175,22 @@ def test_a_large_zip_goes_where_it_stays_and_half_a_one_leaves_nothing(place: Wo
         sink = io.BytesIO()
         client.download_artifact(kept, sink)
     assert (sink.getvalue(), size_of_parts(place)) == (noise, 0)
+
+
+def test_files_come_whole_and_in_part(place: Workplace, job: JobExecution) -> None:
+    files = {"noise": os.urandom(3 * MIB), "text": b"a line\n" * MIB, "small": b"1"}
+    with Client(place.url) as client:
+        kept = client.upload_artifacts_zip(job.id, "a", io.BytesIO(zipped(files)))
+        sink = io.BytesIO()
+        client.download_all(job.id, sink)
+    with zipfile.ZipFile(sink) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == files
+    connection = http.client.HTTPConnection(urlsplit(place.url).netloc, timeout=60)
+    for artifact in kept * 2:  # on one connection
+        connection.request("GET", artifact.url, headers={"Range": "bytes=1-2500000"})
+        answer = connection.getresponse()
+        assert answer.read() == (files[artifact.path][1:2_500_001] if artifact.path != "small" else b"")
+    connection.close()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, cast
 
 import pytest
+from cictl_testing.files import zipped
 from cictl_testing.server import RunningServer
 
 from cictl.wire.jobs import JobExecution
@@ -120,6 +121,22 @@ def test_each_file_is_kept_whole(server: RunningServer, job: JobExecution, make:
     assert upload(server, job, make()) == 200
     assert {name: server.get(f"/artifacts/{job.id}/{name}").content for name in FILES} == FILES
     assert parts(server.directory) == []
+
+
+def test_an_archive_of_large_files_tells_its_length_and_is_whole(server: RunningServer, job: JobExecution) -> None:
+    assert upload(server, job, stored()) == 200
+    answer = server.get(f"/api/v1/jobs/{job.id}/artifacts/download-all")
+    assert answer.headers["Content-Length"] == str(len(answer.content))
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == FILES
+
+
+def test_an_archive_stays_whole_while_an_upload_replaces_its_files(server: RunningServer, job: JobExecution) -> None:
+    assert upload(server, job, stored()) == 200
+    with server.services.artifacts.artifacts.archive(job.id) as packed:
+        assert upload(server, job, zipped({"other": b"1"})) == 200
+        with zipfile.ZipFile(io.BytesIO(packed.read())) as archive:
+            assert archive.read("noise") == NOISE
 
 
 def test_a_large_file_with_another_checksum_is_refused(server: RunningServer, job: JobExecution) -> None:

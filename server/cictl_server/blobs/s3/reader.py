@@ -30,6 +30,9 @@ class ObjectReader:
         block, self._piece = bytes(self._piece[:size]), self._piece[size:]
         return block
 
+    def extents(self) -> None:
+        return None
+
     def close(self) -> None:
         self._piece, self._position = memoryview(b""), self._end
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack
 from functools import partial
+from os import SEEK_END
 from typing import IO, cast
 
 import falcon
@@ -15,7 +16,7 @@ from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import InvalidRequest, NotFound
 from cictl_server.http import media
 from cictl_server.http.access.authentication import principal_of
-from cictl_server.http.files import FileStream, hold_place, send_file
+from cictl_server.http.files import hold_place, send_file, send_open
 from cictl_server.http.parameters import LEASE_TOKEN, Parameter, sender_of
 from cictl_server.services import Services
 from cictl_server.services.artifacts.arriving import ArrivingZip
@@ -129,7 +130,9 @@ class JobArtifactsArchiveResource:
         with ExitStack() as stack:
             hold_place(req, stack, self._places)
             archive = stack.enter_context(self._artifacts.archive(job_id, prefix=prefix, with_links=with_links))
-            resp.stream = FileStream(archive, stack.pop_all())
+            size = archive.seek(0, SEEK_END)
+            archive.seek(0)
+            send_open(req, resp, archive, stack.pop_all(), length=size)
         resp.content_type = "application/zip"
         resp.set_header("Content-Disposition", f'attachment; filename="{name}"')
 

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
+from cictl.base.composed import ComposedFile
 from cictl.base.job_parts import ArtifactSpec
 from cictl.base.names.artifact_paths import BadArtifactPath, ends_of_links, link_target
 from cictl.wire.results.artifacts import Artifact, ArtifactData
@@ -226,8 +227,8 @@ class ArtifactService:
         return StoredFile(blobs=self._blobs, blob=blob, name=posixpath.basename(path))
 
     @contextmanager
-    def archive(self, job_id: str, *, prefix: str = "", with_links: bool = False) -> Iterator[IO[bytes]]:
-        """Yield a zip of all artifacts, or of those equal to *prefix* or below it, on disk and rewound.
+    def archive(self, job_id: str, *, prefix: str = "", with_links: bool = False) -> Iterator[ComposedFile]:
+        """Yield a zip of all artifacts, or of those equal to *prefix* or below it, rewound.
 
         Args:
             with_links: Links to files of the zip are links in it. Otherwise every entry is a file.
