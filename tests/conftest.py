@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from cictl_testing.forks.forked import FRESH
 
 pytest_plugins = ["cictl_testing.clean_checkout"]
 
@@ -68,3 +69,9 @@ def _no_wait_for_the_disk(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def _return_at_once(_: int) -> None:
     pass
+
+
+@pytest.fixture
+def fresh_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each process of cictl be a new interpreter, whose command line and environment Linux shows."""
+    monkeypatch.setenv(FRESH, "1")

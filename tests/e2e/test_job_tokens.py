@@ -162,6 +162,7 @@ def test_the_token_is_dead_when_the_job_is_over_and_outlives_a_restart_of_the_se
     assert not counts(shop.workplace.url, secret)
 
 
+@pytest.mark.usefixtures("fresh_processes")
 def test_the_token_is_found_in_the_environment_of_the_step_alone(shop: Shop) -> None:
     agent = shop.start_agent()
     job, secret = shop.begin()

@@ -200,6 +200,7 @@ def team(tmp_path: Path) -> Iterator[Team]:
     place.close()
 
 
+@pytest.mark.usefixtures("fresh_processes")
 def test_no_token_cookie_or_secret_is_left_anywhere(team: Team) -> None:
     place, traces = team.place, Traces()
     agent = team.begin()

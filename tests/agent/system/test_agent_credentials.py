@@ -31,6 +31,7 @@ def agent_of(url: str, directory: Path, **environment: str) -> Process:
     return Process(*arguments, environment={**clean, **SECRETS, **environment}, directory=directory)
 
 
+@pytest.mark.usefixtures("fresh_processes")
 def test_a_step_finds_no_credential_in_the_process_of_its_agent(server: ScriptedServer, tmp_path: Path) -> None:
     agent = agent_of(server.url.replace("://", "://user:hunter22@"), tmp_path, HELLO="world")
     try:

@@ -12,17 +12,20 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from cictl.wire.agents import LeaseRequest
 from cictl.wire.jobs import JobExecution
 from cictl_client import Client
 from cictl_testing.files import make_repository
+from cictl_testing.forks.forked import Forked, can_fork, run_forked
 
 T = TypeVar("T")
 
 DEADLINE_SECONDS = 150.0
 """How long anything may take on a loaded machine before a test gives up on it."""
+
+_FRESH = (sys.executable, "-m", "cictl")
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -50,21 +53,24 @@ class Process:
         *arguments: str,
         environment: dict[str, str],
         directory: Path,
-        command: Sequence[str] = (sys.executable, "-m", "cictl"),
+        command: Sequence[str] = (),
     ) -> None:
+        """Start it.
+
+        Args:
+            command: What is started, with the arguments behind it; by default cictl, as `forks/forked.py` has it.
+        """
         self._lines: queue.Queue[str] = queue.Queue()
         self.seen: list[str] = []
-        self.process = subprocess.Popen(
-            [*command, *arguments],
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
+        reading, writing = os.pipe()
+        self._output = os.fdopen(reading, errors="replace")
+        with os.fdopen(writing, "wb") as output:
+            self.process: Forked | subprocess.Popen[bytes] = (
+                _start_fresh(command or _FRESH, arguments, environment, directory, output)
+                if command or not can_fork()
+                else Forked(arguments, environment=environment, directory=directory, stdout=output, stderr=output)
+            )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
@@ -106,14 +112,42 @@ class Process:
             self.process.kill()
             self.process.wait()
         self._reader.join(timeout=5)
-        if self.process.stdout:
-            self.process.stdout.close()
+        self._output.close()
 
     def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in self._output:
             self.seen.append(line)
             self._lines.put(line)
+
+
+def _start_fresh(
+    command: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str], directory: Path, output: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*command, *arguments],
+        env=environment,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
+
+
+def _run(arguments: Sequence[str], environment: Mapping[str, str], directory: Path) -> subprocess.CompletedProcess[str]:
+    if can_fork():
+        return run_forked(arguments, environment=environment, directory=directory, timeout=DEADLINE_SECONDS)
+    return subprocess.run(
+        [*_FRESH, *arguments],
+        env=environment,
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
 
 
 def cictl_command(directory: Path, environment: Mapping[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
@@ -121,16 +155,7 @@ def cictl_command(directory: Path, environment: Mapping[str, str]) -> Callable[.
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("CICTL_", "CIWI_"))}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "cictl", *arguments],
-            env={**clean, "NO_COLOR": "1", **environment},
-            cwd=directory,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
+        return _run(arguments, {**clean, "NO_COLOR": "1", **environment}, directory)
 
     return run
 
@@ -163,17 +188,7 @@ class Workplace:
 
     def cictl(self, *arguments: str, token: str = "") -> subprocess.CompletedProcess[str]:
         """Run one command to its end; with *token*, as its holder."""
-        return subprocess.run(
-            [sys.executable, "-m", "cictl", *arguments],
-            env=self._environment(token),
-            cwd=self.directory,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
+        return _run(arguments, self._environment(token), self.directory)
 
     def ok(self, *arguments: str) -> str:
         """Run one command that must succeed, and return what it says on stdout."""
