@@ -21,11 +21,11 @@ from waitress.channel import ClientDisconnected, HTTPChannel
 
 from cictl_server.errors import FULL
 from cictl_server.httpd.incoming import Admit, Keep, Request
+from cictl_server.httpd.loop import Loop
 from cictl_server.httpd.malformed import ErrorAnswer, error_headers
 from cictl_server.httpd.parking import DRAIN_STEP_SECONDS, Lot, awaits_room
 from cictl_server.httpd.places import Places, Rank
 from cictl_server.httpd.proxies import TrustedProxies
-from cictl_server.httpd.resting import Resting
 from cictl_server.httpd.tasks import ROOM_BYTES, PutAside, Task
 
 logger = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         proxies: TrustedProxies,
         instance_id: str,
         lot: Lot,
-        resting: Resting,
+        loop: Loop,
         **options: Any,
     ) -> None:
         """Take a connection.
@@ -115,19 +115,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             places: Where it takes a place.
             instance_id: Marks the answers that no application makes.
             lot: Where its answer is put aside while there is nothing to tell.
-            resting: Where its socket rests while nothing is expected of it.
+            loop: Waits for its socket.
         """
         self.limits = limits
         self._places = places
-        self.is_resting = False
         self._lot = lot
-        self._resting = resting
+        self._loop = loop
         self._aside: Task | None = None
         """The answer that is put aside."""
         self._resumed: Task | None = None
         """The answer that goes on just now."""
-        self._is_watched = False
-        """Whether somebody wants to know if the client has gone while its request is under way."""
         self.instance_id = instance_id
         self.parser_class = partial(
             Request,
@@ -150,6 +147,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._is_writing = False
         self._waits_for_room = False
         super().__init__(*args, **options)
+        self._loop.attend(self)
         places.take(self)
 
     @property
@@ -161,17 +159,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def is_silent(self) -> bool:
         """Whether the client has neither a request under way nor a body to send: it can be cut off without harm."""
         return not (self.requests or self.total_outbufs_len or self._body_since)
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether the next thing that happens here is that its client sends something or leaves, or that an answer goes on."""
-        has_work = self.total_outbufs_len or self.will_close or self.close_when_flushed
-        return not has_work and (self._aside is not None or not self.requests)
-
-    @property
-    def is_aside(self) -> bool:
-        """Whether its answer is put aside."""
-        return self._aside is not None
 
     @property
     def rank(self) -> Rank:
@@ -209,16 +196,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def readable(self) -> bool:
         if self._thrown_away is not None and self._lingers_since is None:
             return False  # the answer comes first
-        if self.requests and self._aside is None and not self._is_watched:
-            return False  # looking at who just waits for a quick answer would cost more than that
         return bool(super().readable())
-
-    def check_client_disconnected(self) -> bool:
-        """Tell whether the client has gone. From the first question on the loop looks after it, so the first answer may be late."""
-        if not self._is_watched:
-            self._is_watched = True
-            self._look_again()
-        return bool(super().check_client_disconnected())
 
     def handle_close(self) -> None:
         super().handle_close()
@@ -227,7 +205,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._lot.wake(self)
 
     def del_channel(self, map: Any = None) -> None:  # noqa: A002 - waitress calls it so
-        self._resting.leave(self)
+        self._loop.leave(self)
         self._places.give_back(self)
         super().del_channel(map)
 
@@ -235,11 +213,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         """Let the loop close the connection at its next turn. It holds no place any more."""
         self._places.give_back(self)
         self.will_close = True
-        self._look_again()
-
-    def _look_again(self) -> None:
-        self._resting.call(self)
-        self.server.pull_trigger()
+        self._loop.attend(self)
 
     def handle_write(self) -> None:
         """Send what is queued. After a refusal close in two steps: say that nothing follows, and read on for a moment."""
@@ -260,22 +234,22 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         A client that sends a request before it reads the answer to the one before is cut off: a thread would have to wait
         for it, and no place is counted for that.
         """
-        if self._aside is not None:
-            self._go_on(self._aside)
-        elif self.total_outbufs_len:
-            self._cut_off()
-        else:
-            self._asks = self.requests[0].caller.address
-            self._is_watched = False
-            self._answer()
+        try:
+            if self._aside is not None:
+                self._go_on(self._aside)
+            elif self.total_outbufs_len:
+                self._cut_off()
+            else:
+                self._asks = self.requests[0].caller.address
+                self._answer()
+        finally:
+            self._loop.attend(self)
 
     def _answer(self) -> None:
         try:
             super().service()
         except PutAside as aside:
             self._put_aside(aside.task)
-        if self.is_resting and not self.is_quiet:
-            self._look_again()
 
     def _go_on(self, task: Task) -> None:
         """Go on with an answer that was put aside. If its client has gone, end it."""
@@ -296,8 +270,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         assert task.awaited is not None
         self._aside = task
         self._waits_for_room = awaits_room(task.awaited)
-        if not self.is_resting:
-            self._look_again()
         if not self._lot.park(self, task.awaited):
             self._go_on_without_lot(task)
         elif not self.connected or (self._waits_for_room and self.total_outbufs_len <= ROOM_BYTES):
@@ -329,7 +301,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def _cut_off(self) -> None:
         self._drop_requests()
         self.close_when_flushed = True
-        self.server.pull_trigger()
 
     def write_soon(self, data: Any) -> int:
         """Queue *data* for the client, in a thread; wait while more than `outbuf_high_watermark` is unread."""
@@ -340,10 +311,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             return int(super().write_soon(data))
         finally:
             self._is_writing = False
+            if self.writable():
+                self._loop.attend(self)
 
     def _flush_outbufs_below_high_watermark(self) -> None:
         # waitress also calls this between two requests of a connection. `service` decides then, and waits for nobody.
         if self._is_writing:
+            if self.total_outbufs_len > self.adj.outbuf_high_watermark:
+                self._loop.attend(self)  # which sends on while this thread waits
             super()._flush_outbufs_below_high_watermark()
 
     def _flush_some(self, do_close: bool = True) -> bool:

@@ -14,18 +14,15 @@ from waitress.server import create_server
 
 from cictl_server.httpd.connections import Channel, ConnectionLimits, close_slow
 from cictl_server.httpd.incoming import Admit, Keep, keep_as_usual
+from cictl_server.httpd.loop import Loop
 from cictl_server.httpd.parking import Lot
 from cictl_server.httpd.places import Places
 from cictl_server.httpd.proxies import TrustedProxies
-from cictl_server.httpd.resting import Resting
+from cictl_server.httpd.workers import Workers
 
 GRACE_SECONDS = 5
 BACKLOG = 1024
 _SWEEP_SECONDS = 1.0
-_REST_AFTER_SECONDS = 1.0
-"""A connection rests after so long without a byte: agents that are busy ask more often than that."""
-
-_DRAIN_SECONDS = 0.005
 _SPARE_PLACES = 32
 """What waitress counts as connections besides: its own, and those that are just being closed."""
 
@@ -58,18 +55,20 @@ class Httpd:
         self._stopping = threading.Event()
         self._channels: dict[int, Any] = {}
         limits = limits or ConnectionLimits()
+        self._workers = Workers(threads)
         self._server = create_server(
             app,
             map=self._channels,
+            _dispatcher=self._workers,
             sockets=[listener],
-            threads=threads,
             connection_limit=limits.of_all + _SPARE_PLACES,
             backlog=BACKLOG,
             clear_untrusted_proxy_headers=True,  # `proxies` reads them before
             **options,
         )
-        self._resting = Resting(self._channels)
-        self._lot = Lot(self._server.add_task)
+        self._server.pull_trigger = _do_nothing  # each connection tells the loop itself what it waits for
+        self._loop = Loop(self._channels, wake=self._server.trigger.pull_trigger)
+        self._lot = Lot(self._workers.add_task)
         self._server.channel_class = partial(
             Channel,
             limits=limits,
@@ -79,23 +78,21 @@ class Httpd:
             proxies=proxies or TrustedProxies(),
             instance_id=instance_id,
             lot=self._lot,
-            resting=self._resting,
+            loop=self._loop,
         )
         self._server.handle_accept = partial(_accept_several, self._server, self._server.handle_accept)
         self._swept_at = time.monotonic()
 
     def run(self) -> None:
-        """Serve until `stop`, then finish the answers under way, and close everything including the socket.
-
-        The loop uses poll: select, waitress's default, fails above 1024 descriptors.
-        """
+        """Serve until `stop`, then finish the answers under way, and close everything including the socket."""
         answered = threading.Event()
         drain = threading.Thread(target=self._drain_when_asked, args=(answered,), name="drain")
         drain.start()
+        self._loop.attend(self._server.trigger)
+        self._loop.attend(self._server)
         try:
             while not answered.is_set():
-                self._resting.settle()
-                wasyncore.loop(timeout=_SWEEP_SECONDS, use_poll=True, map=self._channels, count=1)
+                self._loop.turn(_SWEEP_SECONDS)
                 self._sweep()
         finally:
             self.stop()
@@ -107,33 +104,28 @@ class Httpd:
         self._stopping.set()
 
     def _sweep(self) -> None:
-        """Close the connections of slow clients, and let those rest that have nothing to do, once a second."""
+        """Close the connections of slow clients, once a second, and accept others again where there were too many."""
         now = time.monotonic()
         if now - self._swept_at < _SWEEP_SECONDS:
             return
         self._swept_at = now
         channels = list(self._server.active_channels.values())
         close_slow(channels)
+        self._loop.attend(self._server)  # here waitress marks those that were idle for long
         for channel in channels:
-            if channel.is_resting:
-                if not channel.is_quiet:  # waitress closes what was idle for long, and does not know that it rests
-                    self._resting.call(channel)
-            elif channel.is_aside or time.time() - channel.last_activity > _REST_AFTER_SECONDS:
-                self._resting.add(channel)
+            if channel.writable():
+                self._loop.attend(channel)
 
     def _drain_when_asked(self, answered: threading.Event) -> None:
         """Let the threads finish their answers, then end the loop.
 
-        The thread of the loop closes the sockets afterwards. Closing them here would race with its poll, and waitress's
-        own `close` leaks threads.
+        The thread of the loop closes the sockets afterwards. Closing them here would race with it, and waitress's own `close`
+        leaks threads.
         """
         self._stopping.wait()
         deadline = time.monotonic() + GRACE_SECONDS
         self._lot.drain(GRACE_SECONDS)
-        # What goes on, and what has come, is in the queue of the threads now. `shutdown` would not begin it any more.
-        while self._server.task_dispatcher.queue and time.monotonic() < deadline:
-            time.sleep(_DRAIN_SECONDS)
-        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=GRACE_SECONDS)
+        self._workers.shutdown(seconds=max(0.0, deadline - time.monotonic()))
         answered.set()
         self._server.trigger.pull_trigger()
 
@@ -142,20 +134,22 @@ class Httpd:
         for _ in range(20):
             if not any(getattr(channel, "total_outbufs_len", 0) for channel in self._channels.values()):
                 break
-            wasyncore.loop(timeout=0.05, use_poll=True, map=self._channels, count=1)
+            self._loop.turn(0.05)
         for channel in list(self._server.active_channels.values()):
             channel.end()
             channel.handle_close()  # closes the temporary files of large answers too; `close_all` leaves them open
             if channel.request is not None:
                 channel.request.close()
         wasyncore.close_all(self._channels, ignore_all=True)
+        self._loop.close()
+
+
+def _do_nothing() -> None:
+    pass
 
 
 def _accept_several(server: Any, accept: Callable[[], None]) -> None:
-    """Call *accept*, which takes one connection, while that brings one: after a restart all agents come at once.
-
-    waitress takes one a turn of its loop, and at each turn looks at all who came within the last second.
-    """
+    """Call *accept*, which takes one connection, while that brings one: after a restart all agents come at once."""
     for _ in range(_SPARE_PLACES):
         before = len(server.active_channels)
         accept()
