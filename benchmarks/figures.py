@@ -11,7 +11,7 @@ import json
 import re
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -98,12 +98,18 @@ class Figures:
         return "   ".join(parts)
 
 
-def options(description: str | None) -> tuple[argparse.Namespace, Figures]:
-    """Return the options, which are the same for every scenario file, and the figures to add to."""
+def options(description: str | None, *, further: Mapping[str, str] | None = None) -> tuple[argparse.Namespace, Figures]:
+    """Return the options, which are the same for every scenario file, and the figures to add to.
+
+    Args:
+        further: Options of this file alone that take text, and what each is for.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="smaller sizes and shorter rounds")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--against", type=Path, help="compare with the figures in this file")
+    for name, text in (further or {}).items():
+        parser.add_argument(name, help=text, default="")
     arguments = parser.parse_args()
     return arguments, Figures(json_file=arguments.json, against=read_measures(arguments.against))
 

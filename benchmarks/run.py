@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-PAGE = ("start", "cli", "jobs", "http", "store", "curves", "waiting", "connections", "bytes")
+PAGE = ("start", "cli", "jobs", "ci", "http", "store", "curves", "waiting", "connections", "bytes")
 """The benchmarks of docs/performance.md, in the order of its table."""
 
 

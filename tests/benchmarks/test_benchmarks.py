@@ -11,6 +11,7 @@ from typing import Any
 import bench_auth
 import bench_several
 import pytest
+from bench_ci import JOBS, OtherCI, work_off
 from bench_http import CAPABILITIES, EmptyLeases, Heartbeats, WholeJobs
 from cictl_testing.servers.threads import ThreadedServer
 from executions import make_job
@@ -74,6 +75,19 @@ def test_a_wrong_status_ends_a_scenario() -> None:
 def test_a_server_that_dies_ends_the_run() -> None:
     with pytest.raises(Untrue, match="exit code 3"), served(_dies_at_once):
         pass
+
+
+def test_a_ci_that_takes_jobs_by_a_command_is_measured_by_what_its_jobs_tell(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    shell = OtherCI(f"for job in $(seq $COUNT); do date +%s%N >> {marks}; done", marks)
+    assert shell.start_milliseconds() > 0
+    assert shell.rate() > 0
+    assert len(marks.read_text().splitlines()) == 1 + JOBS
+
+
+def test_agents_that_get_fewer_jobs_than_were_queued_end_the_run() -> None:
+    with _answering(200, b"{}") as url, pytest.raises(Untrue, match="0 of 200 jobs were done"):
+        work_off(url, agents=2, jobs=JOBS)
 
 
 def test_a_run_is_compared_with_an_earlier_one_by_ratios(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
