@@ -25,6 +25,7 @@ from cictl_server.http.browsers.cookies import SessionCookie
 from cictl_server.http.streams import UNSENT_LIMIT
 from cictl_server.http.waiting import Asking
 from cictl_server.httpd.admission import Admission
+from cictl_server.httpd.body_memory import SHORT_BODY
 from cictl_server.httpd.connections import ConnectionLimits
 from cictl_server.httpd.granian_server import GranianHttpd, Tls
 from cictl_server.httpd.proxies import TrustedProxies
@@ -68,10 +69,7 @@ _LEAST_ARCHIVE_LIMIT = 16 << 30
 _NO_LIMIT = 1 << 62
 """waitress's own limit of bodies: `Admission` knows that of each route."""
 
-
 _HEADER_LIMIT = 64 << 10
-_BODY_IN_MEMORY = 64 << 10
-"""How much of a body that is coming is in memory; the rest is in a temporary file."""
 
 
 class ServerKind(StrEnum):
@@ -246,8 +244,8 @@ class Server:
             instance_id=self.instance_id,
             max_request_body_size=_NO_LIMIT,
             max_request_header_size=_HEADER_LIMIT,
-            inbuf_overflow=_BODY_IN_MEMORY,
-            recv_bytes=_BODY_IN_MEMORY,
+            inbuf_overflow=SHORT_BODY,
+            recv_bytes=SHORT_BODY,
             channel_timeout=120,
             channel_request_lookahead=1,  # so that a closed connection is noticed while its request waits
             outbuf_high_watermark=UNSENT_LIMIT,

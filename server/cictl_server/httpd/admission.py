@@ -10,12 +10,10 @@ from cictl_server.front import Guard, RouteMarks, tidy
 from cictl_server.http.access.origin import OriginRule
 from cictl_server.http.router import Router
 from cictl_server.http.routes import ARCHIVE_BODY, SMALL_BODY, Route
+from cictl_server.httpd.body_memory import MOST_BYTES, SHORT_BODY, BodyMemory
 from cictl_server.httpd.incoming import Head, Kept
 from cictl_server.services import Services
 from cictl_server.services.history.holder import Sender
-
-_SHORT_ZIP = 1 << 20
-"""So short a zip has no large files."""
 
 
 class Admission:
@@ -35,6 +33,7 @@ class Admission:
         """
         self._artifacts = services.artifacts.artifacts
         self._archive_bytes = archive_bytes
+        self._memory = BodyMemory()
         self._router = Router()
         self._routes = {route.path: route for route in routes}
         for route in self._routes.values():
@@ -56,9 +55,11 @@ class Admission:
         return self._archive_bytes if route.body == ARCHIVE_BODY else route.body
 
     def keep(self, head: Head) -> Kept | None:
-        """Say where a body is kept that was admitted: a long zip of artifacts goes to their place at once."""
-        if head.length is None or head.length <= _SHORT_ZIP:
+        """Say where a body is kept that was admitted: a piece of a log in memory, a long zip of artifacts in their place at once."""
+        if head.length is None:
             return None
+        if head.length <= MOST_BYTES:
+            return self._memory.take(head.length) if head.length > SHORT_BODY else None
         route, _ = self._find(head.path)
         return self._artifacts.arriving_zip() if route is not None and route.body == ARCHIVE_BODY else None
 

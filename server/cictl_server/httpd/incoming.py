@@ -35,9 +35,12 @@ Admit = Callable[[Head], int]
 
 
 class Kept(Protocol):
-    """Where a body is kept that does not go the usual way. The application finds it as `wsgi.input`."""
+    """Where a body is kept that does not go the usual way."""
 
     def write(self, data: bytes, /) -> int: ...
+
+    def complete(self) -> object:
+        """Return what the application finds as `wsgi.input`, once all has come."""
 
     def close(self) -> None: ...
 
@@ -156,8 +159,8 @@ class _Buffer:
     def append(self, data: bytes) -> None:
         self._size += self._kept.write(data)
 
-    def getfile(self) -> Kept:
-        return self._kept
+    def getfile(self) -> object:
+        return self._kept.complete()
 
     def close(self) -> None:
         self._kept.close()
