@@ -1,9 +1,13 @@
-"""Where the program begins: completion of names and `cictl version` are answered without loading the commands."""
+"""Where the program begins: completion of names, `cictl version` and `cictl healthcheck` are answered without loading the commands."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+
+_YOUNG_OBJECTS = 10_000
+"""At so many new objects the garbage collector looks for circles of them. At Python's 700 it would look some 150 times at modules that are being loaded."""
 
 COMPLETE = "__complete"
 """The hidden command that completion scripts call, as `cictl __complete KIND WORDS...`; see `candidates`."""
@@ -11,6 +15,7 @@ COMPLETE = "__complete"
 
 def main() -> int:
     """Run the process's command line and return its exit code."""
+    gc.set_threshold(_YOUNG_OBJECTS)
     from cictl.cli.output.device import open_standard_streams
 
     open_standard_streams()
@@ -20,6 +25,12 @@ def main() -> int:
         return answer(sys.argv[2:])
     if sys.argv[1:] in (["version"], ["--version"]) and not os.environ.get("CICTL_OUTPUT") and _write_version():
         return 0
+    if sys.argv[1:] == ["healthcheck"]:
+        from cictl.cli.server.health import answer as answer_health
+
+        code = answer_health()
+        if code is not None:
+            return code
     from cictl.cli.app.main import main as run
 
     return run()

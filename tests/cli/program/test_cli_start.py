@@ -13,6 +13,7 @@ from cictl_testing.shop import Shop
 from cictl.cli import entry
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.main import main
+from cictl.wire.problems import Code
 
 HEAVY = {
     "requests",
@@ -52,6 +53,12 @@ def test_the_version_needs_nothing(argv: tuple[str, ...]) -> None:
 def test_a_health_check_needs_no_http_library(showcase: Shop) -> None:
     code, loaded = loaded_by("healthcheck", server=showcase.url)
     assert code == 0
+    assert loaded.isdisjoint(HEAVY | {"typer"})
+
+
+def test_a_health_check_with_options_needs_none_either(showcase: Shop) -> None:
+    code, loaded = loaded_by("healthcheck", "--timeout", "1", server=showcase.url)
+    assert code == 0
     assert loaded.isdisjoint(HEAVY)
 
 
@@ -84,6 +91,41 @@ def test_the_short_cut_shows_what_the_long_way_shows(
     long_way = main(argv), *capsys.readouterr()
     monkeypatch.setattr(sys, "argv", ["cictl", *argv])
     assert (entry.main(), *capsys.readouterr()) == long_way
+
+
+HEALTH = {
+    "healthy": {},
+    "as data": {"CICTL_OUTPUT": "json"},
+    "unreachable": {"CICTL_SERVER_URL": "http://127.0.0.1:9"},
+    "no URL": {"CICTL_SERVER_URL": "gopher://nowhere"},
+    "no context": {"CICTL_CONTEXT": "missing"},
+    "no token": {"CICTL_TOKEN_FILE": "/nowhere/token"},
+}
+
+
+@pytest.mark.parametrize("settings", HEALTH.values(), ids=list(HEALTH))
+def test_the_short_cut_to_health_shows_what_the_long_way_shows(
+    settings: dict[str, str],
+    showcase: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    home: Path,
+) -> None:
+    for name, value in {"CICTL_SERVER_URL": showcase.url, **settings}.items():
+        monkeypatch.setenv(name, value)
+    long_way = main(["healthcheck"]), *capsys.readouterr()
+    monkeypatch.setattr(sys, "argv", ["cictl", "healthcheck"])
+    assert (entry.main(), *capsys.readouterr()) == long_way
+
+
+def test_the_short_cut_to_health_shows_a_refusal_too(
+    showcase: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    monkeypatch.setenv("CICTL_SERVER_URL", showcase.url)
+    monkeypatch.setattr(sys, "argv", ["cictl", "healthcheck"])
+    showcase.gate.refuse("GET /api/v1/runtime-state", 401, Code.UNAUTHENTICATED, "a token is needed")
+    assert entry.main() == ExitCode.NOT_ALLOWED
+    assert "cictl login" in capsys.readouterr().err
 
 
 def test_a_reader_that_is_gone_is_told_the_same_way() -> None:
