@@ -31,8 +31,7 @@ LOCK_SECONDS = 60.0
 _STATE_SECONDS = 30.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Means:
+class Means(msgspec.Struct, frozen=True, kw_only=True):
     """What the updater needs from outside, and its time limits.
 
     Attributes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from cictl.base.system.environment import setting
 from cictl.installation.layout import Layout
@@ -23,8 +24,7 @@ UNMANAGED = "Environment is not managed by the cictl installer. Updates disabled
 NO_UPDATER = "Update helper is not installed."
 
 
-@dataclass(frozen=True)
-class Capability:
+class Capability(msgspec.Struct, frozen=True):
     """Whether and how an installation can update itself.
 
     Attributes:

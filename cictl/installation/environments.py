@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from cictl.base.system import children
 from cictl.base.system.environment import setting, without_data_access, without_settings
@@ -22,8 +23,7 @@ class BuildFailed(Exception):
     """A step of making an environment failed. The text tells which, and how its output ended."""
 
 
-@dataclass(frozen=True)
-class PipSettings:
+class PipSettings(msgspec.Struct, frozen=True):
     """Where pip gets dependencies from.
 
     Attributes:

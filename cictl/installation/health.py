@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from cictl.base.system.files import read_json, write_json
 from cictl.base.web.probe import FAILURES, ask
@@ -28,8 +29,7 @@ _INSTANCE = "cictl-server"
 _SERVING = "serving.json"
 
 
-@dataclass(frozen=True)
-class HealthyServer:
+class HealthyServer(msgspec.Struct, frozen=True):
     """What a healthy server says about itself. `instance_id` changes at each start."""
 
     version: str

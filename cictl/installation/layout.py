@@ -22,7 +22,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
@@ -54,8 +53,7 @@ class InstallRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_utc: str
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """One managed installation.
 
     Attributes:

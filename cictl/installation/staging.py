@@ -7,10 +7,11 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from cictl.installation.environments import BuildFailed, Environment, PipSettings
 from cictl.installation.layout import InstallRecord, Layout
@@ -51,8 +52,7 @@ class VerifiedWheel(Protocol):
     def requirements(self) -> Path | None: ...
 
 
-@dataclass(frozen=True)
-class StagedVersion:
+class StagedVersion(msgspec.Struct, frozen=True):
     """A version that is ready to be tried.
 
     Attributes:

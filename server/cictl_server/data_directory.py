@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 import stat
@@ -10,11 +9,11 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from tinydb.table import Document
 
 from cictl.base.clock import utc_now
@@ -57,8 +56,7 @@ _HERE = "data directory"
 """Who makes something here, in lists and in the audit."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Examined:
+class Examined(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a check of a data directory.
 
     Attributes:
@@ -79,8 +77,7 @@ class Examined:
     is_in_use: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Copied:
+class Copied(msgspec.Struct, frozen=True, kw_only=True):
     """What a backup or a restore put in place.
 
     Attributes:
@@ -96,8 +93,7 @@ class Copied:
     replaced: Path | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Compacted:
+class Compacted(msgspec.Struct, frozen=True, kw_only=True):
     before_bytes: int
     after_bytes: int
 
@@ -199,7 +195,7 @@ def restore(directory: Path, source: Path, *, now: datetime, key_file: Path | No
             replaced = _swap(directory, new, aside=directory / f"{REPLACED}{now:%Y%m%dT%H%M%S%fZ}")
         finally:
             shutil.rmtree(new, ignore_errors=True)
-    return dataclasses.replace(copied, replaced=replaced)
+    return msgspec.structs.replace(copied, replaced=replaced)
 
 
 def compact(directory: Path) -> Compacted:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -34,8 +33,7 @@ _HERE = "the database"
 _AUDIT: LiteralString = "SELECT id, document FROM audit WHERE id > %s ORDER BY id LIMIT 1000"
 
 
-@dataclass(kw_only=True)
-class ExaminedDatabase:
+class ExaminedDatabase(msgspec.Struct, kw_only=True):
     """The result of a check.
 
     Attributes:
@@ -49,12 +47,12 @@ class ExaminedDatabase:
     place: str
     schema: str
     servers: list[str]
-    records: dict[str, int] = field(default_factory=dict)
-    jobs: dict[str, int] = field(default_factory=dict)
-    kept_bytes: dict[str, int] = field(default_factory=dict)
-    dangling: list[int] = field(default_factory=list)
-    dangling_logs: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    records: dict[str, int] = msgspec.field(default_factory=dict)
+    jobs: dict[str, int] = msgspec.field(default_factory=dict)
+    kept_bytes: dict[str, int] = msgspec.field(default_factory=dict)
+    dangling: list[int] = msgspec.field(default_factory=list)
+    dangling_logs: list[str] = msgspec.field(default_factory=list)
+    problems: list[str] = msgspec.field(default_factory=list)
 
 
 def examine_database(url: str, *, files: str, data_dir: Path) -> ExaminedDatabase:
@@ -193,8 +191,7 @@ def _unfinished_sizes(logs: LogWriter) -> dict[str, int]:
     return {name: logs.size(name) for name in logs.unfinished()}
 
 
-@dataclass(frozen=True, kw_only=True)
-class OwnTools:
+class OwnTools(msgspec.Struct, frozen=True, kw_only=True):
     """Commands of others that do what cictl does with a data directory, in their order.
 
     Attributes:

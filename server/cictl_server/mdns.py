@@ -10,8 +10,9 @@ import logging
 import socket
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from cictl.base.system.environment import setting
 from cictl.wire.admin.server import API_VERSION
@@ -27,8 +28,7 @@ _LABEL_BYTES = 63
 _JOIN_SECONDS = 10.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Advert:
+class Advert(msgspec.Struct, frozen=True, kw_only=True):
     """What is announced.
 
     Attributes:

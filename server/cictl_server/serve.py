@@ -7,10 +7,11 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+
+import msgspec
 
 from cictl.installation.releases.release import ReleaseError
 from cictl.wire.words import DEFAULT_PORT
@@ -83,8 +84,7 @@ class ServerKind(StrEnum):
         return min(wanted, _GRANIAN_PLACES) if self is ServerKind.GRANIAN else wanted
 
 
-@dataclass(frozen=True, kw_only=True)
-class ServerConfig:
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How to serve.
 
     Attributes:
@@ -135,7 +135,7 @@ class ServerConfig:
     download_places: int = DEFAULT_DOWNLOAD_PLACES
     agent_timeout: timedelta = DEFAULT_AGENT_TIMEOUT
     default_timeout_seconds: int = DEFAULT_JOB_SECONDS
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = msgspec.field(default_factory=dict)
     arguments: Sequence[str] = ()
     allowed_hosts: Sequence[str] = ()
     public_url: str = ""
@@ -143,16 +143,16 @@ class ServerConfig:
     vault_urls: Sequence[str] = ()
     has_vaults: bool = True
     asks_approvals: bool = True
-    artifact_limits: ArtifactLimits = field(default_factory=ArtifactLimits)
+    artifact_limits: ArtifactLimits = msgspec.field(default_factory=ArtifactLimits)
     min_free: int | None = None
-    run_limits: RunLimits = field(default_factory=RunLimits)
-    fleet_limits: FleetLimits = field(default_factory=FleetLimits)
+    run_limits: RunLimits = msgspec.field(default_factory=RunLimits)
+    fleet_limits: FleetLimits = msgspec.field(default_factory=FleetLimits)
     max_log_bytes: int = DEFAULT_LOG_LIMIT
     audit_kept: timedelta = DEFAULT_KEPT
     poll_seconds: int = DEFAULT_POLL_SECONDS
     allow_http_targets: bool = False
-    notify_commands: Mapping[str, Path] = field(default_factory=dict)
-    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+    notify_commands: Mapping[str, Path] = msgspec.field(default_factory=dict)
+    connections: ConnectionLimits = msgspec.field(default_factory=ConnectionLimits)
 
     @property
     def archive_bytes(self) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 WHEEL_LIMIT = 100 << 20
 LIST_LIMIT = 2 << 20
@@ -36,8 +37,7 @@ def is_file_name(name: str) -> bool:
     return _FILE_NAME.fullmatch(name) is not None and ".." not in name
 
 
-@dataclass(frozen=True)
-class Asset:
+class Asset(msgspec.Struct, frozen=True):
     """One file of a release.
 
     Attributes:
@@ -57,8 +57,7 @@ class Asset:
             raise ReleaseError(f"the release has a file with an unusable name: {self.name[:_SHOWN]!r}")
 
 
-@dataclass(frozen=True)
-class Release:
+class Release(msgspec.Struct, frozen=True):
     """One released version.
 
     Attributes:
@@ -77,8 +76,7 @@ class Release:
     signature: Asset | None = None
 
 
-@dataclass(frozen=True)
-class FetchedRelease:
+class FetchedRelease(msgspec.Struct, frozen=True):
     """The verified files of a release."""
 
     wheel: Path

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from cictl.installation.releases.release import ReleaseError
 
@@ -23,8 +24,7 @@ _SIGNATURE_BYTES = 64
 _PEM = "-----BEGIN"
 
 
-@dataclass(frozen=True)
-class Verifier:
+class Verifier(msgspec.Struct, frozen=True):
     """Checks signatures with one public key."""
 
     _key: Ed25519PublicKey

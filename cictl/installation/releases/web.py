@@ -6,10 +6,11 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import SplitResult, urljoin
+
+import msgspec
 
 from cictl.base.backoff import Backoff
 from cictl.base.urls import origin, split_http, without_user_info
@@ -64,8 +65,7 @@ class _PassingError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """An answer with its whole body.
 
     Attributes:
@@ -77,8 +77,7 @@ class Page:
     url: str
 
 
-@dataclass(frozen=True)
-class _Cached:
+class _Cached(msgspec.Struct, frozen=True):
     page: Page
     etag: str
     asked: float

@@ -7,8 +7,9 @@ responder gives the summary and the text of its operation; statuses belong into 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+import msgspec
 
 from cictl.wire.codec import Message
 from cictl_server.http.parameters import Parameter
@@ -19,8 +20,7 @@ _ATTRIBUTE = "__api__"
 _NO_LINK = "a link of another site led here"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Content:
+class Content(msgspec.Struct, frozen=True, kw_only=True):
     """A body that is not one JSON message, or not always.
 
     Attributes:
@@ -31,7 +31,7 @@ class Content:
 
     media: tuple[str, ...]
     text: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     message: type[Message] | None = None
 
 
@@ -41,8 +41,7 @@ AnswerShape = type[Message] | tuple[type[Message], ...] | Content | str
 Request = type[Message] | Content
 
 
-@dataclass(frozen=True, kw_only=True)
-class Description:
+class Description(msgspec.Struct, frozen=True, kw_only=True):
     """What `api` was told about a responder.
 
     Attributes:

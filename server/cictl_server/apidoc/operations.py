@@ -6,9 +6,10 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+
+import msgspec
 
 import cictl.wire
 from cictl.base.job_parts import JobPart
@@ -49,8 +50,7 @@ IDEMPOTENCY_KEY = Parameter(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One method of one path.
 
     Attributes:

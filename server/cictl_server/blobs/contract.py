@@ -13,10 +13,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Protocol, Self
+
+import msgspec
 
 from cictl.base.composed import Extent
 from cictl.base.system.beneath import leads_out
@@ -83,8 +84,7 @@ class BlobsRefused(BlobsAway):
         self.is_missing = is_missing
 
 
-@dataclass(frozen=True, kw_only=True)
-class Blob:
+class Blob(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a blob without reading it.
 
     Attributes:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import falcon
+import msgspec
 
 from cictl_server.face.page import Pages, View
 
 
-@dataclass(frozen=True, kw_only=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked. The form goes to the address at which the question is, by POST.
 
     Attributes:
@@ -32,7 +31,7 @@ class Question:
     button: str
     back: str
     command: str = ""
-    hidden: Mapping[str, str] = field(default_factory=dict)
+    hidden: Mapping[str, str] = msgspec.field(default_factory=dict)
     asks: tuple[str, str] | None = None
     is_needed: bool = False
     is_long: bool = False

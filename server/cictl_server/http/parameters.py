@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -15,8 +14,7 @@ from cictl_server.http.access.authentication import principal_of
 from cictl_server.services.history.holder import Sender
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     """One parameter of the query, or one request header.
 
     Attributes:

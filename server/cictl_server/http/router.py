@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import msgspec
 from falcon.routing import CompiledRouter, map_http_methods, set_default_responders
 
 Responders = dict[str, Callable[..., Any]]
@@ -53,13 +53,12 @@ class Router(CompiledRouter):
 _Route = tuple[object, Responders, str]
 
 
-@dataclass(eq=False)
-class _Place:
+class _Place(msgspec.Struct, eq=False):
     """Where some parts of a path lead to."""
 
     route: _Route | None = None
-    literals: dict[str, _Place] = field(default_factory=dict)
-    fields: list[_Field] = field(default_factory=list)
+    literals: dict[str, _Place] = msgspec.field(default_factory=dict)
+    fields: list[_Field] = msgspec.field(default_factory=list)
 
     def next(self, part: str) -> _Place:
         """Return the place behind *part* of a template, made if there is none."""
@@ -89,14 +88,13 @@ class _Place:
         return None
 
 
-@dataclass(eq=False)
-class _Field:
+class _Field(msgspec.Struct, eq=False):
     """A placeholder, and the place behind it."""
 
     name: str
     ending: str
     takes_rest: bool
-    place: _Place = field(default_factory=_Place)
+    place: _Place = msgspec.field(default_factory=_Place)
 
     def find(self, parts: list[str], at: int) -> tuple[_Route, dict[str, Any]] | None:
         value = "/".join(parts[at:]) if self.takes_rest else parts[at]

@@ -13,10 +13,11 @@ import socket
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
 from waitress.channel import ClientDisconnected, HTTPChannel
 
 from cictl_server.errors import FULL
@@ -52,8 +53,7 @@ _SPARE_FILES = 300
 """Descriptors that are kept for other things than connections: logs, artifacts, git, a database."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConnectionLimits:
+class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of connections.
 
     Attributes:

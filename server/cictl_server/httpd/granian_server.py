@@ -14,10 +14,11 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from cictl_server.errors import CictlError, InvalidRequest, TooLarge
 from cictl_server.http.errors import REFUSAL
@@ -49,8 +50,7 @@ _FORWARDED = (
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tls:
+class Tls(msgspec.Struct, frozen=True, kw_only=True):
     """A certificate with its chain, and its key, as PEM files."""
 
     certificate: Path

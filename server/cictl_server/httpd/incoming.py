@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from cictl_server.errors import CictlError, TooLarge
 from cictl_server.httpd.malformed import Parser
 from cictl_server.httpd.proxies import Caller, Header
 
 
-@dataclass(frozen=True, kw_only=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, kw_only=True):
     """A request without its body.
 
     Attributes:

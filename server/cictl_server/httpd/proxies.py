@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl_server.errors import InvalidRequest
 
@@ -17,8 +18,7 @@ _MOST_HOPS = 32
 """More proxies than these stand in no row; the rest of a longer list is not looked at."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks.
 
     Attributes:

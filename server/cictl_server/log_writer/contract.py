@@ -14,7 +14,6 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -44,8 +43,7 @@ class Notes(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     lines: list[LineMark] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True)
-class WholeLog:
+class WholeLog(msgspec.Struct, frozen=True, kw_only=True):
     """A log as it goes from one writer to another.
 
     Attributes:
@@ -216,8 +214,7 @@ class LogIndex(ABC):
         """Return a reader of the times."""
 
 
-@dataclass(frozen=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """A note: the bytes from `offset` on arrived at `ms`, in milliseconds since 1970."""
 
     offset: int

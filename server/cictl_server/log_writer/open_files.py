@@ -7,16 +7,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 _PLACES = 64
 _MOST_OPEN = 4
 """So many files stay open in each place. A file more closes the one that was not written for the longest time."""
 
 
-@dataclass
-class OpenLog:
+class OpenLog(msgspec.Struct):
     """One open log.
 
     Attributes:

@@ -8,10 +8,10 @@ only a later one takes away what nothing uses any more.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+import msgspec
 import psycopg
 from psycopg import Connection
 
@@ -26,8 +26,7 @@ _LOCK = "cictl migration "
 _NO_LIMITS = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Migration:
+class Migration(msgspec.Struct, frozen=True, kw_only=True):
     """One step; `version` is that of the schema after it."""
 
     version: int

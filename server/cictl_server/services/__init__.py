@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+
+import msgspec
 
 from cictl.base.clock import Clock, utc_now
 from cictl_server.blobs.contract import Blobs
@@ -59,8 +60,7 @@ DEFAULT_AGENT_TIMEOUT = timedelta(seconds=60)
 DEFAULT_JOB_SECONDS = 24 * 60 * 60
 
 
-@dataclass(frozen=True, kw_only=True)
-class Services:
+class Services(msgspec.Struct, frozen=True, kw_only=True):
     """The services of one server, room by room."""
 
     core: Core

@@ -18,7 +18,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
@@ -66,8 +65,7 @@ class Wakes(ABC):
         """Wake every waiter at this server, but for those that watch with `only_told`."""
 
 
-@dataclass(frozen=True)
-class Happening:
+class Happening(msgspec.Struct, frozen=True):
     """One event: its number, its kind, and the id of what changed."""
 
     number: int
@@ -144,8 +142,7 @@ class Board(ABC, Generic[T]):
         """Remove the state, if there is one; otherwise as `change`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Member:
+class Member(msgspec.Struct, frozen=True, kw_only=True):
     """One server.
 
     Attributes:
@@ -204,8 +201,7 @@ class Leadership(ABC):
         """Whether this server leads. Another one does within 20 seconds after the leader was lost, and at once after it ended."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SignalFigures:
+class SignalFigures(msgspec.Struct, frozen=True, kw_only=True):
     """How well the signals work.
 
     Attributes:

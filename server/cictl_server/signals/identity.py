@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import uuid
-from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
 
 from cictl_server.signals.contract import Member
 
@@ -14,8 +15,7 @@ def _host() -> str:
     return socket.gethostname().strip()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """The server of this process, from its start to its end.
 
     Attributes:
@@ -24,8 +24,8 @@ class Identity:
     """
 
     version: str
-    instance_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    name: str = field(default_factory=_host)
+    instance_id: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
+    name: str = msgspec.field(default_factory=_host)
 
     def member(self, *, started: datetime, seen: datetime, leads: tuple[str, ...]) -> Member:
         """Return it as one of the servers."""

@@ -6,8 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 T = TypeVar("T")
 
@@ -48,8 +49,7 @@ class Watch(threading.Event):
             call()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Awaited:
+class Awaited(msgspec.Struct, frozen=True, kw_only=True):
     """What comes instead of a part of an answer while there is none.
 
     Attributes:

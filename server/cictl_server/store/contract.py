@@ -17,8 +17,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
+
+import msgspec
 
 from cictl.wire.problems import Code
 from cictl_server.errors import ROOM_HINT, StoreError
@@ -126,8 +127,7 @@ class Transaction(View):
         """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reach:
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """How far a change reaches, so that a store may let others go on beside it.
 
     Attributes:
@@ -141,8 +141,7 @@ class Reach:
     is_claim: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoreFigures:
+class StoreFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of a store since it was opened, and its size.
 
     Attributes:
@@ -157,7 +156,7 @@ class StoreFigures:
     flushes: int
     flush_seconds: float
     sizes: Mapping[str, int]
-    connections: Mapping[str, int] = field(default_factory=dict)
+    connections: Mapping[str, int] = msgspec.field(default_factory=dict)
 
 
 class Store(ABC):

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
+import msgspec
 
 from cictl.base.system.durable import sync_directory
 from cictl_server.store.contract import StoreCorrupt, StoreLocked, StoreTooNew
@@ -25,8 +25,7 @@ from cictl_server.store.trees import NotPlain, read_plain
 SNAPSHOT, JOURNAL, LOCK = "state.json", "state.journal", "lock"
 
 
-@dataclass(frozen=True, kw_only=True)
-class CopiedState:
+class CopiedState(msgspec.Struct, frozen=True, kw_only=True):
     """What was copied: whole transactions only, and each that was acknowledged before the reading.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
@@ -238,8 +237,7 @@ class Jobs(Table[int, JobRecord]):
         """Return the queued executions with an `approval_due` up to *now*, the earliest first, at a cost that depends on these alone."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunFilter:
+class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which runs are looked for; an empty field takes all.
 
     Attributes:
@@ -269,8 +267,7 @@ class Runs(Table[int, RunRecord]):
         """
 
 
-@dataclass(frozen=True, kw_only=True)
-class TestFilter:
+class TestFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which tests are looked for; an empty field takes all. The id of a *pipeline* says nothing without its *project*."""
 
     __test__ = False

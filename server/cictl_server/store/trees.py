@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+import msgspec
 
 from cictl.base.names.artifact_paths import DEEPEST_PATH
 from cictl_server.blobs.directory import UNFINISHED
@@ -29,8 +30,7 @@ class NotPlain(OSError):
     """What is at a place is no plain file with one name; the text says what it is."""
 
 
-@dataclass(kw_only=True)
-class TreeCopy:
+class TreeCopy(msgspec.Struct, kw_only=True):
     """What was copied so far.
 
     Attributes:
@@ -39,7 +39,7 @@ class TreeCopy:
 
     files: int = 0
     size_bytes: int = 0
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[str] = msgspec.field(default_factory=list)
 
 
 def copy_tree(source: Path, target: Path, copy: TreeCopy, *, name: str) -> None:

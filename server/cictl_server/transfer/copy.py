@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl_server.blobs.contract import PROJECTS
 from cictl_server.log_writer.blob_keys import LOGS
@@ -37,8 +38,7 @@ Work = Callable[[], list[int]]
 """Copies something, and returns the size of each file that there is."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Transferred:
+class Transferred(msgspec.Struct, frozen=True, kw_only=True):
     """What the target has now.
 
     Attributes:

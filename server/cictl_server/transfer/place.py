@@ -6,9 +6,10 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from cictl_server.blobs.contract import Blobs
 from cictl_server.blobs.directory import DirectoryBlobs
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from cictl_server.postgres.database import Database
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """One end.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
@@ -26,8 +25,7 @@ BATCH = 500
 _PAGE = 200
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """One table.
 
     Attributes:
@@ -89,8 +87,7 @@ KINDS = (
 """Every table of `View`; a test holds that none is missing."""
 
 
-@dataclass(frozen=True)
-class TableSum:
+class TableSum(msgspec.Struct, frozen=True):
     """What two tables with the same records have in common, in whatever order they yield them."""
 
     count: int

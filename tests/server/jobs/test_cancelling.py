@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from cictl_testing.server import RunningServer
+from msgspec.structs import replace
 
 from cictl.wire.agents import LeaseRequest
 from cictl.wire.codec import decode

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import socket
 import threading
@@ -12,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import requests
 from cictl_testing.files import git
@@ -225,8 +225,10 @@ def pipeline_of(server: RunningServer, remote: SilentRemote) -> int:
 
 
 def with_keepalive(services: Services, seconds: float) -> Services:
-    patient = dataclasses.replace(services.pipelines.version_steps, keepalive_seconds=seconds)
-    return dataclasses.replace(services, pipelines=dataclasses.replace(services.pipelines, version_steps=patient))
+    patient = msgspec.structs.replace(services.pipelines.version_steps, keepalive_seconds=seconds)
+    return msgspec.structs.replace(
+        services, pipelines=msgspec.structs.replace(services.pipelines, version_steps=patient)
+    )
 
 
 def test_a_silent_git_is_bridged_and_ends_with_its_watcher(server: RunningServer, silent: SilentRemote) -> None:

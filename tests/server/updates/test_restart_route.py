@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cictl_testing.installs.updatable import Updatable
 from cictl_testing.processes import Workplace, eventually
+from msgspec.structs import replace
 
 from cictl_client import Client, ClientError
 
@@ -35,7 +35,7 @@ def test_a_service_ends_and_its_manager_starts_it_again(it: Updatable) -> None:
 
 @pytest.mark.parametrize("mode", ["standalone", "dev"])
 def test_any_other_server_starts_itself_again(it: Updatable, mode: str) -> None:
-    it.capability = replace(it.capability, mode=mode, is_supported=False)  # type: ignore[arg-type]
+    it.capability = replace(it.capability, mode=mode, is_supported=False)
     answer = it.server.post(RESTART, headers={"Content-Type": "text/plain"})
     message = "service restart unavailable; re-exec requested"
     assert answer.json == {"restarting": True, "message": message}

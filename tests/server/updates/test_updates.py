@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from cictl_testing.installs.updatable import CURRENT, NEW, OLD, Updatable, wheel_of
 from cictl_testing.processes import eventually
 from cictl_testing.servers.threads import ThreadedServer
+from msgspec.structs import replace
 
 from cictl.base.system import children
 from cictl.installation import manifest

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import falcon.testing
 import msgspec
+from msgspec.structs import replace
 
 from cictl.base.job_parts import ApprovalSpec
 from cictl.project_file import parse

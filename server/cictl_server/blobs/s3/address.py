@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl.base.system.beneath import leads_out
 from cictl_server.errors import InvalidRequest
@@ -10,8 +10,7 @@ from cictl_server.errors import InvalidRequest
 SCHEME = "s3://"
 
 
-@dataclass(frozen=True)
-class BucketAddress:
+class BucketAddress(msgspec.Struct, frozen=True):
     """A bucket, and the path in it below which everything lies; empty for the whole bucket."""
 
     bucket: str

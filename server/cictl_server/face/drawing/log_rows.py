@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from markupsafe import Markup
 
 from cictl.wire.results.log_lines import LogLines
@@ -18,8 +18,7 @@ CHUNK = 100
 _LINE_BYTES = 10 << 10
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogRow:
+class LogRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line: `text` is markup, `left_out` are the bytes at its end that a page does not show."""
 
     number: int
@@ -28,8 +27,7 @@ class LogRow:
     step: LinedStep | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogRows:
+class LogRows(msgspec.Struct, frozen=True, kw_only=True):
     """Lines that follow each other.
 
     Attributes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
+import msgspec
 from markupsafe import Markup, escape
+from msgspec.structs import replace
 
 from cictl.base.text.characters import STEERING
 
@@ -22,8 +23,7 @@ _ENDS = {22: "bd", 23: "i", 24: "u", 27: "v", 29: "s"}
 _LEVELS = (0, 95, 135, 175, 215, 255)
 
 
-@dataclass(frozen=True)
-class _Pen:
+class _Pen(msgspec.Struct, frozen=True):
     """How a terminal writes at the moment: the number of a colour of 16, or None, and letters of `_STYLES`."""
 
     ink: int | None = None

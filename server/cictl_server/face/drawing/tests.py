@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl.wire.results.reports import CoverageFile, TestCase, TestReport
 from cictl.wire.results.tests import TestStory
@@ -18,8 +19,7 @@ FindStory = Callable[[str], TestStory | None]
 """Returns how the test of a name went so far."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FailedTest:
+class FailedTest(msgspec.Struct, frozen=True, kw_only=True):
     """A test that failed; `output` is the end of what it said."""
 
     name: str
@@ -29,8 +29,7 @@ class FailedTest:
     story: TestStory | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShownTests:
+class ShownTests(msgspec.Struct, frozen=True, kw_only=True):
     """What a page shows of a report.
 
     Attributes:

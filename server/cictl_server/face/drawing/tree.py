@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from cictl.wire.results.artifacts import Artifact
 
@@ -11,8 +12,7 @@ MOST_FILES = 2000
 """A page shows so many; the zip has all."""
 
 
-@dataclass
-class Folder:
+class Folder(msgspec.Struct):
     """A folder of artifacts; `path` is empty for that of all.
 
     Attributes:
@@ -22,8 +22,8 @@ class Folder:
 
     name: str = ""
     path: str = ""
-    folders: dict[str, Folder] = field(default_factory=dict)
-    files: list[tuple[str, Artifact]] = field(default_factory=list)
+    folders: dict[str, Folder] = msgspec.field(default_factory=dict)
+    files: list[tuple[str, Artifact]] = msgspec.field(default_factory=list)
     size: int = 0
     count: int = 0
 

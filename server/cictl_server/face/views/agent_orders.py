@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import falcon
+import msgspec
 
 from cictl.wire.admin.access import Role
 from cictl.wire.agents import Action, Agent, AgentActionRequest, QueuedScript
@@ -26,8 +26,7 @@ _ACTIVE = ("leased", "running")
 _MOST_NAMED = 10
 
 
-@dataclass(frozen=True, kw_only=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that can be asked of an agent.
 
     Attributes:

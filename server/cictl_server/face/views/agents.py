@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 import falcon
+import msgspec
 
 from cictl.base.names.labels import labels_in
 from cictl.wire.agents import Agent
@@ -42,8 +42,7 @@ def state_of(agent: Agent, now: datetime) -> str:
     return "stale" if age <= STALE else "offline"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShownAgent:
+class ShownAgent(msgspec.Struct, frozen=True, kw_only=True):
     """One agent as pages show it.
 
     Attributes:

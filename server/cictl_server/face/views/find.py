@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 import falcon
+import msgspec
 
 from cictl_server.errors import CictlError
 from cictl_server.face.page import Pages, View, go_to
@@ -21,8 +21,7 @@ _MOST = 50
 _LONGEST = 300
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """Something that may be meant.
 
     Attributes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import falcon
+import msgspec
 
 from cictl.wire.admin.access import Role
 from cictl.wire.jobs import JobStatus
@@ -25,8 +25,7 @@ _SHOWN = 100
 _BACK = "queue"
 
 
-@dataclass(frozen=True, kw_only=True)
-class GroupLine:
+class GroupLine(msgspec.Struct, frozen=True, kw_only=True):
     """A concurrency group in whose line somebody stands.
 
     Attributes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import falcon
+import msgspec
 
 from cictl.wire.admin.access import Role
 from cictl.wire.projects import (
@@ -36,8 +36,7 @@ _ROW = "#"
 _VIEWS = {"raw_yaml": "File", "executor_script": "Scripts", "secret_mappings": "Secrets"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Startable:
+class Startable(msgspec.Struct, frozen=True, kw_only=True):
     """A pipeline or a chain.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, LiteralString
+
+import msgspec
 
 BEGIN_QUICKLY: LiteralString = "BEGIN; SET LOCAL synchronous_commit TO off"
 """Begins a transaction whose end does not wait for the disk.
@@ -45,8 +46,7 @@ SELECT log FROM found WHERE log IS NOT NULL
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogState:
+class LogState(msgspec.Struct, frozen=True, kw_only=True):
     """How a log is at a moment.
 
     Attributes:
@@ -59,8 +59,7 @@ class LogState:
     is_finished: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What a read found: bytes of pieces; or, if the log is finished, its size and the key of its blob, if it has one."""
 
     data: bytes = b""

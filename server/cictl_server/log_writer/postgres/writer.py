@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -44,8 +43,7 @@ _SMALL = 256 << 10
 _FINISHED: LiteralString = "SELECT log, size, blob FROM finished_logs WHERE log > %s ORDER BY log LIMIT 1000"
 
 
-@dataclass(frozen=True)
-class FinishedLog:
+class FinishedLog(msgspec.Struct, frozen=True):
     """What the database knows of a finished log; `blob` is the key of its bytes, None if there are none."""
 
     name: str
@@ -208,8 +206,7 @@ class PostgresLogs(LogWriter):
             return b""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _WholeLog:
+class _WholeLog(msgspec.Struct, frozen=True, kw_only=True):
     """A log that may be finished: as much of its `beginning` as can be read at once, and what is noted about it."""
 
     state: LogState

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl_server.services.about.agreement import Agreement
 from cictl_server.services.about.readiness import ReadinessService
@@ -15,8 +16,7 @@ from cictl_server.services.logs import Logs
 from cictl_server.services.secrets import Secrets
 
 
-@dataclass(frozen=True, kw_only=True)
-class About:
+class About(msgspec.Struct, frozen=True, kw_only=True):
     """The room.
 
     Attributes:

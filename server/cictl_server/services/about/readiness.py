@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from cictl.wire.admin.server import Readiness, ReadinessCheck
 from cictl_server.errors import ROOM_HINT, StoreError
@@ -18,8 +19,7 @@ MAINTENANCE_LIMIT = timedelta(seconds=12 * INTERVAL_SECONDS)
 """After this time without a pass, maintenance counts as dead. A loaded machine may miss a few passes."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReadinessService:
+class ReadinessService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     pulse: Pulse
     hub: Hub

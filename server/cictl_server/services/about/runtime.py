@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.admin.server import API_VERSION, NEVER, RuntimeState, ServerInfo, ServerInstance, ServerList
@@ -15,8 +15,7 @@ from cictl_server.services.projects import git
 from cictl_server.signals.contract import Member, Members
 
 
-@dataclass(frozen=True, kw_only=True)
-class RuntimeService:
+class RuntimeService(msgspec.Struct, frozen=True, kw_only=True):
     presence: PresenceBook
     clock: Clock
     members: Members

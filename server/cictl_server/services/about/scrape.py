@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+import msgspec
 from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 
@@ -23,8 +23,7 @@ from cictl_server.store.contract import Store, View
 _CONNECTIONS = ("open", "idle", "waiting", "lost")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScrapeService:
+class ScrapeService(msgspec.Struct, frozen=True, kw_only=True):
     """Sets the gauges at each scrape, and adds what the store and the logs count themselves."""
 
     metrics: Metrics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl_server.services.access.attempts import Attempts
 from cictl_server.services.access.authentication import AuthenticationService, Policy
@@ -14,8 +14,7 @@ from cictl_server.services.core import Core
 from cictl_server.signals.topics import TOKENS
 
 
-@dataclass(frozen=True, kw_only=True)
-class Access:
+class Access(msgspec.Struct, frozen=True, kw_only=True):
     authentication: AuthenticationService
     tokens: TokenService
     enrolment: EnrolmentService

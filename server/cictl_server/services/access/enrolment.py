@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
@@ -21,8 +21,7 @@ from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records.settings import TokenRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class EnrolmentService:
+class EnrolmentService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     clock: Clock
     tokens: TokenService

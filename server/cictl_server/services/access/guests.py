@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 AT_ONCE = 60
 """How many requests an address may send in a row: some pages with what they load."""
@@ -16,8 +17,7 @@ PER_SECOND = 4.0
 _MOST_ADDRESSES = 10_000
 
 
-@dataclass
-class _Purse:
+class _Purse(msgspec.Struct):
     """What an address may still send, as of an instant."""
 
     left: float

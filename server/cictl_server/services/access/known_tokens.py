@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl_server.services.core.hub import Hub
@@ -19,8 +20,7 @@ _MOST = 10_000
 """Of more tokens none is kept, rather than all of them for ever."""
 
 
-@dataclass(frozen=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     token: TokenRecord
     since: datetime
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl.wire.jobs import JobStatus
 from cictl.wire.projects import JobTokens
@@ -18,8 +18,7 @@ DEEPEST_START = 10
 """How many starts by jobs may follow from one by a person: a pipeline that starts itself ends there."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReachService:
+class ReachService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
 
     def check_held(self, principal: Principal, job_id: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,8 +26,7 @@ _TOKEN_ROLES = (Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AGENT)
 _BOUND_ROLES = (Role.OPERATOR, Role.VIEWER)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TokenService:
+class TokenService(msgspec.Struct, frozen=True, kw_only=True):
     """The tokens in the store.
 
     Attributes:

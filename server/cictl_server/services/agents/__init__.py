@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl.installation.releases.settings import ReleaseSettings
 from cictl_server.services.agents.actions import AgentActionService
@@ -15,8 +15,7 @@ from cictl_server.services.history import History
 from cictl_server.services.jobs import Jobs
 
 
-@dataclass(frozen=True, kw_only=True)
-class Agents:
+class Agents(msgspec.Struct, frozen=True, kw_only=True):
     actions: AgentActionService
     heartbeat: AgentService
     removal: AgentRemoval

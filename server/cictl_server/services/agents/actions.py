@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -35,8 +34,7 @@ _ACTIONS = {action.value: action for action in Action}
 _ORDERS = {order.action: order for order in Order}
 
 
-@dataclass(frozen=True, kw_only=True)
-class AgentActionService:
+class AgentActionService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     cancel: CancelService
     removal: RemovalService

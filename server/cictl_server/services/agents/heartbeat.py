@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -38,8 +37,7 @@ _SEEN_STEP = timedelta(days=1)
 """How old the stored time of an agent's last heartbeat may get. After a restart it tells who has been silent for long."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _State:
+class _State(msgspec.Struct, frozen=True, kw_only=True):
     """What the store says about the agent of a heartbeat.
 
     Attributes:
@@ -59,8 +57,7 @@ class _State:
     ended: list[Rest]
 
 
-@dataclass(frozen=True, kw_only=True)
-class AgentService:
+class AgentService(msgspec.Struct, frozen=True, kw_only=True):
     """The registry of agents: identity, capabilities and whether it gets work in the store, presence in memory."""
 
     store: Store

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl.base.text.sizes import size_text
@@ -27,8 +27,7 @@ DEFAULT_TIMEOUT_SECONDS = 600
 _LONGEST_SCRIPT = 256 << 10
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScriptService:
+class ScriptService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     settler: Settler
     numbers: NumberSource

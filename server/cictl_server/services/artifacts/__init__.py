@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from cictl_server.services.artifacts.artifacts import ArtifactService
 from cictl_server.services.artifacts.limits import ArtifactLimits
@@ -15,8 +16,7 @@ from cictl_server.services.fleet import Fleet
 from cictl_server.services.secrets import Secrets
 
 
-@dataclass(frozen=True, kw_only=True)
-class Artifacts:
+class Artifacts(msgspec.Struct, frozen=True, kw_only=True):
     artifacts: ArtifactService
     reports: ReportService
     removal: FileRemoval

@@ -7,9 +7,10 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
+
+import msgspec
 
 from cictl.base.composed import ComposedFile
 from cictl_server.blobs.contract import NewPart
@@ -30,16 +31,14 @@ _MOST_PARTS = 64
 _IN_MEMORY = 1 << 20
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True):
     """What the header of an entry says: how many bytes it has in the zip, and whether they are the file's own."""
 
     size: int
     is_stored: bool
 
 
-@dataclass(frozen=True)
-class _Arrived:
+class _Arrived(msgspec.Struct, frozen=True):
     part: NewPart
     size: int
     crc: int

@@ -11,11 +11,11 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
 from urllib.parse import quote
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
@@ -45,8 +45,7 @@ from cictl_server.store.records.artifacts import ArtifactEntry, ArtifactsRecord
 from cictl_server.store.records.jobs import JobRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class Upload:
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
     """What an upload brings, by paths that were checked.
 
     Attributes:
@@ -57,9 +56,9 @@ class Upload:
     """
 
     paths: list[str]
-    links: dict[str, str] = field(default_factory=dict)
-    ends: dict[str, str] = field(default_factory=dict)
-    groups: dict[str, int] = field(default_factory=dict)
+    links: dict[str, str] = msgspec.field(default_factory=dict)
+    ends: dict[str, str] = msgspec.field(default_factory=dict)
+    groups: dict[str, int] = msgspec.field(default_factory=dict)
 
     def group_of(self, path: str, job: JobRecord) -> ArtifactSpec:
         """Return the group of a file; an empty one if it has none."""
@@ -67,8 +66,7 @@ class Upload:
         return job.artifacts[position - 1] if 0 < position <= len(job.artifacts) else ArtifactSpec()
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredFile:
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file to send, and what it is called."""
 
     blobs: Blobs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl.base.text.sizes import size_text
 from cictl_server.errors import TooLarge
@@ -11,8 +11,7 @@ _MOST_RATIO = 200
 _FREE_OF_RATIO = 1 << 30
 
 
-@dataclass(frozen=True, kw_only=True)
-class ArtifactLimits:
+class ArtifactLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of one upload, which holds all that a job keeps, and of all jobs of a project. 0 switches a limit off.
 
     Attributes:

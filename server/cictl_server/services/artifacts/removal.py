@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl_server.blobs.contract import Blobs, BlobsAway
 from cictl_server.services.artifacts.places import artifacts_of, reports_of
@@ -14,8 +15,7 @@ from cictl_server.store.records.jobs import JobRecord
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileRemoval:
+class FileRemoval(msgspec.Struct, frozen=True, kw_only=True):
     blobs: Blobs
 
     def prefixes(self, view: View, jobs: Iterable[JobRecord]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import IO
 
 import msgspec
@@ -72,8 +71,7 @@ def _encoded(content: msgspec.Struct) -> IO[bytes]:
     return io.BytesIO(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReportService:
+class ReportService(msgspec.Struct, frozen=True, kw_only=True):
     files: ReportFiles
     removal: FileRemoval
     stories: TestStories

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.wire.results.reports import TestReport
@@ -35,8 +35,7 @@ Sees = Callable[[str], bool]
 """Tells whether the tests of a project, by its name, are shown."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TestQuery:
+class TestQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which tests to list; an empty field takes all.
 
     Attributes:
@@ -57,16 +56,14 @@ class TestQuery:
     cursor: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Result:
+class _Result(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     suite: str
     passed: bool
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class TestStories:
+class TestStories(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
 
     __test__ = False

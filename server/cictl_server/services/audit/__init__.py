@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from cictl_server.services.audit.names import Names
 from cictl_server.services.audit.refusals import RefusalBudget
@@ -14,8 +15,7 @@ from cictl_server.services.core import Core
 DEFAULT_KEPT = timedelta(days=400)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Audit:
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
     trail: Trail
     search: SearchService
     names: Names

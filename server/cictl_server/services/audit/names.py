@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl.wire.audit.records import TargetKind
 from cictl_server.errors import NotFound
@@ -12,8 +13,7 @@ from cictl_server.store.contract import Store, View
 from cictl_server.store.records.jobs import JobRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class Names:
+class Names(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
 
     def find(self, kind: TargetKind, target_id: str) -> str:

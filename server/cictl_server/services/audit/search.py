@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
+
+import msgspec
 
 from cictl.wire.audit.records import AuditFilter, AuditPage, AuditRecord
 from cictl_server.services.audit.trail import chain_ends
@@ -22,8 +23,7 @@ _CLOCK_ERROR = timedelta(days=1)
 """A server's clock may have been set back by so much: then records that were written later tell earlier times."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SearchService:
+class SearchService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     hub: Hub
 

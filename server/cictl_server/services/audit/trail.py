@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -31,8 +30,7 @@ _STEP = 1000
 """Records removed in one transaction: others wait no longer than for these."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trail:
+class Trail(msgspec.Struct, frozen=True, kw_only=True):
     """The chain of records.
 
     Attributes:

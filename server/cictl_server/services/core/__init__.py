@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl_server.blobs.contract import Blobs
@@ -22,8 +23,7 @@ from cictl_server.signals.contract import Signals
 from cictl_server.store.contract import Store
 
 
-@dataclass(frozen=True, kw_only=True)
-class Core:
+class Core(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     blobs: Blobs
     file_watch: FileWatch

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+
+import msgspec
 
 from cictl.base.urls import without_user_infos
 from cictl.wire.audit.records import (
@@ -29,8 +30,7 @@ _MOST_TARGETS = 20
 _TOKEN = re.compile(r"cictl_[a-z]_[0-9A-Za-z]{8,}")
 
 
-@dataclass(kw_only=True)
-class Deed:
+class Deed(msgspec.Struct, kw_only=True):
     """One thing that somebody asks of the server.
 
     Attributes:
@@ -47,8 +47,8 @@ class Deed:
     path: str = ""
     request_id: str = ""
     awaits: TargetKind | None = None
-    targets: list[AuditTarget] = field(default_factory=list)
-    details: dict[str, str] = field(default_factory=dict)
+    targets: list[AuditTarget] = msgspec.field(default_factory=list)
+    details: dict[str, str] = msgspec.field(default_factory=dict)
     is_told_at_end: bool = False
     is_recorded: bool = False
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import dataclass
 from datetime import timedelta
 
 import msgspec
@@ -25,8 +24,7 @@ LONGEST_BODY = 64 << 10
 """The largest answer in bytes that is kept whole. Of a larger one it is kept that it was given."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeyedRequest:
+class KeyedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request with a key.
 
     Attributes:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
+
+import msgspec
 
 _ROOM = 0.9
 """What is left of a bound once room was made, so that not every further request has to make room again."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
     """The most answers, and the most bytes of their bodies."""
 
     answers: int
@@ -24,8 +24,7 @@ OF_ALL = Bound(answers=20_000, bytes=32 << 20)
 OF_CALLER = Bound(answers=5_000, bytes=8 << 20)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Origin:
+class _Origin(msgspec.Struct, frozen=True, kw_only=True):
     caller: str
     created: datetime
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl_server.services.core import Core
 from cictl_server.services.fleet.limits import FleetLimits
@@ -14,8 +14,7 @@ from cictl_server.services.fleet.rollout import Rollout
 from cictl_server.services.fleet.wanted_tools import WantedTools
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fleet:
+class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     presence: PresenceBook
     processes: ProcessGuard
     matching: Matching

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.wire.jobs import JobStatus
@@ -20,8 +20,7 @@ logger = logging.getLogger(__name__)
 _OPEN = tuple(status for status in JobStatus if not status.is_terminal)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClockJumps:
+class ClockJumps(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     presence: PresenceBook
     leadership: Leadership

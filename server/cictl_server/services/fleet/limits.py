@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 import msgspec
@@ -32,8 +31,7 @@ _TOLD = Bounds(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class FleetLimits:
+class FleetLimits(msgspec.Struct, frozen=True, kw_only=True):
     """0 switches a limit off.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl.wire.jobs import JobStatus
 from cictl.wire.waiting.requirements import CONTAINER_TOOL, SHELL, TOOL, meets
@@ -14,8 +15,7 @@ from cictl_server.store.records.agents import AgentRecord
 from cictl_server.store.records.jobs import JobRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class Matching:
+class Matching(msgspec.Struct, frozen=True, kw_only=True):
     """Finds the agents that could take a job now."""
 
     store: Store
@@ -43,8 +43,7 @@ def effective_capabilities(
     return {**known, **(overlay or {}), "agent_id": agent_id}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """An agent as a place for jobs, with the capabilities that leasing would match."""
 
     agent_id: str

@@ -17,7 +17,6 @@ has arrived.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -32,8 +31,7 @@ ARRIVAL_LIMIT: timedelta = 2 * HEARTBEAT_INTERVAL
 RESTART_ATTEMPTS = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class Handout:
+class Handout(msgspec.Struct, frozen=True, kw_only=True):
     """The orders in one answer, and the id by which the agent acknowledges them; both are empty when there are none."""
 
     orders: tuple[Order, ...] = ()
@@ -55,8 +53,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     departed: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Arrival:
+class _Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """What a heartbeat tells about the orders in flight."""
 
     received: str | None

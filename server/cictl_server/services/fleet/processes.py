@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl.wire.agents import AgentProcess
 from cictl_server.errors import AgentIdInUse
@@ -13,8 +14,7 @@ from cictl_server.store.records.agents import AgentRecord
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProcessGuard:
+class ProcessGuard(msgspec.Struct, frozen=True, kw_only=True):
     """Admits one process for each agent id. An agent that does not tell its process is never refused."""
 
     presence: PresenceBook

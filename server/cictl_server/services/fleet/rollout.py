@@ -8,7 +8,6 @@ agent is asked once whichever of them its heartbeats reach.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -51,8 +50,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     last_error_at: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What follows from one heartbeat.
 
     Attributes:
@@ -90,8 +88,7 @@ class Slots(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, by_agent={agent_id: len(self.by_agent), **self.by_agent})
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Beat:
+class _Beat(msgspec.Struct, frozen=True, kw_only=True):
     """What a heartbeat tells, for the rules below."""
 
     is_busy: bool

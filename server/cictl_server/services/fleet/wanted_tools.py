@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from hashlib import sha256
+
+import msgspec
 
 from cictl.base.constraints import is_tool_name
 from cictl.wire.agents import MOST_WANTED_TOOLS
 from cictl_server.store.contract import View
 
 
-@dataclass(frozen=True, kw_only=True)
-class ToolList:
+class ToolList(msgspec.Struct, frozen=True, kw_only=True):
     """Names of tools, and an id that is the same for the same names, also after a restart."""
 
     id: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl_server.services.core import Core
 from cictl_server.services.core.clock_watch import Steady
@@ -12,8 +12,7 @@ from cictl_server.services.forges.posting import ForgeClient
 from cictl_server.services.secrets import Secrets
 
 
-@dataclass(frozen=True, kw_only=True)
-class Forges:
+class Forges(msgspec.Struct, frozen=True, kw_only=True):
     forges: ForgeService
     delivering: StatusDeliverer
 

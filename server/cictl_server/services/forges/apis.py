@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import msgspec
@@ -19,8 +18,7 @@ from cictl.wire.forges import ForgeKind
 from cictl.wire.runs import RunStatus
 
 
-@dataclass(frozen=True, kw_only=True)
-class Told:
+class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What a forge is told: how the newest run of a pipeline stands for a commit.
 
     Attributes:
@@ -38,8 +36,7 @@ class Told:
     description: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class ForgeCall:
+class ForgeCall(msgspec.Struct, frozen=True, kw_only=True):
     """One request to a forge. `body` is JSON; without one it is a GET."""
 
     url: str
@@ -47,8 +44,7 @@ class ForgeCall:
     body: bytes | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ForgeApi:
+class ForgeApi(msgspec.Struct, frozen=True, kw_only=True):
     """The API of one kind of forge.
 
     Attributes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.base.urls import split_http
@@ -24,8 +24,7 @@ from cictl_server.store.records.projects import ForgeRecord, ProjectRecord
 _LONGEST_TOKEN = 1000
 
 
-@dataclass(frozen=True, kw_only=True)
-class ForgeService:
+class ForgeService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     secrets: OwnSecretService
     client: ForgeClient

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from cictl.base.web.causes import cause_of
 from cictl.base.web.proxies import proxies_for
@@ -33,8 +34,7 @@ class ForgeRefuses(Exception):
     """The forge will not take this request, whenever it is sent. The text says why."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ForgeClient:
+class ForgeClient(msgspec.Struct, frozen=True, kw_only=True):
     """Sends requests to forges. Redirects are not followed: the token is for the forge alone.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl_server.log_writer.contract import LogWriter
 from cictl_server.services.core import Core
@@ -11,8 +11,7 @@ from cictl_server.services.history.run_limits import RunLimits
 from cictl_server.services.history.settling import Settler
 
 
-@dataclass(frozen=True, kw_only=True)
-class History:
+class History(msgspec.Struct, frozen=True, kw_only=True):
     settling: Settler
     limits: RunLimits
 

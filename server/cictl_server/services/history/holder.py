@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from cictl_server.errors import Conflict
 from cictl_server.store.records.jobs import JobRecord
@@ -17,8 +18,7 @@ Agents upload first and report the end last, so after a report of the end nothin
 cancelled, timed out, or was taken from it learns of that while it works, and then keeps what there is."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sender:
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
     """Who sends a report or a file, as the request says.
 
     Attributes:

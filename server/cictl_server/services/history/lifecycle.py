@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any
@@ -54,8 +53,7 @@ TRANSITIONS: dict[tuple[JobStatus, Event], JobStatus] = {
 """The allowed transitions. A missing pair is refused, so nothing leaves a terminal status."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How an execution ends.
 
     Attributes:

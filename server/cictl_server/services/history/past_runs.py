@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import islice
+
+import msgspec
 
 from cictl.project_file import Job, Pipeline
 from cictl.wire.metadata import JobMetadata, Key
@@ -42,8 +43,7 @@ _LARGE_RUNS = 4
 """How far back a dependency is looked for: this many executions, or this many whole runs if those are more executions."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PastRun:
+class PastRun(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a pipeline, by its deciding executions, oldest first."""
 
     run_id: str

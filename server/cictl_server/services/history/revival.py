@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.wire.jobs import Cause, JobStatus
@@ -91,8 +91,7 @@ def revived(
         new += added
 
 
-@dataclass(frozen=True)
-class _Outcome:
+class _Outcome(msgspec.Struct, frozen=True):
     """Which jobs and pipelines of a run exist, and which of them have failed."""
 
     existing: frozenset[_Place]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl_server.errors import LimitReached, TooLarge
 from cictl_server.store.contract import View
 from cictl_server.store.records.jobs import JobRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunLimits:
+class RunLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of what is not over yet. 0 switches one off.
 
     Attributes:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.wire.events import EventKind
@@ -38,8 +38,7 @@ from cictl_server.store.contract import Transaction, View
 from cictl_server.store.records.jobs import JobRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settler:
+class Settler(msgspec.Struct, frozen=True, kw_only=True):
     """Stores changed executions, settles what waits for them, and announces both once they are durable.
 
     Attributes:

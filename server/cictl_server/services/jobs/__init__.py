@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from cictl_server.services.access import Access
 from cictl_server.services.artifacts import Artifacts
@@ -35,8 +36,7 @@ from cictl_server.services.policies import Policies
 from cictl_server.services.secrets import Secrets
 
 
-@dataclass(frozen=True, kw_only=True)
-class Jobs:
+class Jobs(msgspec.Struct, frozen=True, kw_only=True):
     jobs: JobService
     log_lines: LogLinesService
     attempts: AttemptService

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl.wire.jobs import JobExecution
 from cictl.wire.short_ids import name_in_run
@@ -11,8 +11,7 @@ from cictl_server.services.jobs.views import job_view
 from cictl_server.store.contract import Store
 
 
-@dataclass(frozen=True, kw_only=True)
-class AttemptService:
+class AttemptService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
 
     def list_attempts(self, job_id: str) -> list[JobExecution]:

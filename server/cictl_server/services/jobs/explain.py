@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -47,8 +46,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExplainService:
+class ExplainService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     presence: PresenceBook
     wanted_tools: WantedTools

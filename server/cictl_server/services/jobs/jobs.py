@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from cictl.wire.jobs import (
     BlockedBy,
@@ -31,8 +32,7 @@ _SLICE = 65_536
 _BLOCK = 1 << 18
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobService:
+class JobService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     logs: LogBook
     hub: Hub

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
@@ -68,8 +67,7 @@ def _set_event() -> threading.Event:
 _DRAINING = "agent ends its jobs before it takes others"
 
 
-@dataclass(frozen=True, kw_only=True)
-class LeasingService:
+class LeasingService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     settler: Settler
     losses: LostWork
@@ -84,7 +82,7 @@ class LeasingService:
     line: WaitingLeases
     clock: Clock
     default_timeout_seconds: int
-    lull: threading.Event = field(default_factory=_set_event)
+    lull: threading.Event = msgspec.field(default_factory=_set_event)
     """Set since a lease found nothing: then the next ones look before they take their turn among those that take something."""
 
     def lease(self, request: LeaseRequest, *, is_abandoned: Callable[[], bool] = lambda: False) -> LeaseResponse:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+
+import msgspec
+from msgspec.structs import replace
 
 from cictl.wire.jobs import JobExecution, JobStatus, is_cancellation
 from cictl.wire.waiting.queue import JobGroup, JobList, JobPage, JobSummary
@@ -20,8 +22,7 @@ from cictl_server.store.contract import Store, View
 from cictl_server.store.records.jobs import JobRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobFilter:
+class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which executions a list shows; an empty field means any.
 
     Attributes:
@@ -68,8 +69,7 @@ _STATUSES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobListService:
+class JobListService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     matching: Matching
     policies: Policies
@@ -136,8 +136,7 @@ class JobListService:
         return [listed_view(job, candidates=candidates, holds=holds) for job in jobs]
 
 
-@dataclass(frozen=True)
-class _Window:
+class _Window(msgspec.Struct, frozen=True):
     """Where an unfiltered list begins.
 
     An entry (a run, or an execution without one) stands where its newest execution stands. A rerun adds a newer one and

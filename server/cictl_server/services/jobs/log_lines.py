@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from cictl.wire.jobs import JobStatus, LoggedStep
 from cictl.wire.results.log_lines import LogHits, LogLines
@@ -17,8 +18,7 @@ from cictl_server.store.contract import Store
 from cictl_server.store.records.jobs import JobRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class LinedStep:
+class LinedStep(msgspec.Struct, frozen=True, kw_only=True):
     """A step that has begun, by its lines.
 
     Attributes:
@@ -36,8 +36,7 @@ class LinedStep:
     failed: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenLog:
+class OpenLog(msgspec.Struct, frozen=True, kw_only=True):
     """The log of one execution at one moment, with its steps."""
 
     job: JobRecord
@@ -51,8 +50,7 @@ class OpenLog:
         return f"{log.name} {log.size} {log.is_complete} {len(self.steps)}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogLinesService:
+class LogLinesService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     logs: LogBook
     index: LineIndex

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 from msgspec.structs import replace
 
 from cictl.wire.jobs import JobExecution, JobStatus
@@ -17,8 +16,7 @@ from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records.jobs import JobRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class PriorityService:
+class PriorityService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     settler: Settler
 

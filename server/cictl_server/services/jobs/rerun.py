@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
@@ -30,8 +30,7 @@ from cictl_server.store.contract import Store, Transaction, View
 from cictl_server.store.records.jobs import JobRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class RerunService:
+class RerunService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     settler: Settler
     numbers: NumberSource

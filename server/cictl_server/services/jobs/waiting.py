@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from itertools import islice
 
+import msgspec
+
 from cictl.wire.jobs import JobStatus
 from cictl.wire.waiting.explain import COUNTED_JOBS, AgentFit, Explanation
 from cictl_server.services.history.lookup import short_id
@@ -20,8 +22,7 @@ Sees = Callable[[JobRecord], bool]
 _Kind = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class WaitingJob:
+class WaitingJob(msgspec.Struct, frozen=True, kw_only=True):
     """One execution that waits.
 
     Attributes:
@@ -47,8 +48,7 @@ class WaitingJob:
         return self.explanation.agents[0] if self.explanation.agents else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Queue:
+class Queue(msgspec.Struct, frozen=True, kw_only=True):
     """What waits.
 
     Attributes:
@@ -62,8 +62,7 @@ class Queue:
     is_all: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class WaitingService:
+class WaitingService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     explain: ExplainService
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl_server.log_writer.contract import LogWriter
 from cictl_server.services.core import Core
@@ -12,8 +12,7 @@ from cictl_server.services.logs.line_index import LineIndex
 from cictl_server.services.secrets import Secrets
 
 
-@dataclass(frozen=True, kw_only=True)
-class Logs:
+class Logs(msgspec.Struct, frozen=True, kw_only=True):
     book: LogBook
     finisher: LogFinisher
     lines: LineIndex

@@ -6,7 +6,8 @@ import hashlib
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl.base.clock import Clock, utc_now
 from cictl_server.blobs.contract import BlobsAway
@@ -28,8 +29,7 @@ DEFAULT_LOG_LIMIT = 1 << 30
 _BLOCK = 1 << 18
 
 
-@dataclass(frozen=True, kw_only=True)
-class Written:
+class Written(msgspec.Struct, frozen=True, kw_only=True):
     """What became of bytes for a log.
 
     Attributes:

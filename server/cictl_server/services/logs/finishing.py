@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl_server.blobs.contract import BlobsAway
 from cictl_server.log_writer.contract import LogWriter
@@ -20,8 +21,7 @@ _AT_ONCE = 8
 """So many logs are brought away side by side: each waits for the network most of its time."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogFinisher:
+class LogFinisher(msgspec.Struct, frozen=True, kw_only=True):
     """Looks for logs that nobody writes any more. One server does so for all; what it did not end, the next pass or server does."""
 
     store: Store

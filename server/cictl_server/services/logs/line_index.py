@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl_server.log_writer.contract import LogIndex
 from cictl_server.log_writer.line_marks import BLOCK, CHECKED, LineMark, LineMarker, checksum_of
@@ -17,8 +18,7 @@ _NOTED_AT_ONCE = 16
 """While a log grows, marks are kept each time that so many came."""
 
 
-@dataclass
-class _Known:
+class _Known(msgspec.Struct):
     """The marks of one log, as far as they were made.
 
     Attributes:

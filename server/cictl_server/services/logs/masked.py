@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+import msgspec
+
 from cictl.redaction import starred
 from cictl.redaction.finding import Span
 from cictl_server.errors import LogGap
@@ -68,8 +70,7 @@ def append_quickly(writer: LogWriter, name: str, data: bytes, *, at: int, now: d
     return True
 
 
-@dataclass(frozen=True, kw_only=True)
-class MaskedLog:
+class MaskedLog(msgspec.Struct, frozen=True, kw_only=True):
     """A log that is being changed under a mask."""
 
     log: LogEditor

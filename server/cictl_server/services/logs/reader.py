@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
 
 from cictl.base.text.sizes import setting_text
 from cictl.wire.words import CONTROL, log_limit_line
@@ -16,8 +18,7 @@ _LONGEST_LINE = 1 << 16
 """A tail that begins inside a longer line keeps the rest of it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogSlice:
+class LogSlice(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of a log.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl_server.services.secrets.masks import Mask
 
@@ -12,8 +12,7 @@ SNAPSHOT_LIMIT = 524_288
 _ANCHOR = 4096
 
 
-@dataclass(frozen=True, kw_only=True)
-class Join:
+class Join(msgspec.Struct, frozen=True, kw_only=True):
     """What the stored end of a log and a snapshot of it have in common.
 
     Under a mask the same bytes may be covered in one of the two and not in the other, at three places: at the end of

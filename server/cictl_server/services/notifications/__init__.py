@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from cictl_server.services.core import Core
 from cictl_server.services.notifications.commands import Commands
@@ -18,8 +19,7 @@ from cictl_server.services.notifications.webhooks import Webhooks
 from cictl_server.services.secrets import Secrets
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotificationSettings:
+class NotificationSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator of a server allows.
 
     Attributes:
@@ -28,11 +28,10 @@ class NotificationSettings:
     """
 
     allows_http: bool = False
-    commands: Mapping[str, Path] = field(default_factory=dict)
+    commands: Mapping[str, Path] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Notifications:
+class Notifications(msgspec.Struct, frozen=True, kw_only=True):
     notifications: NotificationService
     delivery: DeliveryService
     couriers: Couriers

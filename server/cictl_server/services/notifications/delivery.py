@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.base.backoff import Backoff
@@ -35,8 +35,7 @@ _PRUNED_AT_ONCE = 500
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class DeliveryService:
+class DeliveryService(msgspec.Struct, frozen=True, kw_only=True):
     """Tries notifications. Each attempt is noted before and after it, so that none is lost, and none is sent by two servers.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from uuid import uuid4
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.project_file.definition import Notify
@@ -33,8 +33,7 @@ Sees = Callable[[int, str], bool]
 """Tells whether notifications of a project, by id and name, are shown."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotificationQuery:
+class NotificationQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which notifications to list; an empty field takes all.
 
     Attributes:
@@ -48,8 +47,7 @@ class NotificationQuery:
     cursor: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotificationService:
+class NotificationService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     sender: Sender
 

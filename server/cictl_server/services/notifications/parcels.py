@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl.wire.notifications import NotificationBody
 
@@ -15,8 +15,7 @@ class TargetGone(NotDelivered):
     """The target says that it wants no more messages, ever."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parcel:
+class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     """One message to one target.
 
     Attributes:

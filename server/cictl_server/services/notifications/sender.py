@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl_server.services.notifications.commands import Commands
 from cictl_server.services.notifications.parcels import Parcel
 from cictl_server.services.notifications.webhooks import Webhooks
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sender:
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: Webhooks
     commands: Commands
 

@@ -6,7 +6,8 @@ import base64
 import binascii
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl_server.services.notifications.parcels import NotDelivered, Parcel
 from cictl_server.services.secrets.own.secrets import OwnSecretService, SecretElsewhere, SecretMissing, find
@@ -39,8 +40,7 @@ def key_of(secret: str) -> bytes:
         raise ValueError(f"what follows {_PREFIX} is no base64") from None
 
 
-@dataclass(frozen=True, kw_only=True)
-class SigningSecrets:
+class SigningSecrets(msgspec.Struct, frozen=True, kw_only=True):
     """The secrets that project files name by `secret_env`."""
 
     store: Store

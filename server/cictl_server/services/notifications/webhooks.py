@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl.base.web.causes import cause_of, innermost
@@ -22,8 +23,7 @@ WEBHOOK_SECONDS = 10.0
 _GONE = 410
 
 
-@dataclass(frozen=True, kw_only=True)
-class Webhooks:
+class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
     """Posts parcels.
 
     Attributes:

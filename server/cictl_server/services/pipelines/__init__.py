@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl_server.services.about import About
 from cictl_server.services.artifacts.limits import ArtifactLimits
@@ -23,8 +23,7 @@ from cictl_server.services.projects import Projects
 from cictl_server.services.secrets import Secrets
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pipelines:
+class Pipelines(msgspec.Struct, frozen=True, kw_only=True):
     preparer: Preparer
     runs: RunService
     worktrees: WorktreeService

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl.project_file import Pipeline
 from cictl_server.errors import InvalidRequest
@@ -11,8 +11,7 @@ from cictl_server.store.contract import View
 from cictl_server.store.records.projects import ChainRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class Member:
+class Member(msgspec.Struct, frozen=True, kw_only=True):
     """One pipeline of a chain, and the members that it waits for."""
 
     pipeline: Pipeline

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from cictl.base.text.characters import without_steering
 from cictl_server.errors import GitFailed, NoCapacity
@@ -18,8 +19,7 @@ _LONGEST_MESSAGE = 200
 _LONGEST_AUTHOR = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class CommitNote:
+class CommitNote(msgspec.Struct, frozen=True, kw_only=True):
     """Both are one line, bounded in length; empty where they are unknown."""
 
     message: str = ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.base.job_parts import SecretRef
@@ -24,8 +24,7 @@ _DEFAULT_MOUNT = "kv"
 _DEFAULT_KV_VERSION = 2
 
 
-@dataclass(frozen=True, kw_only=True)
-class InspectService:
+class InspectService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     preparer: Preparer
     vault_tests: VaultTestService

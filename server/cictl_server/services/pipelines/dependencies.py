@@ -7,7 +7,8 @@ histories.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from cictl.project_file import Pipeline
 from cictl.wire.metadata import JobMetadata
@@ -20,8 +21,7 @@ class DependencyUnsatisfied(InvalidRequest):
     """What a pipeline depends on has no run that it could build on."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Inherited:
+class Inherited(msgspec.Struct, frozen=True, kw_only=True):
     """What the dependencies of a pipeline give it; empty where they give nothing.
 
     Attributes:
@@ -33,7 +33,7 @@ class Inherited:
     version: str = ""
     repo: str = ""
     commit: str = ""
-    runs: Mapping[str, PastRun] = field(default_factory=dict)
+    runs: Mapping[str, PastRun] = msgspec.field(default_factory=dict)
 
 
 def inherit(view: View, project_id: int, pipeline: Pipeline, *, for_dry_run: bool) -> Inherited:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from cictl.base.names.git_names import is_commit
 from cictl.project_file import Job, Pipeline
@@ -17,8 +17,7 @@ from cictl_server.services.projects.git import check_ref, check_repository
 from cictl_server.store.contract import View
 
 
-@dataclass(frozen=True, kw_only=True)
-class CachedSource:
+class CachedSource(msgspec.Struct, frozen=True, kw_only=True):
     """The source of an offline run.
 
     Attributes:
@@ -27,7 +26,7 @@ class CachedSource:
 
     source: SourceContext
     origin: str = ""
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
 
 
 def cached_source(

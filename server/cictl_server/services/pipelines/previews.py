@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from cictl.base.urls import without_login
@@ -26,8 +24,7 @@ from cictl_server.services.policies.planned_rules import PlannedRules
 from cictl_server.store.contract import Store
 
 
-@dataclass(frozen=True, kw_only=True)
-class PreviewService:
+class PreviewService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     preparer: Preparer
     matching: Matching

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.base.job_parts import ApprovalSpec
@@ -73,8 +72,7 @@ class Mode(StrEnum):
         return self in (Mode.RUN, Mode.RUN_OFFLINE)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """What a request would enqueue.
 
     Attributes:
@@ -92,9 +90,9 @@ class Prepared:
     planned: list[JobSpec]
     event: str = ""
     cache_source: str = ""
-    commit: CommitNote = field(default_factory=CommitNote)
+    commit: CommitNote = msgspec.field(default_factory=CommitNote)
     is_followed: bool = False
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
 
     def run_of(self, jobs: Sequence[JobRecord]) -> RunRecord:
         """Return the record of the run whose executions are *jobs*.
@@ -117,8 +115,7 @@ class Prepared:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class CommitStart:
+class CommitStart(msgspec.Struct, frozen=True, kw_only=True):
     """A start of runs by what happened in a repository.
 
     Attributes:
@@ -160,8 +157,7 @@ def _check_agent(request: RunRequest) -> None:
         check_agent_id(agent_id)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Preparer:
+class Preparer(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     remotes: Remotes
     stale_definitions: StaleDefinitions
@@ -205,7 +201,7 @@ class Preparer:
         prepared = self._prepared(
             project, pipeline.id, identity.pipeline_run_id, planned, cached, source, source.warnings, mode, event=event
         )
-        return dataclasses.replace(prepared, is_followed=is_followed)
+        return msgspec.structs.replace(prepared, is_followed=is_followed)
 
     def at_commit(
         self, project: ProjectRecord, pipeline: Pipeline, start: CommitStart, *, request: RunRequest | None = None
@@ -227,8 +223,8 @@ class Preparer:
         with self.store.read() as view:
             inherited = inherit(view, project.id, pipeline, for_dry_run=request.dry_run)
         source = source_at(start.tree, pipeline, ref=start.ref, inherited=inherited)
-        source = dataclasses.replace(source, worktree=start.worktree)
-        identity = dataclasses.replace(
+        source = msgspec.structs.replace(source, worktree=start.worktree)
+        identity = msgspec.structs.replace(
             self._identity(project, start.worktree or f"run-{self.numbers.next()}", event=start.event),
             base_branch=start.base_branch,
             is_from_fork=start.is_from_fork,
@@ -368,7 +364,7 @@ class Preparer:
         if mode.is_run and not request.source_ref.strip():
             self._follow(project, pipeline, source)
         stale = self.stale_definitions.warnings(project, source)
-        return dataclasses.replace(source, warnings=(*source.warnings, *stale))
+        return msgspec.structs.replace(source, warnings=(*source.warnings, *stale))
 
     def _follow(self, project: ProjectRecord, pipeline: Pipeline, source: SourceContext) -> None:
         """Note the present name of the default branch, if *pipeline* follows it and the remote has told."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl.base.names.git_names import branch_of, tag_of
@@ -29,8 +30,7 @@ _LONGEST_ERROR = 4000
 """Characters of the reason why a run could not be planned."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FailedRun:
+class FailedRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run that could not be planned.
 
     Attributes:
@@ -49,8 +49,7 @@ def _nothing_else(_tx: Transaction, _run_number: int) -> None:
     """Keep nothing but the run."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Occasion:
+class Occasion(msgspec.Struct, frozen=True, kw_only=True):
     """Why a run starts.
 
     Attributes:
@@ -65,8 +64,7 @@ class Occasion:
 BY_HAND = Occasion()
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunService:
+class RunService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     settler: Settler
     preparer: Preparer

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import re
 from collections.abc import Iterator
+
+import msgspec
 
 from cictl.base.names.git_names import is_commit
 from cictl.project_file import Pipeline, Versioning
@@ -25,8 +26,7 @@ _LOOK_SECONDS = 10.0
 """How long a remote may take to say whether a branch has moved on, which the run does not depend on."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True, kw_only=True):
     """What the remote says of a ref; what is unknown is empty."""
 
     commit: str = ""
@@ -63,7 +63,7 @@ def resolve_source(remotes: Remotes, pipeline: Pipeline, *, source_ref: str, inh
     wanted = None if inherited.version else versioning
     if not override and inherited.repo == repo and wanted is None:
         taken = _context(repo, ref, inherited.commit, versioning, inherited)
-        return dataclasses.replace(taken, warnings=_taken(remotes, pipeline, taken, inherited, asked=asked))
+        return msgspec.structs.replace(taken, warnings=_taken(remotes, pipeline, taken, inherited, asked=asked))
     try:
         found = _ask(remotes, repo, asked, wanted)
     except GitFailed as error:
@@ -77,7 +77,7 @@ def resolve_source(remotes: Remotes, pipeline: Pipeline, *, source_ref: str, inh
     if wanted is not None and found.version_raw:
         version = Inherited(version_raw=found.version_raw, version=wanted.tag_prefix + found.version_raw)
     source = _context(repo, asked or found.branch or ref, found.commit, versioning, version)
-    return dataclasses.replace(source, warnings=tuple(_warnings(pipeline, found, inherited, repo)))
+    return msgspec.structs.replace(source, warnings=tuple(_warnings(pipeline, found, inherited, repo)))
 
 
 def source_at(tree: FetchedCommit, pipeline: Pipeline, *, ref: str, inherited: Inherited) -> SourceContext:
@@ -96,7 +96,7 @@ def source_at(tree: FetchedCommit, pipeline: Pipeline, *, ref: str, inherited: I
         version = Inherited(version_raw=raw, version=versioning.tag_prefix + raw)
     source = _context(repo, ref, tree.commit, versioning, version)
     found = _Found(commit=tree.commit)
-    return dataclasses.replace(source, warnings=tuple(_warnings(pipeline, found, inherited, repo)))
+    return msgspec.structs.replace(source, warnings=tuple(_warnings(pipeline, found, inherited, repo)))
 
 
 def _unknown(ref: str, error: GitFailed) -> _Found:
@@ -155,7 +155,7 @@ def with_own_version(remotes: Remotes, pipeline: Pipeline, source: SourceContext
     except GitFailed as error:
         logger.warning("run goes on without version pipeline=%s commit=%s: %s", pipeline.id, source.commit, error)
         return source
-    return dataclasses.replace(source, version_raw=raw, version=versioning.tag_prefix + raw) if raw else source
+    return msgspec.structs.replace(source, version_raw=raw, version=versioning.tag_prefix + raw) if raw else source
 
 
 def _ask(remotes: Remotes, repo: str, ref: str, versioning: Versioning | None) -> _Found:

@@ -6,7 +6,8 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl.base.system.children import Stop
 from cictl.base.urls import without_user_info
@@ -31,8 +32,7 @@ _SECONDS = 30.0
 KEEPALIVE_SECONDS = 10.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class VersionService:
+class VersionService(msgspec.Struct, frozen=True, kw_only=True):
     """Resolves on a thread for each watcher, so that the watcher gets keep-alives while git is silent."""
 
     store: Store

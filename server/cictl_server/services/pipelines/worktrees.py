@@ -5,9 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+import msgspec
 
 from cictl.base.names.git_names import SELF
 from cictl.project_file import Pipeline
@@ -38,8 +39,7 @@ _GONE = "the working tree of this run is not kept any more"
 _SEND_AGAIN = "send it again: cictl run TARGET --worktree"
 
 
-@dataclass(frozen=True, kw_only=True)
-class WorktreeService:
+class WorktreeService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     blobs: Blobs
     remotes: Remotes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl_server.services.core import Core
@@ -14,8 +14,7 @@ from cictl_server.services.policies.queue_rules import QueueRules
 from cictl_server.store.contract import View
 
 
-@dataclass(frozen=True, kw_only=True)
-class Policies:
+class Policies(msgspec.Struct, frozen=True, kw_only=True):
     pauses: PauseService
     max_running: int
     asks_approvals: bool

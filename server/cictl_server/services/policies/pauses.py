@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -48,8 +47,7 @@ def pauses_of(view: View) -> Mapping[str, Pause]:
     return decode(setting.value.encode(), _Stored).pauses if setting else {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class PauseService:
+class PauseService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     hub: Hub
     clock: Clock

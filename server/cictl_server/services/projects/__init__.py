@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl_server.services.core import Core
 from cictl_server.services.projects.git_places import GitPlaces
@@ -13,8 +13,7 @@ from cictl_server.services.projects.projects import ProjectService
 from cictl_server.services.projects.remotes import Remotes
 
 
-@dataclass(frozen=True, kw_only=True)
-class Projects:
+class Projects(msgspec.Struct, frozen=True, kw_only=True):
     projects: ProjectService
     remotes: Remotes
     histories: CommitHistories

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl.project_file import CONFIG_FILES, ProjectFile, ProjectFileError, parse
 from cictl.project_file.findings import MAX_SHOWN
@@ -11,8 +11,7 @@ from cictl_server.errors import GitFailed, InvalidProject
 from cictl_server.services.projects.remotes import FetchedCommit
 
 
-@dataclass(frozen=True, kw_only=True)
-class CommitDefinition:
+class CommitDefinition(msgspec.Struct, frozen=True, kw_only=True):
     """What the project file of one commit defines.
 
     Attributes:

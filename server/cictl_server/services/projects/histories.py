@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from cictl.base.text.plain import plain
 from cictl_server.errors import GitFailed, NoCapacity
@@ -20,8 +21,7 @@ _MOST_KNOWN = 64
 _SHOWN = 10
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewCommits:
+class NewCommits(msgspec.Struct, frozen=True, kw_only=True):
     """The commits that one has and an older one has not.
 
     Attributes:

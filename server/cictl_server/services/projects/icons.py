@@ -6,8 +6,9 @@ import hashlib
 import io
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
 from heapq import nsmallest
+
+import msgspec
 
 from cictl_server.blobs.contract import BlobError, BlobMissing, Blobs, read_whole
 from cictl_server.errors import GitFailed
@@ -30,8 +31,7 @@ _SIGNATURES = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Icon:
+class Icon(msgspec.Struct, frozen=True, kw_only=True):
     """An image and its entity tag, quoted."""
 
     data: bytes

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
@@ -45,8 +45,7 @@ _LONGEST_NAME = 255
 _LONGEST_POLL = 86400
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Loaded:
+class _Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """A fetched project file: its source, its definitions, and the icon of the repository."""
 
     repo_url: str
@@ -63,8 +62,7 @@ class _Loaded:
         return find_project(view, self.repo_url, self.repo_ref, config_file, follows_default=self.follows_default)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProjectService:
+class ProjectService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     icons: IconFiles
     remotes: Remotes

@@ -8,9 +8,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from cictl.base.names.git_names import is_commit, is_short_commit, ref_fault
 from cictl.base.system.children import Stop
@@ -38,8 +39,7 @@ _TEXT = "%an%x00%s%x00%B"
 _LINKS_AND_FILES = ("100644", "100755", "120000")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """What a ref means now.
 
     Attributes:
@@ -60,16 +60,14 @@ class CommitText(NamedTuple):
     message: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class TreeFile:
+class TreeFile(msgspec.Struct, frozen=True, kw_only=True):
     """A regular file of a commit."""
 
     path: str
     blob: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class FetchedCommit:
+class FetchedCommit(msgspec.Struct, frozen=True, kw_only=True):
     """One commit of a remote, in a temporary repository. Its files come from the remote when they are read.
 
     Attributes:
@@ -142,8 +140,7 @@ class FetchedCommit:
                     yield mode, TreeFile(path=path.decode(errors="replace"), blob=blob)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Remotes:
+class Remotes(msgspec.Struct, frozen=True, kw_only=True):
     """Every question to a remote goes through here, and so takes a place of `places`.
 
     Each method raises `GitFailed` when the remote can't be read, `NoCapacity` when too many are asked at once, and

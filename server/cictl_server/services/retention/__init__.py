@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl_server.services.artifacts import Artifacts
 from cictl_server.services.audit import Audit
@@ -17,8 +17,7 @@ from cictl_server.services.retention.unplanned import UnplannedRuns
 from cictl_server.services.retention.usage import UsageService
 
 
-@dataclass(frozen=True, kw_only=True)
-class Retention:
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
     retention: RetentionService
     policies: PolicyService
     pins: PinService

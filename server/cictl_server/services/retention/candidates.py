@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
+
+import msgspec
 
 from cictl.wire.admin.retention import RetentionPolicy
 from cictl.wire.jobs import JobStatus
@@ -26,8 +27,7 @@ T = TypeVar("T")
 Policies = Callable[[str], RetentionPolicy]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """Something of one run that goes.
 
     Attributes:
@@ -37,10 +37,10 @@ class Candidate:
         expired: The same for files that go while others of their execution may stay.
     """
 
-    jobs: list[JobRecord] = field(default_factory=list)
-    logs: list[JobRecord] = field(default_factory=list)
-    artifacts: list[ArtifactsRecord] = field(default_factory=list)
-    expired: list[ArtifactsRecord] = field(default_factory=list)
+    jobs: list[JobRecord] = msgspec.field(default_factory=list)
+    logs: list[JobRecord] = msgspec.field(default_factory=list)
+    artifacts: list[ArtifactsRecord] = msgspec.field(default_factory=list)
+    expired: list[ArtifactsRecord] = msgspec.field(default_factory=list)
 
     @property
     def bytes(self) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 from msgspec.structs import replace
 
 from cictl.wire.admin.retention import RunPin
@@ -13,8 +12,7 @@ from cictl_server.services.history.run_book import number_of
 from cictl_server.store.contract import Store, Transaction
 
 
-@dataclass(frozen=True, kw_only=True)
-class PinService:
+class PinService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
 
     def set(self, run: str, *, pinned: bool) -> RunPin:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -36,8 +35,7 @@ class _Own(Message):
         return {name: value for name, value in values.items() if value is not None}
 
 
-@dataclass(frozen=True, kw_only=True)
-class PolicyService:
+class PolicyService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
 
     def show(self) -> RetentionPolicies:

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import reduce
 
 import msgspec
@@ -44,8 +43,7 @@ _REQUEST_SECONDS = 10.0
 """How long one request may work before it answers that there is more."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RetentionService:
+class RetentionService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     policies: PolicyService
     removal: RemovalService
@@ -56,7 +54,7 @@ class RetentionService:
     sweep: Sweep
     clock: Clock
     trail: Trail
-    _turn: threading.Lock = field(default_factory=threading.Lock)
+    _turn: threading.Lock = msgspec.field(default_factory=threading.Lock)
 
     def preview(self) -> RetentionCounts:
         """Return what would go now."""

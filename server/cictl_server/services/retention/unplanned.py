@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import islice
+
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.runs import RunStatus
@@ -22,8 +23,7 @@ _CHUNK = 100
 _FAILED = RunFilter(statuses=frozenset({RunStatus.FAILED}))
 
 
-@dataclass(frozen=True, kw_only=True)
-class UnplannedRuns:
+class UnplannedRuns(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     policies: PolicyService
     clock: Clock

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import dataclass
 from itertools import islice
+
+import msgspec
 
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.store.contract import Store
@@ -14,8 +15,7 @@ _CHUNK = 500
 _PAUSE_SECONDS = 0.01
 
 
-@dataclass(frozen=True, kw_only=True)
-class UsageService:
+class UsageService(msgspec.Struct, frozen=True, kw_only=True):
     """Counts by the records. So a log counts once its execution is over, and what no record names does not count."""
 
     store: Store

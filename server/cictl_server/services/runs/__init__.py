@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl_server.services.artifacts import Artifacts
 from cictl_server.services.core import Core
@@ -21,8 +21,7 @@ from cictl_server.services.runs.standings import StandingService
 from cictl_server.services.runs.summary import SummaryService
 
 
-@dataclass(frozen=True, kw_only=True)
-class Runs:
+class Runs(msgspec.Struct, frozen=True, kw_only=True):
     runs: RunListService
     changes: RunChangeService
     approvals: ApprovalService

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
@@ -29,8 +29,7 @@ from cictl_server.store.records.jobs import JobRecord
 from cictl_server.store.records.runs import RunRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class ApprovalService:
+class ApprovalService(msgspec.Struct, frozen=True, kw_only=True):
     """Each decision is one transaction, so of two at once the first counts and the second is told so."""
 
     store: Store

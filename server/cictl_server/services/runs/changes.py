@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import asdict, replace
 
 from cictl.base.clock import Clock
@@ -27,8 +27,7 @@ from cictl_server.store.records.runs import RunPart, RunRecord
 _NOT_GOOD = frozenset({RunPart.FAILED, RunPart.CANCELLED, RunPart.DRAGGED})
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunChangeService:
+class RunChangeService(msgspec.Struct, frozen=True, kw_only=True):
     """Each change is one transaction: all jobs, or none."""
 
     store: Store

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -27,8 +26,7 @@ _INDENT = 12
 _CUT = "…\n"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parts:
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What a summary has besides the run; `truncated` tells whether something was left out before."""
 
     failed_jobs: Sequence[FailedJob]

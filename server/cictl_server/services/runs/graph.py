@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl.base.job_parts import ApprovalSpec
 from cictl.wire.runs import Run, RunJob
@@ -21,8 +22,7 @@ Key = tuple[str, str]
 _WORST_FIRST = ("failed", "cancelled", "running", "leased", "queued", "succeeded", "skipped")
 
 
-@dataclass(frozen=True, kw_only=True)
-class GraphJob:
+class GraphJob(msgspec.Struct, frozen=True, kw_only=True):
     """One job of the run, with the newest execution of each of its rows.
 
     Attributes:
@@ -46,8 +46,7 @@ class GraphJob:
         return next((status for status in _WORST_FIRST if status in found), "queued")
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunGraph:
+class RunGraph(msgspec.Struct, frozen=True, kw_only=True):
     """A run with its jobs, those of an earlier layer first.
 
     Attributes:
@@ -59,8 +58,7 @@ class RunGraph:
     approval: ApprovalSpec | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunGraphService:
+class RunGraphService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     policies: Policies
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from math import ceil
 from statistics import median
 from typing import NamedTuple
+
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.runs import RunStatus
@@ -37,8 +38,7 @@ Sees = Callable[[str], bool]
 """Tells whether the runs of a project, by its name, are shown; an empty name stands for those of none."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EndedRun:
+class EndedRun(msgspec.Struct, frozen=True, kw_only=True):
     """One run that is over.
 
     Attributes:
@@ -52,8 +52,7 @@ class EndedRun:
     branch: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Figures:
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """The runs of one pipeline, or of one branch.
 
     Attributes:
@@ -81,8 +80,7 @@ class Figures:
         return median(spans) if spans else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class AgentLoad:
+class AgentLoad(msgspec.Struct, frozen=True, kw_only=True):
     """How much one agent worked.
 
     Attributes:
@@ -98,8 +96,7 @@ class AgentLoad:
     busy_seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Insight:
+class Insight(msgspec.Struct, frozen=True, kw_only=True):
     """What is told at once.
 
     Attributes:
@@ -114,12 +111,11 @@ class Insight:
     is_all_load: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class InsightService:
+class InsightService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     clock: Clock
 
-    _work: _WorkMemo = field(default_factory=lambda: _WorkMemo())
+    _work: _WorkMemo = msgspec.field(default_factory=lambda: _WorkMemo())
 
     def look(self, *, project: str = "", pipeline: str = "", sees: Sees = lambda _: True) -> Insight:
         """Return what the newest runs tell. The load of agents may be that of a minute ago.
@@ -192,8 +188,7 @@ class _Piece(NamedTuple):
     end: float
 
 
-@dataclass(frozen=True)
-class _Work:
+class _Work(msgspec.Struct, frozen=True):
     """What agents did until *now*, of as many executions as are looked at."""
 
     now: datetime

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from statistics import median
+
+import msgspec
 
 from cictl.base.names.git_names import branch_of
 from cictl.wire.runs import Run, RunStatus
@@ -34,8 +35,7 @@ _OVER = frozenset(status for status in RunStatus if status.is_terminal)
 _ACTIVE = frozenset(RunStatus) - _OVER
 
 
-@dataclass(frozen=True, kw_only=True)
-class ActiveRun:
+class ActiveRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run that is not over.
 
     Attributes:
@@ -46,8 +46,7 @@ class ActiveRun:
     why: str
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """How one run ended, and how many seconds it took; None if nothing of it began."""
 
     status: str
@@ -60,8 +59,7 @@ class Result:
         return cls(run.status.value, (run.finished - run.started).total_seconds())
 
 
-@dataclass(frozen=True, kw_only=True)
-class PipelineOverview:
+class PipelineOverview(msgspec.Struct, frozen=True, kw_only=True):
     """How one pipeline or chain stands.
 
     Attributes:
@@ -86,8 +84,7 @@ class PipelineOverview:
     needs_input: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProjectOverview:
+class ProjectOverview(msgspec.Struct, frozen=True, kw_only=True):
     """The pipelines of one project, then its chains."""
 
     id: int
@@ -95,8 +92,7 @@ class ProjectOverview:
     pipelines: list[PipelineOverview]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProjectNames:
+class ProjectNames(msgspec.Struct, frozen=True, kw_only=True):
     """A project, and what its pipelines and chains are called."""
 
     id: int
@@ -104,8 +100,7 @@ class ProjectNames:
     pipelines: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class OverviewService:
+class OverviewService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     policies: Policies
 
@@ -138,8 +133,7 @@ class OverviewService:
             return sorted(agent.agent_id for agent in view.agents.iter_all())
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
     """A pipeline or a chain in the store, and the branch that it builds when nobody says another one."""
 
     id: int

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice, takewhile
+
+import msgspec
 
 from cictl.wire.runs import Run, RunList, RunStatus
 from cictl_server.errors import InvalidRequest
@@ -28,8 +29,7 @@ Sees = Callable[[RunRecord], bool]
 """Tells whether a run is shown."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunQuery:
+class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which runs to list; an empty field takes all.
 
     Attributes:
@@ -49,8 +49,7 @@ class RunQuery:
     cursor: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunListService:
+class RunListService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     policies: Policies
 

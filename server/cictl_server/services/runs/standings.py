@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from cictl.base.names.git_names import branch_of
 from cictl.wire.runs import RunStatus
@@ -20,8 +21,7 @@ Sees = Callable[[ProjectRecord], bool]
 _ACTIVE = frozenset({RunStatus.QUEUED, RunStatus.RUNNING})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How a pipeline or a chain stands.
 
     Attributes:
@@ -43,16 +43,14 @@ class Standing:
     is_public: bool
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """A pipeline or a chain, and the branch that it builds when nobody says another one; empty if that is none."""
 
     pipeline: str
     branch: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class StandingService:
+class StandingService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
 
     def get(self, project: str, pipeline: str, *, branch: str, sees: Sees) -> Standing:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice, takewhile
 
+import msgspec
 from msgspec.structs import asdict
 
 from cictl.base.text.plain import LogCleaner, plain
@@ -39,8 +39,7 @@ _MOST_RUNS = 50
 _SUCCEEDED = frozenset({RunStatus.SUCCEEDED})
 
 
-@dataclass(frozen=True, kw_only=True)
-class SummaryService:
+class SummaryService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     logs: LogBook
     reports: ReportFiles

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl_server.services.core import Core
 from cictl_server.services.core.clock_watch import Steady
@@ -11,8 +11,7 @@ from cictl_server.services.schedules.schedules import ScheduleService
 from cictl_server.services.schedules.starting import ScheduleStarter
 
 
-@dataclass(frozen=True, kw_only=True)
-class Schedules:
+class Schedules(msgspec.Struct, frozen=True, kw_only=True):
     schedules: ScheduleService
     starting: ScheduleStarter
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
@@ -25,8 +25,7 @@ from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records.projects import ScheduleRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScheduleService:
+class ScheduleService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     runs: RunService
     clock: Clock

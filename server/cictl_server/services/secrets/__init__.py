@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from cictl_server.services.core import Core
 from cictl_server.services.secrets.lease_secrets import SecretService
@@ -22,8 +23,7 @@ from cictl_server.services.secrets.vault.testing import VaultTestService
 from cictl_server.services.secrets.vault.tokens import TokenCache
 
 
-@dataclass(frozen=True, kw_only=True)
-class Secrets:
+class Secrets(msgspec.Struct, frozen=True, kw_only=True):
     sensitive: SensitiveValues
     masks: Masks
     connections: VaultConnectionService

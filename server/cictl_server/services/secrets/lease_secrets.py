@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from cictl.base.job_parts import SecretRef, ServiceSpec
@@ -72,8 +73,7 @@ class ResolvedSecrets:
     values: list[str] = field(repr=False)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Need:
+class _Need(msgspec.Struct, frozen=True, kw_only=True):
     """One secret of one step, and the Vault that it comes from."""
 
     number: int
@@ -82,8 +82,7 @@ class _Need:
     secret: SecretRef
 
 
-@dataclass(frozen=True, kw_only=True)
-class SecretService:
+class SecretService(msgspec.Struct, frozen=True, kw_only=True):
     """Reads secrets.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl_server.services.core import Core
 from cictl_server.services.pipelines import Pipelines
@@ -20,8 +20,7 @@ from cictl_server.services.triggers.starter import Starter
 from cictl_server.services.triggers.watcher import Watcher
 
 
-@dataclass(frozen=True, kw_only=True)
-class Triggers:
+class Triggers(msgspec.Struct, frozen=True, kw_only=True):
     rounds: Rounds
     checks: CheckService
     followers: Followers

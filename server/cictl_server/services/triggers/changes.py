@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from cictl.base.names.git_names import branch_of
 from cictl_server.services.projects.ref_lists import BRANCHES, TAGS
@@ -15,8 +16,7 @@ class RefKind(StrEnum):
     PULL_REQUEST = "pull request"
 
 
-@dataclass(frozen=True, kw_only=True)
-class RefChange:
+class RefChange(msgspec.Struct, frozen=True, kw_only=True):
     """A ref that has another commit than before.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from cictl.base.backoff import Backoff
 from cictl.base.clock import Clock
@@ -22,8 +23,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 5.0, 300.0
 """Seconds until a repository is looked at again that failed: once where it has no usual time, and again and again."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckService:
+class CheckService(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     poll_seconds: How often repositories are looked at whose project does not say it; 0 for never.
     """

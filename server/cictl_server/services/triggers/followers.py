@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from cictl.base.backoff import Backoff
 from cictl.base.clock import Clock
@@ -33,8 +34,7 @@ _GIVEN_UP = timedelta(days=1)
 """How long after the end of a run what follows it is tried, while its repository can't be read."""
 
 
-@dataclass(frozen=True)
-class _Trial:
+class _Trial(msgspec.Struct, frozen=True):
     """How often it failed to start what follows a run, and when it is tried again."""
 
     failures: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.audit.records import TargetKind
@@ -25,8 +26,7 @@ _NAME = "(webhook)"
 _SECRET_BYTES = 32
 
 
-@dataclass(frozen=True, kw_only=True)
-class HookService:
+class HookService(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes:
     public_url: Where forges reach the server; empty where that is only known from who asks.
     """

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from cictl.project_file import Pipeline
 from cictl.wire.triggers import NothingStarted
@@ -28,8 +30,7 @@ from cictl_server.store.records.projects import ProjectRecord
 _SKIPS = re.compile(r"\[(?:skip ci|ci skip)\]", re.IGNORECASE)
 
 
-@dataclass(kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, kw_only=True):
     """What a change starts, and why nothing else; nothing of it is stored yet.
 
     Attributes:
@@ -37,9 +38,9 @@ class Plan:
         icon: The icon that comes with it.
     """
 
-    runs: list[tuple[Prepared, list[JobRecord]]] = field(default_factory=list)
-    failed: list[FailedRun] = field(default_factory=list)
-    reasons: list[NothingStarted] = field(default_factory=list)
+    runs: list[tuple[Prepared, list[JobRecord]]] = msgspec.field(default_factory=list)
+    failed: list[FailedRun] = msgspec.field(default_factory=list)
+    reasons: list[NothingStarted] = msgspec.field(default_factory=list)
     view: CommitDefinition | None = None
     icon: bytes | None = None
 
@@ -48,8 +49,7 @@ class Plan:
         return bool(self.runs or self.failed)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a ref, and all that decides what it starts.
 
     Attributes:
@@ -80,8 +80,7 @@ class Change:
         return NothingStarted(ref=self.moved.ref, reason=reason, pipeline=pipeline)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Planner:
+class Planner(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     remotes: Remotes
     preparer: Preparer

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from cictl.wire.audit.records import AuditAction, TargetKind
 from cictl.wire.triggers import NothingStarted, StartedRun
@@ -19,21 +20,19 @@ from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records.projects import ProjectRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a change.
 
     Attributes:
         is_final: The change is dealt with; else the next look tries again.
     """
 
-    started: list[StartedRun] = field(default_factory=list)
-    not_started: list[NothingStarted] = field(default_factory=list)
+    started: list[StartedRun] = msgspec.field(default_factory=list)
+    not_started: list[NothingStarted] = msgspec.field(default_factory=list)
     is_final: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
-class Starter:
+class Starter(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     remotes: Remotes
     planner: Planner

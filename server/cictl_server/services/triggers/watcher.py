@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl.base.names.git_names import ref_fault
@@ -25,8 +26,7 @@ _SECONDS = 60.0
 _MOST_REASONS = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class Watcher:
+class Watcher(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     remotes: Remotes
     starter: Starter

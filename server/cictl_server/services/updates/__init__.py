@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from cictl_server.services.core import Core
 from cictl_server.services.fleet import Fleet
@@ -18,8 +19,7 @@ from cictl_server.services.updates.tools import UpdateTools
 from cictl_server.services.updates.update import UpdateService
 
 
-@dataclass(frozen=True, kw_only=True)
-class Updates:
+class Updates(msgspec.Struct, frozen=True, kw_only=True):
     update: UpdateService
     restart: RestartService
     reload: ReloadService

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from cictl.installation.versions import find_tag
 from cictl.wire.admin.updates import UpdateKey
@@ -31,8 +32,7 @@ def place_of(directory: Path) -> str:
     return hashlib.sha256(where.encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True, kw_only=True)
-class UpdateBook:
+class UpdateBook(msgspec.Struct, frozen=True, kw_only=True):
     """Reads and writes the settings about updates of one server. Each call is a transaction.
 
     Attributes:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 
 def _stay() -> None:
     """Do nothing: no server runs that could end."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ServerProcess:
+class ServerProcess(msgspec.Struct, frozen=True, kw_only=True):
     """How the server was started and how it ends.
 
     Attributes:
@@ -26,4 +26,4 @@ class ServerProcess:
     arguments: Sequence[str] = ()
     leave: Callable[[], None] = _stay
     restart: Callable[[], None] = _stay
-    id: int = field(default_factory=os.getpid)
+    id: int = msgspec.field(default_factory=os.getpid)

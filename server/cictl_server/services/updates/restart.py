@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl.wire.admin.updates import Restarting, UpdateKey
 from cictl_server.services.updates.book import UpdateBook
@@ -16,8 +17,7 @@ logger = logging.getLogger(__name__)
 _MANAGER = {"linux": "systemd", "darwin": "launchd"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class RestartService:
+class RestartService(msgspec.Struct, frozen=True, kw_only=True):
     """Restarts the server. Under a service manager it ends and the manager starts it; else it starts itself again."""
 
     updates: UpdateService

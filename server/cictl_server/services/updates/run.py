@@ -6,10 +6,10 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 import filelock
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl.base.system import children
@@ -41,8 +41,7 @@ _DRAIN_LOOK_SECONDS = 0.5
 _STOPPED = "stage update: the server was stopped before the version was installed"
 
 
-@dataclass(frozen=True, kw_only=True)
-class UpdateOrder:
+class UpdateOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What a client asked for.
 
     Attributes:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from cictl.base.system.environment import setting
 from cictl.installation import activation, smoke, staging
@@ -28,8 +30,7 @@ class Stage(Protocol):
     ) -> object: ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class UpdateTools:
+class UpdateTools(msgspec.Struct, frozen=True, kw_only=True):
     """The functions and settings of an update.
 
     Attributes:
@@ -45,7 +46,7 @@ class UpdateTools:
     stage: Stage
     smoke: Callable[[Layout, str], None]
     start_helper: Callable[[Layout, Pending], object] = activation.start_helper
-    releases: ReleaseSettings = field(default_factory=ReleaseSettings)
+    releases: ReleaseSettings = msgspec.field(default_factory=ReleaseSettings)
     apply_wait: timedelta = timedelta(seconds=25)
     drain: timedelta = timedelta(0)
     health: timedelta = timedelta(seconds=60)

@@ -6,7 +6,6 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
@@ -21,8 +20,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Statements:
+class _Statements(msgspec.Struct, frozen=True, kw_only=True):
     """The statements for one table."""
 
     find: sql.Composed
@@ -56,8 +54,7 @@ PASSING = _statements("passing_states")
 LASTING = _statements("lasting_states")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Shared(Generic[T]):
+class _Shared(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """A state as the database has it; None for one that was removed."""
 
     version: int

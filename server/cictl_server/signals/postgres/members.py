@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import LiteralString
 
+import msgspec
 from psycopg import Connection
 
 from cictl_server.postgres.database import Database
@@ -48,8 +48,7 @@ def living_servers(database: Database) -> list[str]:
     return [name for (name,) in database.fetch(_NAMES, (LIFETIME_SECONDS,))]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
     """A server, and the time of `time.monotonic` up to which its last sign of life counts."""
 
     member: Member

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 BOARDS = "boards"
 """Topic: a board was changed. Only servers themselves listen to this and the next ones."""
@@ -19,8 +20,7 @@ _LONGEST = 7000
 """Characters of one notification; PostgreSQL takes less than 8,000 bytes, and topics are ASCII."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """One notification.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Generic, TypeVar
 
@@ -18,8 +17,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 K = TypeVar("K", int, str)
 
 
-@dataclass(frozen=True)
-class Statements:
+class Statements(msgspec.Struct, frozen=True):
     """The statements of one table."""
 
     find: str

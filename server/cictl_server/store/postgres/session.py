@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 from psycopg import Connection
 
 from cictl_server.postgres.database import LIFE
@@ -61,8 +61,7 @@ class _NotFetched(Exception):
     """Raised out of a question once it is known what it looks up first."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Foreseen:
+class _Foreseen(msgspec.Struct, frozen=True, kw_only=True):
     """A statement that was sent before anybody asked for its rows."""
 
     statement: str

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import falcon.testing
+from msgspec.structs import replace
 
 from cictl.installation import manifest, smoke
 from cictl.installation.capability import Capability

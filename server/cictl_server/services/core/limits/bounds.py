@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,8 +18,7 @@ EXACT = 2**53 - 1
 _ANY = 2**63
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bounds:
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a message is kept.
 
     Attributes:
@@ -34,7 +32,7 @@ class Bounds:
     items: int = 1000
     low: int = -EXACT
     high: int = EXACT
-    fields: Mapping[str, Bounds] = field(default_factory=dict)
+    fields: Mapping[str, Bounds] = msgspec.field(default_factory=dict)
 
 
 AS_IT_IS = Bounds(text=_ANY, items=_ANY, low=-_ANY, high=_ANY)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from cictl.base.text.sizes import size_text
 from cictl_server.errors import DiskLow
@@ -19,8 +20,7 @@ _MIN_FREE_BYTES = 1 << 30
 _MIN_FREE_SHARE = 0.05
 
 
-@dataclass(frozen=True, kw_only=True)
-class Room:
+class Room(msgspec.Struct, frozen=True, kw_only=True):
     """Free bytes, and how many there must be for new work."""
 
     free: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.jobs import CANCEL_LINE, CANCELLED_BY_USER, Cause, JobExecution
@@ -19,8 +20,7 @@ from cictl_server.store.contract import Store, Transaction
 from cictl_server.store.records.jobs import JobRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class CancelService:
+class CancelService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     settler: Settler
     logs: LogBook

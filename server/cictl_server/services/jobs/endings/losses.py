@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.jobs import Cause, JobStatus
@@ -17,8 +18,7 @@ from cictl_server.store.records.jobs import JobRecord
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LostWork:
+class LostWork(msgspec.Struct, frozen=True, kw_only=True):
     """Ends running executions whose agent shows that it lost them: it restarted, or it asks for other work."""
 
     store: Store

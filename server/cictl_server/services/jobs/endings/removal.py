@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
+
+import msgspec
 
 from cictl.base.clock import Clock
 from cictl.wire.events import EventKind
@@ -26,8 +27,7 @@ _PENDING = (JobStatus.QUEUED, JobStatus.LEASED)
 _FINISHED = (JobStatus.SUCCEEDED, JobStatus.FAILED)
 
 
-@dataclass(frozen=True, kw_only=True)
-class RemovalService:
+class RemovalService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     settler: Settler
     hub: Hub

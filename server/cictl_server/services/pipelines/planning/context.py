@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 AFTER = "after"
 """The event of a run that the success of another pipeline started."""
@@ -25,8 +26,7 @@ WORKTREE = "worktree"
 """The event of a run that somebody started for the files of a checkout as they were there."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SourceContext:
+class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
     """The source and the version of a run; what is unknown is empty.
 
     Attributes:
@@ -49,8 +49,7 @@ class SourceContext:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunIdentity:
+class RunIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """The run and the project of planned executions.
 
     Attributes:
@@ -66,4 +65,4 @@ class RunIdentity:
     event: str = MANUAL
     base_branch: str = ""
     is_from_fork: bool = False
-    chain: Mapping[str, str] = field(default_factory=dict)
+    chain: Mapping[str, str] = msgspec.field(default_factory=dict)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 from cictl.base.system.durable import sync_directory
 from cictl_server.errors import CictlError, Conflict
 
@@ -35,8 +37,7 @@ class CannotOpen(Exception):
     """The key that sealed a text is not here, or the text was tampered with."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sealed:
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     """A sealed text.
 
     Attributes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 
@@ -41,13 +40,12 @@ class SecretElsewhere(Exception):
     """Another server can open a secret, and this one can't. The text says so."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class OwnSecretService:
+class OwnSecretService(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     keys: KeyRing
     holders: KeyHolders
     clock: Clock
-    _changing: threading.Lock = field(default_factory=threading.Lock)
+    _changing: threading.Lock = msgspec.field(default_factory=threading.Lock)
     """Held while keys are used to seal: a key must not be forgotten between sealing and storing."""
 
     def list_secrets(self) -> list[Secret]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -35,8 +34,7 @@ _VARIABLE = re.compile(f"(?:{'|'.join(SECRET_ID_PREFIXES)})[A-Za-z0-9_]+")
 _LONGEST = 4096
 
 
-@dataclass(frozen=True, kw_only=True)
-class VaultConnectionService:
+class VaultConnectionService(msgspec.Struct, frozen=True, kw_only=True):
     """Stores connections. Accepts only `allowed_urls`, or any URL if that is empty."""
 
     store: Store

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec.structs import replace
 
 from cictl.base.backoff import Backoff
 from cictl.base.clock import Clock
@@ -27,8 +29,7 @@ def pause_after(failures: int) -> timedelta:
     return timedelta(seconds=_BACKOFF.after(failures))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outage:
+class Outage(msgspec.Struct, frozen=True, kw_only=True):
     """A Vault that must not be asked before `until`.
 
     Attributes:
