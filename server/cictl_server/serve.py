@@ -65,7 +65,6 @@ SPARE_THREADS = 48
 _COURIER_GRACE_SECONDS = 2.0
 """How long the end waits for notifications that are being sent, so that they are not sent again."""
 
-_GRANIAN_PLACES = 64
 _LEAST_ARCHIVE_LIMIT = 16 << 30
 _NO_LIMIT = 1 << 62
 """waitress's own limit of bodies: `Admission` knows that of each route."""
@@ -78,10 +77,6 @@ class ServerKind(StrEnum):
 
     WAITRESS = "waitress"
     GRANIAN = "granian"
-
-    def places(self, wanted: int) -> int:
-        """Return how many of *wanted* streams can be open at once: with granian each holds a thread."""
-        return min(wanted, _GRANIAN_PLACES) if self is ServerKind.GRANIAN else wanted
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,24 +217,28 @@ class Server:
         """Return what answers at *listener*."""
         app = create_app(self.services, origin_rule=rule, cookie=SessionCookie(public_url=config.public_url))
         admit = Admission(self.services, SERVED, origin_rule=rule, archive_bytes=config.archive_bytes)
+        asking = Asking(app, path=LEASE_PATH)
+        threads = config.download_places + SPARE_THREADS
+        limits = config.connections.fitted()
         if config.server is ServerKind.GRANIAN:
             return GranianHttpd(
-                app,
+                asking,
                 listener,
-                threads=config.server.places(config.waiting_places) + config.download_places + SPARE_THREADS,
+                threads=threads,
                 admit=admit,
-                header_seconds=config.connections.header_seconds,
+                keep=admit.keep,
+                limits=limits,
                 proxies=proxies,
                 instance_id=self.instance_id,
                 tls=config.tls,
             )
         return Httpd(
-            Asking(app, path=LEASE_PATH),
+            asking,
             listener,
             admit=admit,
             keep=admit.keep,
-            threads=config.download_places + SPARE_THREADS,
-            limits=config.connections.fitted(),
+            threads=threads,
+            limits=limits,
             proxies=proxies,
             instance_id=self.instance_id,
             max_request_body_size=_NO_LIMIT,
@@ -273,7 +272,7 @@ class Server:
             log_writer=logs,
             signals=signals,
             version=config.version,
-            waiting_places=config.server.places(config.waiting_places),
+            waiting_places=config.waiting_places,
             lease_places=config.lease_places,
             download_places=config.download_places,
             agent_timeout=config.agent_timeout,

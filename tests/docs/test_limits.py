@@ -28,8 +28,8 @@ SIZES = [
     ("output", "cictl.wire.jobs:LONGEST_OUTPUT"),
     ("file of `$CICTL_ENV`, `$CICTL_PATH` or `$CICTL_OUTPUT`", f"{AGENT}.job.steps.files:MOST_BYTES"),
     ("secret that the server keeps", f"{SERVER}.secrets.own.secrets:MAX_VALUE_BYTES"),
-    ("free space on the disk", f"{SERVER}.core.disk:_MIN_FREE_BYTES"),
-    ("memory for what is decoded at once", f"{SERVER}.core.memory:TOTAL_BYTES"),
+    ("free space on the disk", f"{SERVER}.core.limits.disk:_MIN_FREE_BYTES"),
+    ("memory for what is decoded at once", f"{SERVER}.core.limits.memory:TOTAL_BYTES"),
 ]
 COUNTS = [
     ("values, with aliases expanded", "cictl.project_file.source.yaml_tree:MAX_NODES"),
@@ -53,11 +53,11 @@ COUNTS = [
     ("notifications that wait for one target", f"{SERVER}.history.results.notices:MOST_WAITING"),
     ("wrong tokens of one address", f"{SERVER}.access.attempts:LIMIT"),
     ("leases that wait for work", "cictl_server.services:DEFAULT_LEASE_PLACES"),
-    ("open streams, of one caller half of them; with granian 64", "cictl_server.services:DEFAULT_WAITING_PLACES"),
+    ("open streams, of one caller half of them", "cictl_server.services:DEFAULT_WAITING_PLACES"),
     ("jobs of an agent at once", "cictl.wire.agents:MOST_SLOTS"),
 ]
 TIMES = [
-    ("leased job that does not begin", f"{SERVER}.jobs.expiry:LEASE_LIFETIME"),
+    ("leased job that does not begin", f"{SERVER}.jobs.endings.expiry:LEASE_LIFETIME"),
     ("question to a remote", f"{SERVER}.projects.remotes:QUESTION_SECONDS"),
     ("fetch of one commit", f"{SERVER}.projects.remotes:FETCH_SECONDS"),
     ("checkout by an agent", f"{AGENT}.job.checkout:_LIMIT_SECONDS"),

@@ -23,7 +23,7 @@ from waitress.channel import ClientDisconnected, HTTPChannel
 from cictl_server.errors import FULL
 from cictl_server.httpd.incoming import Admit, Keep, Request
 from cictl_server.httpd.loop import Loop
-from cictl_server.httpd.malformed import ErrorAnswer, error_headers
+from cictl_server.httpd.malformed import DISK_FULL, ErrorAnswer, error_headers
 from cictl_server.httpd.parking import DRAIN_STEP_SECONDS, Lot, awaits_room
 from cictl_server.httpd.places import Places, Rank
 from cictl_server.httpd.proxies import TrustedProxies
@@ -41,8 +41,8 @@ _LEAST_BODY_SPEED = 1024
 _PUSH_SECONDS = 1.0
 """After so long without progress an answer is pushed on: poll tells of room only once a third of the kernel's buffer is free."""
 
-_LINGER_SECONDS = 2.0
-_LINGER_BYTES = 1 << 20
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 1 << 20
 """For how long, and how much, is read and thrown away after a refusal: else the client might not get to see the answer."""
 
 _REFUSAL = "HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n{text}\n"
@@ -173,7 +173,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._is_new = False
         if self._thrown_away is not None:
             self._thrown_away += len(data)
-            if self._thrown_away > _LINGER_BYTES:
+            if self._thrown_away > LINGER_BYTES:
                 self.handle_close()
             return False
         now = time.monotonic()
@@ -184,7 +184,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         except OSError as error:
             if error.errno not in FULL:
                 raise
-            self._refuse("507 Insufficient Storage", "the server's disk for temporary files is full: free space there")
+            self._refuse("507 Insufficient Storage", DISK_FULL)
             return False
         self._note_debt(now)
         return is_taken
@@ -375,7 +375,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         if self.total_outbufs_len:
             self._close_if_stalled(now)
             return
-        if self._lingers_since is not None and now - self._lingers_since > _LINGER_SECONDS:
+        if self._lingers_since is not None and now - self._lingers_since > LINGER_SECONDS:
             self.handle_close()
             return
         is_late = self._header_since is not None and now - self._header_since > self.limits.header_seconds
@@ -405,8 +405,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         request = self.request
         if request is None or self._body_since is None:
             return False
-        passed = now - self._body_since
-        return passed > _BODY_GRACE_SECONDS and request.body_bytes_received < passed * _LEAST_BODY_SPEED
+        return is_too_slow(request.body_bytes_received, seconds=now - self._body_since)
 
     def _refuse(self, status: str, text: str) -> None:
         """Answer without a request, and close."""
@@ -417,6 +416,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             self.current_outbuf_count += len(answer)
             self.total_outbufs_len += len(answer)
             self.close_when_flushed = True
+
+
+def is_too_slow(body_bytes: int, *, seconds: float) -> bool:
+    """Tell whether a body of which so much came in so many seconds comes too slowly to be waited for."""
+    return seconds > _BODY_GRACE_SECONDS and body_bytes < seconds * _LEAST_BODY_SPEED
 
 
 def close_slow(channels: Iterable[Any]) -> None:

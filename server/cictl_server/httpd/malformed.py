@@ -17,7 +17,9 @@ from waitress.utilities import BadRequest
 from cictl.base.request_ids import new_request_id
 from cictl.wire import words
 
-_TEXTS: Mapping[int, str] = {
+DISK_FULL = "the server's disk for temporary files is full: free space there"
+
+TEXTS: Mapping[int, str] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than this server takes",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "the header of the request is larger than this server takes",
     HTTPStatus.INTERNAL_SERVER_ERROR: "a fault ended this answer; the log of the server has details",
@@ -68,7 +70,7 @@ class ErrorAnswer(ErrorTask):  # type: ignore[misc]
     def execute(self) -> None:
         error: Any = self.request.error
         self.status = f"{error.code} {error.reason}"
-        text = _TEXTS.get(error.code) or f"malformed request: {_without_quote(error.body)}"
+        text = TEXTS.get(error.code) or f"malformed request: {_without_quote(error.body)}"
         body = f"{text}\n".encode()
         self.response_headers.extend(error_headers(self.channel.instance_id).items())
         self.set_close_on_finish()

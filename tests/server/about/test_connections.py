@@ -11,21 +11,22 @@ from typing import Any
 import pytest
 from cictl_testing.processes import eventually
 from cictl_testing.servers.threads import ThreadedServer
+from cictl_testing.servers.whole import running
 
 from cictl_client import Client, Unreachable
 from cictl_client.probe import Probe
 from cictl_server.httpd.connections import ConnectionLimits
-from cictl_server.serve import ServerConfig
-from cictl_server.threaded import serving as in_threads
+from cictl_server.serve import ServerKind
 
 SECONDS = 30.0
 
 
 @contextmanager
-def serving(directory: Path, **limits: Any) -> Iterator[tuple[str, int]]:
-    """Yield the address of a server with these limits."""
-    with in_threads(ServerConfig(data_dir=directory, port=0, connections=ConnectionLimits(**limits))) as server:
-        yield "127.0.0.1", int(server.url.rpartition(":")[2])
+def serving(directory: Path, *, server: ServerKind | None = None, **limits: Any) -> Iterator[tuple[str, int]]:
+    """Yield the address of a server with these limits, of one kind if only that one does what is tested."""
+    kind = {} if server is None else {"server": server}
+    with running(directory, connections=ConnectionLimits(**limits), **kind) as started:
+        yield "127.0.0.1", int(started.url.rpartition(":")[2])
 
 
 @contextmanager
@@ -80,7 +81,7 @@ def test_half_open_connections_lock_nobody_out(tmp_path: Path) -> None:
 
 
 def test_the_most_silent_of_a_peer_makes_room(tmp_path: Path) -> None:
-    with serving(tmp_path, of_peer=3) as address, ExitStack() as stack:
+    with serving(tmp_path, server=ServerKind.WAITRESS, of_peer=3) as address, ExitStack() as stack:
         idle, half_open = (stack.enter_context(connected(address)) for _ in range(2))
         idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert idle.recv(1 << 12).startswith(b"HTTP/1.1 200")
@@ -90,7 +91,7 @@ def test_the_most_silent_of_a_peer_makes_room(tmp_path: Path) -> None:
 
 
 def test_when_all_places_are_taken_the_most_silent_of_all_makes_room(tmp_path: Path) -> None:
-    with serving(tmp_path, of_all=3) as address, ExitStack() as stack:
+    with serving(tmp_path, server=ServerKind.WAITRESS, of_all=3) as address, ExitStack() as stack:
         half_open = stack.enter_context(socket.create_connection(address, SECONDS, source_address=("127.0.0.2", 0)))
         idle = stack.enter_context(connected(address))
         idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -101,7 +102,7 @@ def test_when_all_places_are_taken_the_most_silent_of_all_makes_room(tmp_path: P
 
 
 def test_of_a_crowd_that_is_too_large_the_last_stay(tmp_path: Path) -> None:
-    with serving(tmp_path, of_all=20) as address, ExitStack() as stack:
+    with serving(tmp_path, server=ServerKind.WAITRESS, of_all=20) as address, ExitStack() as stack:
         crowd = [stack.enter_context(connected(address)) for _ in range(200)]
         eventually(lambda: all(map(is_closed, crowd[:180])), what="the end of those who came first")
         with Client(f"http://127.0.0.1:{address[1]}", retries=0, timeout=SECONDS) as client:
@@ -110,7 +111,7 @@ def test_of_a_crowd_that_is_too_large_the_last_stay(tmp_path: Path) -> None:
 
 
 def test_tls_is_refused_at_once(tmp_path: Path) -> None:
-    with serving(tmp_path) as address:
+    with serving(tmp_path, server=ServerKind.WAITRESS) as address:
         told = answer_to(address, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
         assert told.startswith("HTTP/1.1 400 Bad Request\r\n")
         assert told.endswith("this port speaks plain HTTP: begin the address with http://\n")

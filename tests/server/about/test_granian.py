@@ -1,8 +1,10 @@
-"""The whole server behind granian: the same answers, streams, bodies and stops, and TLS."""
+"""The whole server behind granian: what only it does, and the parts of granian that are used. The suites of servers run on it too."""
 
 from __future__ import annotations
 
+import inspect
 import io
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -33,6 +35,13 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield started
 
 
+def ask(server: Server, request: bytes) -> bytes:
+    """Send *request*, and return all that comes until the server closes the connection."""
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=30) as connection:
+        connection.sendall(request)
+        return b"".join(iter(lambda: connection.recv(1 << 16), b""))
+
+
 def cut_off(server: Server, request: bytes) -> None:
     """Send *request*, say that nothing follows, and wait until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=30) as connection:
@@ -52,7 +61,7 @@ def test_a_lease_waits_and_gets_the_job(server: Server) -> None:
 
     waiting = threading.Thread(target=lease)
     waiting.start()
-    eventually(lambda: server.services.core.hub.waiting, what="the agent to wait")
+    eventually(lambda: server.services.core.waiting_leases.waiting, what="the agent to wait")
     with Client(server.url) as client:
         [job_id] = client.run_pipeline(pipeline, RunRequest()).job_execution_ids
         waiting.join(30)
@@ -77,6 +86,52 @@ def test_a_stream_is_told_what_happens_and_ends_with_the_server(tmp_path: Path) 
         assert b"event: agent" in (next(lines), next(lines))
         server.stop()
         assert b'data: {"agent_id":"a"}' in list(lines)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        pytest.param(b"\x00\xff\r\n\r\n", 400, id="noise"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01", 400, id="tls"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400, id="lengths"),
+        pytest.param(b"GET / HTTP/1.1\r\nX: " + b"x" * (1 << 18) + b"\r\n\r\n", 431, id="long-header"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX_Y: 1\r\nConnection: close\r\n\r\n", 200, id="odd"),
+    ],
+)
+def test_what_is_no_request_is_refused_without_a_fault(
+    server: Server, caplog: pytest.LogCaptureFixture, request_: bytes, status: int
+) -> None:
+    """granian answers by itself, without a text and without the marks of a server."""
+    assert ask(server, request_).startswith(b"HTTP/1.1 %d " % status)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_body_of_bad_chunks_is_told_so(server: Server) -> None:
+    head = b"POST /api/v1/heartbeat HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = ask(server, head + b"zz\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b"malformed request: its body is not whole\n")
+
+
+def test_other_versions_of_granian_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is used of it is private, so another one could break it unseen."""
+    parts = pytest.importorskip("granian._granian")
+    monkeypatch.setattr(parts, "__version__", "2.9.0")
+    with pytest.raises(InvalidRequest, match=r"granian 2\.9\.0 is none of 2\.8\.x"):
+        Server(ServerConfig(data_dir=tmp_path / "data", port=0, server=ServerKind.GRANIAN))
+
+
+def test_the_private_parts_that_are_used_are_there() -> None:
+    parts = pytest.importorskip("granian._granian")
+    worker = list(inspect.signature(parts.ASGIWorker).parameters)
+    assert list(inspect.signature(parts.CallbackScheduler).parameters) == [
+        "event_loop", "cb", "aio_task", "aio_tenter", "aio_texit",
+    ]  # fmt: skip
+    assert list(inspect.signature(parts.SocketHolder).parameters) == ["fd", "uds", "backlog"]
+    assert {"sock", "py_threads", "backpressure", "http1_opts", "ssl_cert", "ssl_key", "metrics"} <= set(worker)
+    assert parts.ASGIWorker.serve_mtr
+    assert parts.CallbackScheduler._schedule_fn
+    assert {"set", "add_cb"} <= set(dir(parts.WorkerSignal))
 
 
 def test_a_body_that_is_too_large_is_refused_as_everywhere(server: Server) -> None:
@@ -108,9 +163,7 @@ def test_only_trusted_proxies_say_for_whom_they_ask(trusted: list[str], expected
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        httpd = GranianHttpd(
-            tell, listener, threads=2, admit=lambda _: 0, header_seconds=10, proxies=TrustedProxies(trusted)
-        )
+        httpd = GranianHttpd(tell, listener, threads=2, admit=lambda _: 0, proxies=TrustedProxies(trusted))
         thread = threading.Thread(target=httpd.run)
         thread.start()
         headers = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}

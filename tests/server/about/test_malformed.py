@@ -1,4 +1,7 @@
-"""Requests that nobody should send, as bytes on a real socket: each gets a well-formed answer that is no fault."""
+"""Requests that nobody should send, as bytes on a real socket: each gets a well-formed answer that is no fault.
+
+What granian makes of them is in `test_granian.py`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
+from cictl_server.serve import ServerKind
 from tests.server.about.test_connections import answer_to, connected, serving
 
 Address = tuple[str, int]
@@ -38,7 +42,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     assert prepared.post(f"/api/v1/jobs/{job.id}/artifacts", upload).status_code == 200
     assert job.id.encode() == JOB
     prepared.close()
-    with serving(directory) as address:
+    with serving(directory, server=ServerKind.WAITRESS) as address:
         yield address
 
 

@@ -92,7 +92,7 @@ def test_hundreds_wait_without_a_thread_and_one_of_them_gets_the_job(waiting: Wa
     waiting.add("first")
     threads = threading.active_count()
     waiting.add(*(f"idle-{number}" for number in range(300)))
-    assert threading.active_count() <= threads
+    assert threading.active_count() < threads + 100  # those that answer may begin meanwhile, as far as there may be any
     job_id = run(waiting)
     [answer] = waiting.answered().values()
     assert answer["job_execution"]["id"] == job_id

@@ -39,7 +39,7 @@ def serve(
             "--server",
             envvar="CICTL_SERVER_KIND",
             metavar="waitress|granian",
-            help="What answers requests. granian, of cictl[granian], is quicker and serves TLS; docs/operations.md tells what it does not do.",
+            help="What answers requests. granian, of cictl[granian], is quicker and serves TLS; docs/operations.md tells the differences.",
         ),
     ] = "waitress",
     tls_cert: Annotated[
