@@ -53,6 +53,7 @@ def literals(tree: ast.AST) -> Iterator[str]:
             yield node.value
 
 
+@pytest.mark.xdist_group("texts of the sources")  # so that one process reads them
 @pytest.mark.parametrize("symptom", symptoms())
 def test_what_is_quoted_is_printed(symptom: str) -> None:
     if symptom in PUT_TOGETHER:

@@ -349,7 +349,7 @@ def test_each_kind_of_token_gets_what_the_table_says(route: Route, stages: Itera
     assert len(stage.server.audit(action="auth.refused")) == len(told), "and the audit has each"
     for kind in KINDS:
         if kind not in refused:
-            status = next(stages).send(route, kind)
+            status = (stage if route.method == "GET" else next(stages)).send(route, kind)  # a look changes nothing
             if route.path not in EMPTY_HANDED:
                 assert status not in (401, 403, 404, 429), kind
             else:

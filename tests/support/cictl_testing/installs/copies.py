@@ -1,6 +1,6 @@
 """What takes long to build is built once for all workers, and copied: whatever names its old place is written anew.
 
-As a program, `copies.py SOURCE TARGET`, it copies a virtual environment.
+As a program, `copies.py SOURCE TARGET`, it copies a virtual environment. All of it is on one file system.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import pytest
 
 
+_MODULES = (".py", ".pyc", ".so")
+
+
 def build_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
     """Return the folder *name* that *build* filled: the first worker that asks does it, the others wait."""
     base = factory.getbasetemp()
@@ -37,7 +40,7 @@ def build_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path
 
 def copy(source: Path, target: Path, words: Mapping[str, str]) -> None:
     """Copy a folder with virtual environments, and replace *words* in its programs, settings and links."""
-    shutil.copytree(source, target, symlinks=True)
+    copy_tree(source, target)
     for path in target.rglob("*"):
         if path.is_symlink():
             _point(path, words)
@@ -45,6 +48,18 @@ def copy(source: Path, target: Path, words: Mapping[str, str]) -> None:
             _write(path, words)
     for record in target.rglob("*.dist-info/RECORD"):
         _recount(record)
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy a folder as it is; the modules of its virtual environments, which nobody changes in place, are the same files."""
+    shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, copy_function=_link_or_copy)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    if source.endswith(_MODULES):
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
 
 
 def _names_places(path: Path) -> bool:

@@ -20,7 +20,7 @@ import cictl_client
 import cictl_server
 from cictl.installation.layout import Layout
 from cictl_testing.installs import copies, service_manager
-from cictl_testing.installs.copies import copy
+from cictl_testing.installs.copies import copy, copy_tree
 from cictl_testing.installs.wheels import SOURCE, build_wheel, package_version
 from cictl_testing.ports import free_port
 from cictl_testing.servers.release_server import ReleaseServer
@@ -168,7 +168,7 @@ class Machine:
     def give(self, folder: Path) -> None:
         """Keep what is installed in *folder*, for machines that `take` it."""
         self.stop()
-        shutil.copytree(self.root, folder / "root", symlinks=True)
+        copy_tree(self.root, folder / "root")
         (folder / "place").write_text(f"{self.root}\n{self.port}")
 
     def take(self, folder: Path, name: str) -> None:
@@ -178,7 +178,7 @@ class Machine:
 
     def load(self, name: str, *units: str) -> None:
         """Become what was taken under this name, and start *units*."""
-        shutil.copytree(self.place / name, self.root, symlinks=True, dirs_exist_ok=True)
+        copy_tree(self.place / name, self.root)
         for unit in units:
             self.systemctl("enable", unit)
             self.systemctl("start", unit)
