@@ -32,7 +32,7 @@ _TEXT = (
 _GATHER = Parameter(
     name="gather",
     is_number=True,
-    high=5000,
+    high=1000,
     default=round(GATHER_SECONDS * 1000),
     text="Events that come within so many milliseconds after others are told together.",
 )
