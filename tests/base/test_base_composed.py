@@ -10,7 +10,7 @@ from typing import IO, cast
 
 import pytest
 
-from cictl.base.composed import ComposedFile, PartLost, opening
+from cictl.base.zips.composed import ComposedFile, PartLost, opening
 
 BIG = bytes(range(256)) * 1024
 

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from cictl.base.packing import SAMPLE_BYTES, choose_packing
+from cictl.base.zips.packing import SAMPLE_BYTES, choose_packing
 
 TEXT = b"a line of a log\n" * 10_000
 NOISE = random.Random(1).randbytes(1 << 18)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import stat
 import tempfile
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from cictl.base.names.artifact_paths import BAD_NAME_ERRORS, ends_of_links, link_target, link_text
+from cictl.base.zips.arriving import ArrivingZip
+from cictl.base.zips.parts import FilePart, Part
 from cictl.wire.jobs import Cause
 from cictl.wire.results.artifacts import COVERAGE_REPORT_PATH, TEST_REPORT_PATH, Artifact
 from cictl.wire.words import DEPENDENCY_JOB_ID, DEPENDENCY_JOB_IDS
@@ -30,6 +32,9 @@ from cictl_client import ApiError, Client, ClientError
 _SYNTHETIC = (TEST_REPORT_PATH, COVERAGE_REPORT_PATH)
 _DEFAULT_MODE = 0o644
 _LONGEST_LINK = 4096
+_BLOCK_BYTES = 1 << 18
+_UNFINISHED = "restoring-"
+"""How the names of large files begin until it is known where they belong."""
 _MOST_NAMED = 5
 """How many replaced files a warning names."""
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -51,12 +56,13 @@ def restore_dependencies(
     *,
     client: Client,
     directory: Path,
+    scratch_dir: Path,
     warnings: Warnings,
     interruption: Interruption,
     listing: Listing,
     platform: Platform,
 ) -> None:
-    """Download the artifacts of each execution into *directory*. They replace files of the checkout, and of earlier ones, with a warning.
+    """Download the artifacts of each execution into *directory*, by way of *scratch_dir* on the same disk. They replace files of the checkout, and of earlier ones, with a warning.
 
     Reports that the server adds are left out. Permission bits are kept. Links to restored files are links again, where the
     platform makes links; other links and names that lead out are skipped with a warning.
@@ -67,7 +73,7 @@ def restore_dependencies(
     """
     for job_id in job_ids:
         interruption.check()
-        restoring = _Restoring(job_id, client, directory, warnings, interruption, platform)
+        restoring = _Restoring(job_id, client, directory, scratch_dir, warnings, interruption, platform)
         try:
             restored = restoring.run()
         except (ClientError, OSError) as error:
@@ -89,6 +95,7 @@ class _Restoring:
     job_id: str
     client: Client
     directory: Path
+    scratch_dir: Path
     warnings: Warnings
     interruption: Interruption
     platform: Platform
@@ -115,9 +122,11 @@ class _Restoring:
 
     def _restore_zip(self, wanted: Collection[str]) -> list[str]:
         restored, links = [], {}
-        with tempfile.TemporaryFile(dir=self.directory.parent) as file:
-            self.client.download_all(self.job_id, file, progress=self._look, links=self.platform.makes_links)
-            with zipfile.ZipFile(file) as archive:
+        new_part = partial(FilePart.within, self.scratch_dir, prefix=_UNFINISHED)
+        with ArrivingZip(self.scratch_dir, new_part) as arriving:
+            sink = cast("IO[bytes]", arriving)
+            self.client.download_all(self.job_id, sink, progress=self._look, links=self.platform.makes_links)
+            with zipfile.ZipFile(cast("IO[bytes]", arriving.content)) as archive:
                 for entry in archive.infolist():
                     self.interruption.check()
                     if entry.is_dir() or entry.filename not in wanted:
@@ -127,7 +136,7 @@ class _Restoring:
                         links[entry.filename] = _target(archive, entry)
                         continue
                     with archive.open(entry) as content:
-                        if self._place(entry.filename, content, mode & 0o777):
+                        if self._place(entry.filename, arriving.pop_part(entry) or content, mode & 0o777):
                             restored.append(entry.filename)
         return restored + self._restore_links(links, restored)
 
@@ -143,7 +152,7 @@ class _Restoring:
         return restored
 
     def _restore_file(self, artifact: Artifact) -> bool:
-        with tempfile.TemporaryFile(dir=self.directory.parent) as file:
+        with tempfile.TemporaryFile(dir=self.scratch_dir) as file:
             self.client.download_artifact(artifact, file, progress=self._look)
             file.seek(0)
             return self._place(artifact.path, file, 0)
@@ -151,10 +160,13 @@ class _Restoring:
     def _look(self, _size: int) -> None:
         self.interruption.check()
 
-    def _place(self, name: str, content: IO[bytes], mode: int) -> bool:
+    def _place(self, name: str, content: IO[bytes] | Part, mode: int) -> bool:
         def write(target: Path) -> None:
-            with target.open("xb") as file:
-                shutil.copyfileobj(content, file)
+            if isinstance(content, FilePart):
+                content.move(target)
+            else:
+                with target.open("xb") as file:
+                    file.writelines(iter(lambda: content.read(_BLOCK_BYTES), b""))
             target.chmod(mode | stat.S_IRUSR | stat.S_IWUSR if mode else _DEFAULT_MODE)
 
         return self._make(name, write)

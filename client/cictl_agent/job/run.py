@@ -261,6 +261,7 @@ class JobRun:
             dependency_ids(job.env),
             client=self.client,
             directory=self.directory,
+            scratch_dir=self.config.spool_dir,
             warnings=self.warnings,
             interruption=self.interruption,
             listing=self.config.dependency_listing,

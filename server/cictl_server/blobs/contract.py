@@ -15,12 +15,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Protocol, Self
+from typing import Protocol, Self
 
 import msgspec
 
-from cictl.base.composed import Extent
 from cictl.base.system.beneath import leads_out
+from cictl.base.zips.composed import Extent
+from cictl.base.zips.parts import Part
 from cictl.wire.problems import Code
 from cictl_server.errors import CictlError
 
@@ -133,26 +134,6 @@ class BlobReader(Readable, Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-class NewPart(Readable, Protocol):
-    """Bytes that came before it was known where they belong. `NewFolder.put` of the same place puts them without a copy."""
-
-    def write(self, data: bytes | memoryview, /) -> None:
-        """Add bytes.
-
-        Raises:
-            OSError: There is no room for them.
-        """
-
-    def close(self) -> None:
-        """Say that nothing follows."""
-
-    def open(self) -> IO[bytes]:
-        """Open what was written, to read it."""
-
-    def discard(self) -> None:
-        """Remove it, unless it was put. What nobody holds any more is removed, too."""
-
-
 class NewFolder(Protocol):
     """Blobs that are put together, each under its path below one prefix."""
 
@@ -228,8 +209,8 @@ class Blobs(ABC):
             BlobExists: Something is below the prefix already.
         """
 
-    def new_part(self, _prefix: str) -> NewPart | None:
-        """Begin what may be put below a prefix with the same first folder; None where nothing can be put without a copy.
+    def new_part(self, _prefix: str) -> Part | None:
+        """Begin what `put` of a new folder can take without a copy, below a prefix with the same first part; None where nothing can.
 
         Raises:
             OSError: There is no room.

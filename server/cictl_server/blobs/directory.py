@@ -14,10 +14,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, TypeVar
 
-from cictl.base.composed import Extent
 from cictl.base.names.artifact_paths import BAD_NAME_ERRORS
 from cictl.base.system.beneath import NotBeneath, beneath
 from cictl.base.system.durable import sync_directory
+from cictl.base.zips.composed import Extent
+from cictl.base.zips.parts import FilePart
 from cictl_server.blobs.contract import (
     BadKey,
     Blob,
@@ -30,7 +31,6 @@ from cictl_server.blobs.contract import (
     checked_path,
     checked_prefix,
 )
-from cictl_server.blobs.file_part import FilePart
 
 UNFINISHED = "upload-"
 """How the names begin of what is being put. It lies beside the folders of executions, so that a rename finishes it."""
@@ -89,7 +89,7 @@ class DirectoryBlobs(Blobs):
             shutil.rmtree(stage, ignore_errors=True)
 
     def new_part(self, prefix: str) -> FilePart:
-        return FilePart(self._new_file(checked_prefix(prefix)))
+        return FilePart.within(self._area(checked_prefix(prefix)), prefix=UNFINISHED)
 
     def find(self, key: str) -> Blob | None:
         info = _if_there(lambda: self._path(checked_key(key)).lstat())

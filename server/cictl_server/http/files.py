@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import falcon
 
-from cictl.base.composed import ComposedFile
 from cictl.base.text.characters import without_steering
+from cictl.base.zips.composed import ComposedFile
 from cictl_server.blobs.contract import BlobReader
 from cictl_server.errors import InvalidRequest
 from cictl_server.http.access.authentication import caller_of

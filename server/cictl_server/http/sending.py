@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from cictl.base.composed import Extent
+from cictl.base.zips.composed import Extent
 
 SENDING = "cictl.sending"
 """Where a request finds its `FileSender`, if its server has any."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from waitress.task import WSGITask
 
-from cictl.base.composed import Extent
+from cictl.base.zips.composed import Extent
 from cictl_server.http.errors import REFUSAL
 from cictl_server.http.sending import SENDING
 from cictl_server.httpd.sending import CAN_SEND, send_file

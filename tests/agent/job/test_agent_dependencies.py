@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 import zipfile
 from io import BytesIO
@@ -52,6 +53,7 @@ def restore(
             ids,
             client=client,
             directory=directory,
+            scratch_dir=directory.parent,
             warnings=warnings,
             interruption=interruption or Interruption(),
             listing=Listing(),
@@ -142,6 +144,17 @@ def test_links_to_restored_files_are_links(server: ScriptedServer, directory: Pa
     assert restore(server, ["a"], directory, log) == []
     assert {name: str((directory / name).readlink()) for name in links} == links
     assert (directory / "bin" / "x").read_bytes() == b"code"
+
+
+def test_large_files_come_whole_with_their_mode(server: ScriptedServer, directory: Path, log: JobLog) -> None:
+    noise = os.urandom(3 << 20)
+    before = set(directory.parent.iterdir())
+    server.dependencies["a"] = zipped({"bin/tool": noise, "../out": noise, "zeros": bytes(2 << 20)}, mode=0o755)
+    assert len(restore(server, ["a"], directory, log)) == 1
+    assert (directory / "bin" / "tool").read_bytes() == noise
+    assert (directory / "bin" / "tool").stat().st_mode & 0o777 == 0o755
+    assert (directory / "zeros").read_bytes() == bytes(2 << 20)
+    assert set(directory.parent.iterdir()) - before <= {directory}
 
 
 def test_links_are_asked_for_only_where_they_can_be_made(

@@ -15,9 +15,9 @@ import pytest
 from cictl_testing.files import zipped
 from cictl_testing.server import RunningServer
 
+from cictl.base.zips.arriving import ArrivingZip
 from cictl.wire.jobs import JobExecution
 from cictl_server.blobs.directory import DirectoryBlobs
-from cictl_server.services.artifacts.arriving import ArrivingZip
 
 MIB = 1 << 20
 NOISE = random.Random(1).randbytes(MIB + 7)

@@ -11,9 +11,9 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import IO, cast
 
-from cictl.base.composed import ComposedFile, opening
 from cictl.base.names.artifact_paths import link_entry, link_text
-from cictl.base.packing import SAMPLE_BYTES, choose_packing
+from cictl.base.zips.composed import ComposedFile, opening
+from cictl.base.zips.packing import SAMPLE_BYTES, choose_packing
 from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
 from cictl_agent.job.artifacts.collection import Found
 from cictl_agent.job.failures import JobFailed

@@ -10,6 +10,7 @@ from typing import IO, cast
 
 import falcon
 
+from cictl.base.zips.arriving import ArrivingZip
 from cictl.wire import words
 from cictl.wire.results.artifacts import ArtifactList, ArtifactUpload
 from cictl_server.apidoc.describe import Content, api
@@ -19,7 +20,6 @@ from cictl_server.http.access.authentication import principal_of
 from cictl_server.http.files import hold_place, send_file, send_open
 from cictl_server.http.parameters import LEASE_TOKEN, Parameter, sender_of
 from cictl_server.services import Services
-from cictl_server.services.artifacts.arriving import ArrivingZip
 from cictl_server.services.artifacts.artifacts import StoredFile
 from cictl_server.services.artifacts.paths import clean_artifact_path
 

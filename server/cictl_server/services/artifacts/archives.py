@@ -10,9 +10,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from cictl.base.composed import ComposedFile
 from cictl.base.names.artifact_paths import link_entry, link_text
-from cictl.base.packing import SAMPLE_BYTES, choose_packing
+from cictl.base.zips.composed import ComposedFile
+from cictl.base.zips.packing import SAMPLE_BYTES, choose_packing
 from cictl_server.blobs.contract import BlobError, BlobReader, Blobs, BlobsAway, blocks
 
 _PACKED_AT_ONCE = 2

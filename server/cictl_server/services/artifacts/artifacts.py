@@ -19,14 +19,14 @@ import msgspec
 from msgspec.structs import replace
 
 from cictl.base.clock import Clock
-from cictl.base.composed import ComposedFile
 from cictl.base.job_parts import ArtifactSpec
 from cictl.base.names.artifact_paths import BadArtifactPath, ends_of_links, link_target
+from cictl.base.zips.arriving import ArrivingZip
+from cictl.base.zips.composed import ComposedFile
 from cictl.wire.results.artifacts import Artifact, ArtifactData
 from cictl_server.blobs.contract import BadKey, Blob, BlobReader, Blobs, NewFolder, Readable, blocks
 from cictl_server.errors import InvalidRequest, NotFound, no_agent_id
 from cictl_server.services.artifacts.archives import Packer
-from cictl_server.services.artifacts.arriving import ArrivingZip
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.artifacts.paths import bad_path, check_paths, clean_artifact_path
 from cictl_server.services.artifacts.places import ARTIFACTS, artifacts_of, new_generation

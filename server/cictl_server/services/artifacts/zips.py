@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from cictl_server.blobs.contract import NewFolder, NewPart
+from cictl.base.zips.parts import Part
+from cictl_server.blobs.contract import NewFolder
 from cictl_server.errors import InvalidRequest, TooLarge
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.artifacts.paths import bad_path
@@ -87,7 +88,7 @@ def read_link(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str) -> str
 
 
 def extract(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, folder: NewFolder, *, part: NewPart | None = None
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, folder: NewFolder, *, part: Part | None = None
 ) -> int:
     """Put one entry into *folder* under *path*, and return its size. Of its mode only the executable bit is kept.
 

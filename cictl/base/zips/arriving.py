@@ -12,10 +12,10 @@ from typing import IO, cast
 
 import msgspec
 
-from cictl.base.composed import ComposedFile
-from cictl_server.blobs.contract import NewPart
+from cictl.base.zips.composed import ComposedFile
+from cictl.base.zips.parts import Part
 
-NewParts = Callable[[], NewPart | None]
+NewPart = Callable[[], Part | None]
 """Begins a part; None where files can't be put without a copy."""
 
 # APPNOTE.TXT 4.3.7 and 4.5.3: what comes before the bytes of an entry.
@@ -39,7 +39,7 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 class _Arrived(msgspec.Struct, frozen=True):
-    part: NewPart
+    part: Part
     size: int
     crc: int
 
@@ -51,7 +51,7 @@ class ArrivingZip:
     bytes are kept: they are the same wherever it is wrong, and whoever unpacks goes by the directory at the end of the zip.
     """
 
-    def __init__(self, directory: Path, new_part: NewParts) -> None:
+    def __init__(self, directory: Path, new_part: NewPart) -> None:
         """Begin.
 
         Args:
@@ -66,7 +66,7 @@ class ArrivingZip:
         self._is_guessing = True
         self._left = 0
         """Bytes of the entry that are still to come."""
-        self._part: NewPart | None = None
+        self._part: Part | None = None
         self._part_size = self._crc = 0
         self._parts: dict[int, _Arrived] = {}
         """By the position of their headers."""
@@ -100,7 +100,7 @@ class ArrivingZip:
         self.content.close()
         self._spool.close()
 
-    def pop_part(self, info: zipfile.ZipInfo) -> NewPart | None:
+    def pop_part(self, info: zipfile.ZipInfo) -> Part | None:
         """Return the file of an entry if it is a part, whole and with the entry's checksum."""
         arrived = self._parts.get(info.header_offset)
         if arrived is None or info.compress_type != zipfile.ZIP_STORED:

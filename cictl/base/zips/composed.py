@@ -5,11 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from errno import EINVAL
 from os import SEEK_CUR, SEEK_END, SEEK_SET, strerror
 from pathlib import Path
 from typing import IO
+
+import msgspec
 
 _BLOCK = 1 << 18
 
@@ -27,8 +28,7 @@ class PartLost(ValueError):
         super().__init__(f"a file has become shorter than the {size} bytes that it had")
 
 
-@dataclass(frozen=True)
-class Extent:
+class Extent(msgspec.Struct, frozen=True):
     """Bytes that follow each other in an open file of this machine."""
 
     file: IO[bytes]
@@ -36,8 +36,7 @@ class Extent:
     size: int
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(msgspec.Struct, frozen=True):
     """Bytes of another file.
 
     Attributes:
