@@ -15,10 +15,9 @@ def open_source(settings: ReleaseSettings) -> ReleaseSource:
         ReleaseError: The kind of source is unknown, its URL or the key of its signatures is unusable, or it has no signatures
             and must have some.
     """
-    from cictl.installation.releases.github import GithubSource
-    from cictl.installation.releases.index import SimpleSource
-
     if settings.source == "github":
+        from cictl.installation.releases.github import GithubSource
+
         verifier = Verifier.of(settings.public_key) if settings.public_key else None
         try:
             web = Web(token=settings.token, token_url=settings.api_base)
@@ -26,6 +25,8 @@ def open_source(settings: ReleaseSettings) -> ReleaseSource:
             raise ReleaseError(f"CICTL_UPDATE_API_BASE is {error}") from error
         return GithubSource(settings, web, verifier)
     if settings.source == "simple":
+        from cictl.installation.releases.index import SimpleSource
+
         if settings.public_key:
             raise ReleaseError(
                 f"{SETTING} is set, and an index of packages has no signatures: use CICTL_UPDATE_SOURCE=github"
