@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from random import Random
 
 import msgspec
-from cictl_testing.stores.records import make_job
+import pytest
+from cictl_testing.stores.records import MOMENT, make_job
 
 from cictl.wire.jobs import JobStatus
-from cictl_server.store.indexes import JobIndex, NumberGroups, PastJob
+from cictl.wire.runs import RunStatus
+from cictl_server.store.indexes import JobIndex, NumberGroups, PastJob, RunIndex
 from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.records.runs import Place, RunPart, RunRecord
 
 _STATUSES = [*JobStatus, JobStatus.SUCCEEDED, JobStatus.SUCCEEDED]
 
@@ -49,6 +52,26 @@ def test_filled_indexes_are_those_that_grew() -> None:
     assert groups_of(filled) == groups_of(grown)
     assert filled.count_claimable() == grown.count_claimable() > 0
     assert filled.active_of_queues == grown.active_of_queues
+
+
+def make_run(number: int) -> RunRecord:
+    part = RunPart.SUCCEEDED if number % 3 else RunPart.RUNNING
+    return RunRecord(
+        number=number, run_id=f"run-{number}", created=MOMENT, parts={part: 1}, project="shop", branch=f"b{number % 4}"
+    )
+
+
+@pytest.mark.parametrize("place", [("", "", ""), ("shop", "", "b1"), ("shop", "", "none")])
+def test_a_filled_index_of_runs_is_the_one_that_grew(place: Place) -> None:
+    runs = [make_run(number) for number in range(1, 100)]
+    grown, filled = RunIndex(), RunIndex()
+    for run in runs:
+        grown.change(None, run)
+    filled.fill(Random(7).sample(runs, len(runs)))
+    for statuses in ([], [RunStatus.RUNNING], [RunStatus.SUCCEEDED, RunStatus.RUNNING]):
+        found = list(filled.newest_first(place, statuses, before=90))
+        assert found == list(grown.newest_first(place, statuses, before=90))
+        assert bool(found) is (place[2] != "none")
 
 
 def test_a_group_stays_in_order_when_it_gets_long_and_short_again() -> None:

@@ -372,13 +372,27 @@ class RunIndex:
         if before and after and (before.status, before.places) == (after.status, after.places):
             return
         if before is not None:
+            status = before.status
             for place in before.places:
                 self._of_place.discard(place, before.number)
-                self._of_status.discard((place, before.status), before.number)
+                self._of_status.discard((place, status), before.number)
         if after is not None:
+            status = after.status
             for place in after.places:
                 self._of_place.add(place, after.number)
-                self._of_status.add((place, after.status), after.number)
+                self._of_status.add((place, status), after.number)
+
+    def fill(self, runs: Iterable[RunRecord]) -> None:
+        """Build the indexes, which are empty, of *runs*."""
+        of_place: defaultdict[Hashable, list[int]] = defaultdict(list)
+        of_status: defaultdict[Hashable, list[int]] = defaultdict(list)
+        for run in runs:
+            status = run.status
+            for place in run.places:
+                of_place[place].append(run.number)
+                of_status[place, status].append(run.number)
+        self._of_place.add_all(of_place)
+        self._of_status.add_all(of_status)
 
     def newest_first(self, place: Place, statuses: Iterable[RunStatus], *, before: int | None) -> Iterator[int]:
         """Yield the numbers below *before* in *place* with one of *statuses*, of which none means all; descending, lazily."""

@@ -335,6 +335,9 @@ class TinyRuns(TinyChecked[RunRecord], Runs):
         place = (where.project, where.pipeline, where.branch)
         return self.get_all(self._index.newest_first(place, where.statuses, before=before))
 
+    def _fill(self, documents: Iterable[tuple[int, bytes]]) -> None:
+        self._index.fill(self._checked(number, document) for number, document in documents)
+
     def _note(self, before: RunRecord | None, after: RunRecord | None) -> None:
         self._index.change(before, after)
 
