@@ -64,7 +64,7 @@ def environ_of(scope: dict[str, Any], proxies: TrustedProxies) -> dict[str, Any]
     if not environ.get("HTTP_HOST"):
         environ.pop("HTTP_HOST", None)  # granian tells an empty one where there is none
     caller = proxies.caller(peer, header_of(environ))
-    if caller.address != peer:
+    if scope["scheme"] == "http" or caller.address != peer:  # else it is the own certificate that is shown
         environ["wsgi.url_scheme"] = caller.scheme
     environ["REMOTE_ADDR"] = environ["REMOTE_HOST"] = caller.address
     for name in _FORWARDED:
