@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import io
 import logging
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,10 @@ from cictl.wire.events import EventKind
 from cictl.wire.projects import RunRequest
 from cictl_client import Client, TooLarge
 from cictl_server.errors import InvalidRequest
-from cictl_server.httpd.granian_server import GranianHttpd, Tls
+from cictl_server.httpd.granian.server import GranianHttpd, Tls
 from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.serve import Server, ServerConfig, ServerKind
+from tests.server.about.test_connections import SECONDS, connected, serving
 from tests.server.about.test_serve import define
 
 
@@ -171,6 +174,36 @@ def test_only_trusted_proxies_say_for_whom_they_ask(trusted: list[str], expected
         httpd.stop()
         thread.join()
     assert answer.text == expected
+
+
+def has_ended(connection: socket.socket) -> bool:
+    """Tell whether the server has closed the connection by now."""
+    ready, _, _ = select.select([connection], [], [], 0)
+    return bool(ready) and connection.recv(1) == b""
+
+
+def ask_for_work(connection: socket.socket) -> None:
+    body = b'{"agent_id":"a","wait_seconds":25}'
+    head = b"POST /api/v1/agent/lease HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+    connection.sendall(head % len(body) + body)
+
+
+def test_of_a_crowd_from_one_address_only_those_stay_who_ask(tmp_path: Path) -> None:
+    with serving(tmp_path, server=ServerKind.GRANIAN, of_peer=20) as address, ExitStack() as stack:
+        asking = stack.enter_context(connected(address))
+        ask_for_work(asking)
+        crowd = [stack.enter_context(connected(address)) for _ in range(60)]
+        eventually(lambda: sum(map(has_ended, crowd)) == 41, what="the end of those that are too many")
+        assert not has_ended(asking)
+
+
+def test_a_crowd_locks_nobody_out(tmp_path: Path) -> None:
+    """They hold all places, and each would keep its own for as long as a header may take."""
+    with serving(tmp_path, server=ServerKind.GRANIAN, of_all=40, header_seconds=600) as address, ExitStack() as stack:
+        for _ in range(60):
+            stack.enter_context(connected(address)).sendall(b"GET")
+        with Client(f"http://127.0.0.1:{address[1]}", retries=0, timeout=SECONDS) as client:
+            assert client.health().status == "ok"
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ from msgspec.structs import replace
 from cictl_server.errors import FULL, CictlError
 from cictl_server.http.errors import REFUSAL
 from cictl_server.httpd import malformed
-from cictl_server.httpd.granian_bodies import Body, Rest, Spool
-from cictl_server.httpd.granian_engine import Watcher
-from cictl_server.httpd.granian_requests import admitted, environ_of, has_body, head_of, too_large
+from cictl_server.httpd.granian.bodies import Body, Rest, Spool
+from cictl_server.httpd.granian.crowds import Client
+from cictl_server.httpd.granian.engine import Watcher
+from cictl_server.httpd.granian.requests import admitted, environ_of, has_body, head_of, too_large
 from cictl_server.httpd.incoming import Admit, Keep
 from cictl_server.httpd.parking import DRAIN_STEP_SECONDS, Lot
 from cictl_server.httpd.proxies import TrustedProxies
@@ -44,6 +45,7 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
         lot: Where answers are put aside.
         coming: The bodies that are not whole yet, and what comes after refusals.
         told: The answers of more than one block that are not whole yet.
+        busy: Whose requests are under way.
     """
 
     app: WsgiApp
@@ -55,6 +57,7 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
     lot: Lot
     coming: set[Body | Rest] = msgspec.field(default_factory=set)
     told: set[Exchange] = msgspec.field(default_factory=set)
+    busy: set[Client] = msgspec.field(default_factory=set)
 
     def answer(self, watcher: Watcher) -> None:
         """Answer the request that granian hands over."""
@@ -94,6 +97,8 @@ class Exchange:
         self._protocol = watcher.proto
         self._shared = shared
         self._environ = environ_of(watcher.scope, shared.proxies)
+        address, port = watcher.scope["client"]
+        self._client: Client = (address, int(port))
         self._body: Body | None = None
         self._is_refused = False
         self._status = HTTPStatus.INTERNAL_SERVER_ERROR.value
@@ -109,6 +114,7 @@ class Exchange:
 
     def begin(self) -> None:
         """Take the body, then answer; or answer at once if there is none, or it is not taken."""
+        self._shared.busy.add(self._client)
         if not has_body(self._environ):
             self._respond(BytesIO(), 0)
             return
@@ -258,6 +264,7 @@ class Exchange:
             Rest(self._watcher, self._shared.coming).ask()
 
     def _close(self) -> None:
+        self._shared.busy.discard(self._client)
         self._shared.told.discard(self)
         close = getattr(self._answer, "close", None)
         try:

@@ -1,12 +1,13 @@
 """granian on one socket, in place of waitress: quicker, and with TLS. It is an extra, `cictl[granian]`.
 
 granian reads requests and sends answers in threads that Python's lock does not hold up, and hands each request over in one of a number
-of threads (`granian_engine.py`). What comes later, such as a body or the end of a connection, is handed over when it comes
-(`granian_exchange.py`).
+of threads (`engine.py`). What comes later, such as a body or the end of a connection, is handed over when it comes
+(`exchange.py`).
 """
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import threading
@@ -18,13 +19,16 @@ import msgspec
 
 from cictl_server.errors import InvalidRequest
 from cictl_server.httpd.connections import ConnectionLimits
-from cictl_server.httpd.granian_engine import Engine, Settings
-from cictl_server.httpd.granian_exchange import Answering, WsgiApp
+from cictl_server.httpd.granian.crowds import Crowds
+from cictl_server.httpd.granian.engine import Engine, Settings
+from cictl_server.httpd.granian.exchange import Answering, WsgiApp
 from cictl_server.httpd.incoming import Admit, Keep, keep_as_usual
 from cictl_server.httpd.parking import Lot
 from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.httpd.waitress_server import GRACE_SECONDS
 from cictl_server.httpd.workers import Workers
+
+logger = logging.getLogger(__name__)
 
 _RESUMING_THREADS = 16
 """Threads in which answers go on that were put aside."""
@@ -102,6 +106,7 @@ class GranianHttpd:
             certificate=(str(tls.certificate), str(tls.key)) if tls else None,
         )
         self._listener = listener
+        self._crowds = Crowds(listener, limits)
         self._stopping = threading.Event()
         self._has_ended = threading.Event()
 
@@ -116,12 +121,19 @@ class GranianHttpd:
         try:
             while not self._stopping.wait(_SWEEP_SECONDS):
                 self._answering.give_up_slow()
+                self._make_room()
         finally:
             self._end()
 
     def stop(self) -> None:
         """Ask `run` to end; may be called from a signal handler, and twice."""
         self._stopping.set()
+
+    def _make_room(self) -> None:
+        try:
+            self._crowds.make_room(self._answering.busy)
+        except OSError as error:
+            logger.warning("connections could not be looked at: %s", error)
 
     def _end(self) -> None:
         deadline = time.monotonic() + GRACE_SECONDS

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from cictl_server.httpd.body_memory import SHORT_BODY
 from cictl_server.httpd.connections import LINGER_BYTES, LINGER_SECONDS, is_too_slow
-from cictl_server.httpd.granian_engine import Future, RequestProtocol, Watcher
+from cictl_server.httpd.granian.engine import Future, RequestProtocol, Watcher
 from cictl_server.httpd.incoming import Kept
 
 

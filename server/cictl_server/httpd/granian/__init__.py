@@ -1,0 +1,1 @@
+"""granian in the place of waitress: an extra, quicker, and with TLS."""
