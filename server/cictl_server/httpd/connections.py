@@ -125,6 +125,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         """The answer that is put aside."""
         self._resumed: Task | None = None
         """The answer that goes on just now."""
+        self._is_watched = False
+        """Whether somebody wants to know if the client has gone while its request is under way."""
         self.instance_id = instance_id
         self.parser_class = partial(
             Request,
@@ -196,7 +198,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def readable(self) -> bool:
         if self._thrown_away is not None and self._lingers_since is None:
             return False  # the answer comes first
+        if self.requests and self._aside is None and not self._is_watched:
+            return False  # reading the next request would only vie with the thread that ends this one
         return bool(super().readable())
+
+    def check_client_disconnected(self) -> bool:
+        """Tell whether the client has gone. From the first question on the loop looks after it, so the first answer may be late."""
+        if not self._is_watched:
+            self._is_watched = True
+            self._loop.attend(self)
+        return bool(super().check_client_disconnected())
 
     def handle_close(self) -> None:
         super().handle_close()
@@ -241,6 +252,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
                 self._cut_off()
             else:
                 self._asks = self.requests[0].caller.address
+                self._is_watched = False
                 self._answer()
         finally:
             self._loop.attend(self)

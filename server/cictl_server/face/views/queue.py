@@ -49,11 +49,9 @@ class QueuePage:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show the first hundred executions that wait, of those that the caller sees."""
-        self._pages.show_live(req, resp, lambda: self._view(principal_of(req)))
-
-    def _view(self, principal: Principal) -> View:
+        principal = principal_of(req)
         queue = self._waiting.list_waiting(limit=_SHOWN, sees=principal.sees_job)
-        return View(
+        view = View(
             template="fleet/queue.html",
             title="Queue",
             section="queue",
@@ -66,6 +64,7 @@ class QueuePage:
                 "pause_is_mine": principal.reaches_project,
             },
         )
+        self._pages.show(req, resp, view)
 
 
 def seen_pauses(pauses: Iterable[QueuePause], principal: Principal) -> list[QueuePause]:
