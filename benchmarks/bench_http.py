@@ -135,7 +135,7 @@ def check_jobs(server: Served, jobs: int, *, flushes: float) -> None:
 
 def main() -> None:
     arguments, report = options(__doc__)
-    seconds, rounds = (0.5, 3) if arguments.quick else (2.0, 7)
+    seconds, rounds = (0.5, 3) if arguments.quick else (2.0, 5)
     queued = QUEUED // 10 if arguments.quick else QUEUED
     with (
         served(serve_null) as null,

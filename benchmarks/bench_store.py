@@ -206,9 +206,9 @@ def main() -> None:
     scale = 10 if arguments.quick else 1
     with real_disk("bench-store-") as directory:
         with TinyStore.open(directory / "threads") as store:
-            measure_threads(report, store, commits=3_200 // scale)
+            measure_threads(report, store, commits=1_600 // scale)
         with TinyStore.open(directory / "short") as short, TinyStore.open(directory / "long") as long:
-            measure_claims(report, short, long, queued=20_000 // scale, times=300 // scale)
+            measure_claims(report, short, long, queued=20_000 // scale, times=150 // scale)
         measure_opening(report, directory / "large", jobs=100_000 // scale)
         measure_compaction(report, directory / "larger", jobs=200_000 // scale)
 
