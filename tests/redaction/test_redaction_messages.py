@@ -25,10 +25,10 @@ def test_texts_are_masked_at_any_depth_but_not_the_words_of_the_protocol() -> No
 def test_mappings_and_enums() -> None:
     request = StatusRequest(
         cause=Cause.STEP_FAILED,
-        runtime_capabilities={"hunter22": "1 hunter22"},
+        runtime_capabilities={"plain": "2", "hunter22": "1 hunter22"},
         events=[StepEvent(type="step.started", step=Step(name="hunter22", index=3))],
     )
     masked = masked_message(request, Redactor(["hunter22", "step"]).redact, keep=frozenset({"type"}))
     assert masked.cause is Cause.STEP_FAILED
-    assert masked.runtime_capabilities == {"***": "1 ***"}
+    assert masked.runtime_capabilities == {"plain": "2", "***": "1 ***"}
     assert masked.events == [StepEvent(type="step.started", step=Step(name="***", index=3))]

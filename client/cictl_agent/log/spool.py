@@ -21,11 +21,14 @@ class JobLog:
 
     def __init__(self, path: Path, redactor: Redactor) -> None:
         """Create an empty log at *path*, replacing what was there."""
-        make_private_folder(path.parent)
         self._path = path
         self._redactor = redactor
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self._file = open_private(path)
+        try:
+            self._file = open_private(path)
+        except FileNotFoundError:
+            make_private_folder(path.parent)
+            self._file = open_private(path)
         self._reader = path.open("rb", buffering=0)
         self._lock = threading.Lock()
         self._hash = hashlib.sha256()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple
@@ -62,6 +65,20 @@ class Exit:
         self.code = returncode if returncode >= 0 else KILLED
         self.signal = max(0, -returncode)
         self.text = f"killed by {signal_name(self.signal)}" if self.signal else f"exit status {returncode}"
+
+
+@cache
+def _known(program: str, path: str | None) -> str | None:
+    return shutil.which(program, path=path)
+
+
+def _found(program: str, path: str | None) -> str | None:
+    """Return where a program is; one that has gone from where it was is looked for again."""
+    known = _known(program, path)
+    if known is None or not os.access(known, os.X_OK):
+        _known.cache_clear()
+        return _known(program, path)
+    return known
 
 
 def signal_name(number: int) -> str:
@@ -191,6 +208,23 @@ class _Answer:
         pipe.close()
 
 
+def _await_end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Return when a process has ended, or when *seconds* have passed."""
+    # `wait` with a time limit sleeps and looks, sleeps and looks: a millisecond is lost at the end of each short step.
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # the handle of a process may be forbidden, as by old engines of containers
+            handle = os.pidfd_open(process.pid)
+            try:
+                ends = select.poll()
+                ends.register(handle, select.POLLIN)
+                ends.poll(seconds * 1000)
+            finally:
+                os.close(handle)
+            return
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=seconds)
+
+
 class _Running:
     """A command that was started; leaving the context stops it if it still runs."""
 
@@ -204,7 +238,7 @@ class _Running:
         script: IO[bytes] | None,
     ) -> None:
         # By this process's PATH: the command's own may lead elsewhere, or nowhere.
-        executable = shutil.which(arguments[0]) if os.name == "posix" else None
+        executable = _found(arguments[0], os.environ.get("PATH")) if os.name == "posix" else None
         with processes.starting():
             self.process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - running the commands of jobs is what an agent is for
                 arguments,
@@ -246,8 +280,7 @@ class _Running:
             if data := self._pipe.read(seconds):
                 self._sink(data)
             return
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=seconds)
+        _await_end(self.process, seconds)
 
     def settle(self) -> None:
         """Pass on the rest of the output, after the command's end, until it is quiet for a moment.

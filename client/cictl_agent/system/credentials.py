@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, MutableMapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from cictl.base.system.environment import has_servers_data, without_data_access
@@ -102,6 +103,7 @@ def _nameless() -> int:
     return descriptor
 
 
+@cache
 def _is_private(name: str) -> bool:
     ours = _OURS.fullmatch(name)
     return ours is not None and _PRIVATE.match(ours["name"]) is not None
@@ -109,4 +111,9 @@ def _is_private(name: str) -> bool:
 
 def _public(name: str, value: str) -> str:
     """Return a variable's value, without logins if it has URLs of ours or of an index."""
-    return without_user_infos(value) if name in _INDEXES or _OURS.fullmatch(name) else value
+    return without_user_infos(value) if _may_be_url(name) else value
+
+
+@cache
+def _may_be_url(name: str) -> bool:
+    return name in _INDEXES or _OURS.fullmatch(name) is not None

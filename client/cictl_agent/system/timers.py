@@ -30,6 +30,8 @@ class Timers:
         self._changed = threading.Condition()
         self._waiting: list[Timer] = []
         self._count = 0
+        self._wakes_at = float("inf")
+        """When the thread looks next by itself. Most timers are called off, and to wake it for each would cost more than they do."""
         self._thread: threading.Thread | None = None
 
     def after(self, seconds: float, action: Callable[[], object]) -> Timer:
@@ -41,7 +43,7 @@ class Timers:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
                 self._thread.start()
-            elif self._waiting[0] is timer:
+            elif timer.due < self._wakes_at:
                 self._changed.notify()
         return timer
 
@@ -66,4 +68,6 @@ class Timers:
                     timer = heapq.heappop(self._waiting)
                     timer.is_off = True
                     return timer
+                self._wakes_at = float("inf") if left is None else self._waiting[0].due
                 self._changed.wait(left if left is None else min(left, threading.TIMEOUT_MAX))
+                self._wakes_at = float("-inf")

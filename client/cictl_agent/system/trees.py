@@ -23,17 +23,22 @@ def remove_tree(path: Path) -> None:
     Raises:
         OSError: Something can't be deleted.
     """
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    elif not os.path.lexists(path):
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
         return
+    if stat.S_ISLNK(mode) or stat.S_ISREG(mode):
+        path.unlink()
     elif _IS_WINDOWS:
         root = long_windows_path(str(path))
         make_writable(Path(root))
         shutil.rmtree(root)
     else:
-        _empty(path)
-        path.rmdir()
+        try:
+            path.rmdir()  # mostly it is empty
+        except OSError:
+            _empty(path)
+            path.rmdir()
 
 
 def make_writable(root: Path) -> None:

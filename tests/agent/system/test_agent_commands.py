@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -82,6 +83,18 @@ def shell(tmp_path: Path, interruption: Interruption, processes: JobProcesses) -
 def test_ends_are_told_apart(shell: Shell, script: str, code: int, text: str) -> None:
     ended = shell.run(script)
     assert (ended.code, ended.text) == (code, text)
+
+
+def test_a_program_that_has_moved_is_found_again(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, places = shutil.which("sh"), [tmp_path / "first", tmp_path / "second"]
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, places)))
+    for place in places:
+        place.mkdir()
+        (place / "sh").symlink_to(real or "")
+        assert shell.run("exit 0").code == 0
+        (place / "sh").unlink()
+    with pytest.raises(FileNotFoundError):
+        shell.run("exit 0")
 
 
 def test_both_outputs_arrive_in_order_and_input_is_empty(shell: Shell) -> None:

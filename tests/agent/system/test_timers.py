@@ -7,10 +7,12 @@ from cictl_agent.system.timers import Timers
 
 
 def test_actions_run_in_the_order_of_their_times() -> None:
-    timers, done, order = Timers(), threading.Event(), list[int]()
-    timers.after(0.08, done.set)
+    timers, all_there, done, order = Timers(), threading.Event(), threading.Event(), list[int]()
+    timers.after(0, all_there.wait)
     for number in (3, 1, 2):
-        timers.after(number / 50, partial(order.append, number))
+        timers.after(number * 100 - 1000, partial(order.append, number))
+    timers.after(-500, done.set)
+    all_there.set()
     assert done.wait(30)
     assert order == [1, 2, 3]
 
