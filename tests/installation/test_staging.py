@@ -172,6 +172,12 @@ def test_a_server_on_a_database_or_a_bucket_gets_what_these_take(
     assert has_grown(folder) == needs_grown
 
 
+def test_an_update_without_settings_has_the_usual_times(tmp_path: Path) -> None:
+    tools = UpdateTools.from_environment({}, version="v1.0.0", data_dir=tmp_path)
+    assert (tools.apply_wait.total_seconds(), tools.drain.total_seconds(), tools.health.total_seconds()) == (25, 0, 60)
+    assert tools.unit == "cictl.service"
+
+
 def test_a_server_that_an_option_told_of_its_database_gets_it_too(layout: Layout, links: Path, tmp_path: Path) -> None:
     variables = {"CICTL_UPDATE_INDEX_URL": "none", "CICTL_UPDATE_FIND_LINKS": str(links)}
     tools = UpdateTools.from_environment(variables, version="v1.0.0", data_dir=layout.data_dir, needs_grown=True)

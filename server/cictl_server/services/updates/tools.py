@@ -30,6 +30,12 @@ class Stage(Protocol):
     ) -> object: ...
 
 
+_APPLY_WAIT = timedelta(seconds=25)
+_DRAIN = timedelta(0)
+_HEALTH = timedelta(seconds=60)
+_UNIT = "cictl.service"
+
+
 class UpdateTools(msgspec.Struct, frozen=True, kw_only=True):
     """The functions and settings of an update.
 
@@ -47,10 +53,10 @@ class UpdateTools(msgspec.Struct, frozen=True, kw_only=True):
     smoke: Callable[[Layout, str], None]
     start_helper: Callable[[Layout, Pending], object] = activation.start_helper
     releases: ReleaseSettings = msgspec.field(default_factory=ReleaseSettings)
-    apply_wait: timedelta = timedelta(seconds=25)
-    drain: timedelta = timedelta(0)
-    health: timedelta = timedelta(seconds=60)
-    unit: str = "cictl.service"
+    apply_wait: timedelta = _APPLY_WAIT
+    drain: timedelta = _DRAIN
+    health: timedelta = _HEALTH
+    unit: str = _UNIT
 
     @classmethod
     def from_environment(
@@ -76,10 +82,10 @@ class UpdateTools(msgspec.Struct, frozen=True, kw_only=True):
             ),
             smoke=lambda layout, tag: smoke.smoke(layout, tag, data_dir, store=store),
             releases=releases,
-            apply_wait=_seconds(environ, "UPDATE_APPLY_WAIT", cls.apply_wait),
-            drain=_seconds(environ, "UPDATE_DRAIN_SECONDS", cls.drain),
-            health=_seconds(environ, "UPDATE_HEALTH_TIMEOUT", cls.health),
-            unit=setting(environ, "SERVER_SERVICE_NAME") or cls.unit,
+            apply_wait=_seconds(environ, "UPDATE_APPLY_WAIT", _APPLY_WAIT),
+            drain=_seconds(environ, "UPDATE_DRAIN_SECONDS", _DRAIN),
+            health=_seconds(environ, "UPDATE_HEALTH_TIMEOUT", _HEALTH),
+            unit=setting(environ, "SERVER_SERVICE_NAME") or _UNIT,
         )
 
 
