@@ -17,7 +17,7 @@ from waitress.utilities import BadRequest
 from cictl.base.request_ids import new_request_id
 from cictl.wire import words
 
-DISK_FULL = "the server's disk for temporary files is full: free space there"
+DISK_FULL = "the server's disk is full, where it keeps what is coming: free space there"
 
 TEXTS: Mapping[int, str] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than this server takes",

@@ -11,15 +11,21 @@ import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import falcon.testing
 import pytest
+from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 
+from cictl_client import ApiError, Client
 from cictl_server.blobs.directory import DirectoryBlobs
+from cictl_server.errors import DiskLow
+from cictl_server.serve import ServerConfig
 from cictl_server.services.core.limits.disk import Disk, Room
 from cictl_server.services.logs.book import LogBook
+from cictl_server.threaded import serving as in_threads
 
 TMPFS_BYTES = 4 << 20
 NOISE = os.urandom(1 << 20)
@@ -52,10 +58,10 @@ def fill(directory: Path) -> Path:
     return ballast
 
 
-def zipped() -> bytes:
+def zipped(size: int = len(NOISE)) -> bytes:
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as archive:
-        archive.writestr("big", NOISE)
+        archive.writestr("big", NOISE * (size // len(NOISE)))
     return body.getvalue()
 
 
@@ -130,6 +136,22 @@ def test_a_log_that_finds_no_space_is_kept_by_its_agent(server: RunningServer, m
     assert len(server.log(job.id)) == 100_000
 
 
+@pytest.mark.tinydb
+def test_an_upload_that_does_not_fit_is_refused_as_it_comes(small: RunningServer) -> None:
+    small.clock.now = datetime.now(UTC)
+    small.enqueue()
+    job = small.running()
+    small.close()
+    parts = small.directory / "artifacts"
+    with in_threads(ServerConfig(data_dir=small.directory, port=0, min_free=0)) as server, Client(server.url) as client:
+        with pytest.raises(ApiError, match="disk is full") as refused:
+            client.upload_artifacts_zip(job.id, "a", io.BytesIO(zipped(2 * TMPFS_BYTES)))
+        assert refused.value.status == 507
+        eventually(lambda: not list(parts.glob("upload-*")), what="the end of what came")
+        client.upload_artifacts_zip(job.id, "a", io.BytesIO(zipped(TMPFS_BYTES // 2)))
+        assert [artifact.size_bytes for artifact in client.list_artifacts(job.id)] == [TMPFS_BYTES // 2]
+
+
 @pytest.fixture
 def low(tmp_path: Path) -> Iterator[RunningServer]:
     """A server that wants more room than any disk has, with an execution that an agent runs."""
@@ -155,6 +177,12 @@ def test_new_work_is_refused_while_there_is_little_room(low: RunningServer) -> N
     assert refused[0].text.startswith("too little room for a new run: ")
     assert "should be (--min-free)" in refused[0].text
     assert "disk low on server" in low.get("/api/v1/runtime-state").json["reasons"]
+
+
+def test_an_upload_is_refused_before_its_body_comes(low: RunningServer) -> None:
+    [job] = low.get("/api/v1/jobs").json["job_executions"]
+    with pytest.raises(DiskLow):
+        low.services.artifacts.artifacts.check_target(job["id"], None)
 
 
 def test_what_runs_already_may_finish(low: RunningServer) -> None:

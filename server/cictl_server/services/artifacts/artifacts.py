@@ -175,9 +175,11 @@ class ArtifactService:
             sender: Who uploads; None while that is unknown.
 
         Raises:
+            DiskLow: There is little room, and what comes is kept beside the data.
             NotFound: No such execution.
             Conflict: The sender does not hold it, or it is over.
         """
+        self._disk.check_room("upload")
         with self._store.read() as view:
             job = get_job(view, job_id)
         if sender is not None:
