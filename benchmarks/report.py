@@ -1,7 +1,7 @@
 """Telling the figures of a run in docs/performance.md: the table between its two marks, and the curves as SVG.
 
-`python benchmarks/report.py FILE` takes the figures of `make bench ARGS="--json FILE"` for those that are told from then on. Without FILE it
-makes the page anew from `benchmarks/measured.json`, which holds what was told last.
+`python benchmarks/report.py FILE...` takes the figures of `make bench ARGS="--json FILE"` for those that are told from then on; several
+files are told one after the other. Without FILE it makes the page anew from `benchmarks/measured.json`, which holds what was told last.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BEGIN, END = "<!-- figures: made by benchmarks/report.py -->", "<!-- end of figu
 
 _MEMBER = re.compile(r"(?P<curve>.+), (?P<axis>[a-z ]+): (?P<number>[\d,]+)")
 _LEAST_POINTS = 3
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 360, 60, 20, 20, 60
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 360, 60, 40, 20, 60
 _LEGEND = 16
 _COLOURS = ("#3b82c4", "#c4703b", "#4a9a5b", "#8a63b8", "#b84a6b")
 
@@ -157,7 +157,8 @@ def read(file: Path) -> list[Figure]:
 
 def main() -> None:
     if sys.argv[1:]:
-        MEASURED.write_text(Path(sys.argv[1]).read_text())
+        rows = [row for file in sys.argv[1:] for row in json.loads(Path(file).read_text())]
+        MEASURED.write_text(json.dumps(rows, indent=1) + "\n")
     figures = read(MEASURED)
     PAGE.write_text(page(PAGE.read_text(), figures))
     for axis, named in curves(figures).items():

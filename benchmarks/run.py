@@ -41,8 +41,8 @@ def main() -> int:
             command = [sys.executable, str(scripts[name]), *passed, "--json", str(told)]
             worst = max(worst, abs(subprocess.run(command, check=False).returncode))
             figures += json.loads(told.read_text()) if told.exists() else []
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
+            if arguments.json:  # after each, so that a run that is ended loses none
+                arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
     return worst
 
 
