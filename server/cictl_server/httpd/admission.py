@@ -60,8 +60,10 @@ class Admission:
             return None
         if head.length <= MOST_BYTES:
             return self._memory.take(head.length) if head.length > SHORT_BODY else None
-        route, _ = self._find(head.path)
-        return self._artifacts.arriving_zip() if route is not None and route.body == ARCHIVE_BODY else None
+        route, parameters = self._find(head.path)
+        is_archive = route is not None and route.body == ARCHIVE_BODY
+        # That of a worktree is one too, but belongs to no job, and whoever takes it reads it from its beginning.
+        return self._artifacts.arriving_zip() if is_archive and "job_id" in parameters else None
 
     def _find(self, path: str) -> tuple[Route | None, Mapping[str, str]]:
         """Return the route of a path, and what its placeholders stand for."""
