@@ -11,7 +11,8 @@ from cictl_testing.stores.records import MOMENT, make_job
 
 from cictl.wire.jobs import JobStatus
 from cictl.wire.runs import RunStatus
-from cictl_server.store.indexes import JobIndex, NumberGroups, PastJob, RunIndex
+from cictl_server.store.index_parts import NumberGroups
+from cictl_server.store.indexes import JobIndex, PastJob, RunIndex
 from cictl_server.store.records.jobs import JobRecord
 from cictl_server.store.records.runs import Place, RunPart, RunRecord
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from datetime import datetime
 from heapq import merge
 from itertools import chain
 from operator import itemgetter
 from sys import maxsize
-from typing import Generic, TypeVar, cast
+from typing import cast
 
 import msgspec
 from sortedcontainers import SortedList, SortedSet
@@ -18,122 +17,15 @@ from sortedcontainers import SortedList, SortedSet
 from cictl.wire.jobs import JobStatus
 from cictl.wire.runs import RunStatus
 from cictl.wire.waiting.requirements import required_tools
+from cictl_server.store.index_parts import Entry, NameCounts, NumberGroups, QueueCounts, RunCounts, SortedGroups
 from cictl_server.store.records.jobs import JobRecord, is_group_of_runs
 from cictl_server.store.records.notifications import NotificationRecord
 from cictl_server.store.records.runs import Place, RunRecord
 from cictl_server.store.tables import Kind
 from cictl_server.store.tried import Order, TriedTest
 
-T = TypeVar("T", int, tuple[int, int, int], tuple[int, bool, int, int])
-
 KindKey = tuple[tuple[tuple[str, str], ...], str, tuple[str, ...]]
 """A `Kind` with its requirements as sorted pairs."""
-
-
-_LONG = 1000
-"""More values than this are in a `SortedList`, where a removal from the front moves only some of the others."""
-
-
-class SortedGroups(Generic[T]):
-    """Sets of values by some key, each in ascending order. A key without values takes no room.
-
-    Most sets are short and get their next value at the end. These are plain lists: a `SortedList` takes some ten times the room and time.
-    """
-
-    def __init__(self) -> None:
-        self._groups: dict[Hashable, list[T] | SortedList[T]] = {}
-
-    def add(self, key: Hashable, number: T) -> None:
-        group = self._groups.get(key)
-        if group is None:
-            self._groups[key] = [number]
-        elif isinstance(group, list):
-            insort(group, number)
-            self._fit(key, group)
-        else:
-            group.add(number)
-
-    def add_all(self, numbers: Mapping[Hashable, list[T]]) -> None:
-        """Add the values of keys that have none yet. The lists belong to the index from now on."""
-        for key, group in numbers.items():
-            group.sort()
-            self._groups[key] = group
-            self._fit(key, group)
-
-    def discard(self, key: Hashable, number: T) -> None:
-        group = self._groups[key]
-        group.remove(number)
-        if not group:
-            del self._groups[key]
-
-    def get(self, key: Hashable) -> Sequence[T]:
-        return self._groups.get(key, ())
-
-    def descending(self, key: Hashable, *, maximum: T | None) -> Iterator[T]:
-        """Yield the values up to *maximum*, None for all; lazily."""
-        group = self._groups.get(key, [])
-        if not isinstance(group, list):
-            return group.irange(maximum=maximum, reverse=True)
-        return reversed(group if maximum is None else group[: bisect_right(group, maximum)])
-
-    def items(self) -> Iterable[tuple[Hashable, Sequence[T]]]:
-        return self._groups.items()
-
-    def _fit(self, key: Hashable, group: list[T]) -> None:
-        if len(group) > _LONG:
-            self._groups[key] = SortedList(group)
-
-
-class NumberGroups(SortedGroups[int]):
-    """Numbers of executions by some key."""
-
-
-class NameCounts:
-    """How many documents have each name."""
-
-    def __init__(self) -> None:
-        self.names: frozenset[str] = frozenset()
-        """All names. The same object until one comes or goes, so that who made something of it sees that nothing changed."""
-        self._counts: Counter[str] = Counter()
-
-    def change(self, before: Collection[str], after: Collection[str]) -> None:
-        """Count one document whose names change from *before* to *after*."""
-        for name in after:
-            self._counts[name] += 1
-        for name in before:
-            self._counts[name] -= 1
-        gone = [name for name in before if not self._counts[name]]
-        for name in gone:
-            del self._counts[name]
-        if gone or not self.names.issuperset(after):
-            self.names = frozenset(self._counts)
-
-
-class RunCounts:
-    """How many executions of each run are not over, and how many runs of each queue."""
-
-    def __init__(self) -> None:
-        self._sizes: Counter[tuple[str, str]] = Counter()
-        self._runs: Counter[str] = Counter()
-
-    def size(self, scope: str, run: str) -> int:
-        return self._sizes.get((scope, run), 0)
-
-    def count(self, scope: str) -> int:
-        return self._runs.get(scope, 0)
-
-    def add(self, scope: str, run: str) -> None:
-        self._sizes[scope, run] += 1
-        if self._sizes[scope, run] == 1:
-            self._runs[scope] += 1
-
-    def discard(self, scope: str, run: str) -> None:
-        self._sizes[scope, run] -= 1
-        if not self._sizes[scope, run]:
-            del self._sizes[scope, run]
-            self._runs[scope] -= 1
-            if not self._runs[scope]:
-                del self._runs[scope]
 
 
 class GroupIndex:
@@ -145,6 +37,8 @@ class GroupIndex:
         self._lines: SortedGroups[tuple[int, bool, int, int]] = SortedGroups()
 
     def add(self, job: JobRecord) -> None:
+        if not _has_group(job):
+            return
         for group in job.held_groups:
             run = _run_with_place(job, group)
             self._places.add((group, run), job.number)
@@ -153,6 +47,8 @@ class GroupIndex:
             self._lines.add(group, job.turn_in_line)
 
     def discard(self, job: JobRecord) -> None:
+        if not _has_group(job):
+            return
         for group in job.held_groups:
             run = _run_with_place(job, group)
             self._places.discard((group, run), job.number)
@@ -214,7 +110,7 @@ class JobIndex:
         self.by_pipeline = NumberGroups()
         self.unfinished_runs = RunCounts()
         self.queued_tools = NameCounts()
-        self.active_of_queues: Counter[str] = Counter()
+        self.active_of_queues = QueueCounts()
         self.groups = GroupIndex()
         self._waiting: SortedGroups[tuple[int, int, int]] = SortedGroups()
         self._postponed: SortedList[tuple[datetime | None, int]] = SortedList()
@@ -223,11 +119,35 @@ class JobIndex:
     def change(self, before: JobRecord | None, after: JobRecord | None) -> None:
         """Update the indexes for one execution that changes from *before* to *after*; None means absent."""
         self.queued_tools.change(_queued_tools(before), _queued_tools(after))
-        self._change_groups(before, after)
+        old = list(self._entries(before)) if before is not None else []
+        new = list(self._entries(after)) if after is not None else []
+        # Most entries stay when the status of an execution changes.
+        for entry in old:
+            if entry not in new:
+                index, key, value = entry
+                index.discard(key, value)
+        for entry in new:
+            if entry not in old:
+                index, key, value = entry
+                index.add(key, value)
         if before is not None:
             self._discard(before)
         if after is not None:
             self._add(after)
+
+    def _discard(self, job: JobRecord) -> None:
+        self.groups.discard(job)
+        if _is_postponed(job):
+            self._postponed.remove((job.not_before, job.number))
+        if _is_unapproved(job):
+            self._unapproved.remove((job.approval_due, job.number))
+
+    def _add(self, job: JobRecord) -> None:
+        self.groups.add(job)
+        if _is_postponed(job):
+            self._postponed.add((job.not_before, job.number))
+        if _is_unapproved(job):
+            self._unapproved.add((job.approval_due, job.number))
 
     def fill(self, jobs: Iterable[JobRecord | PastJob]) -> None:
         """Build the indexes, which are empty, of *jobs*. To add one after the other would be slow: nearly all of them are over."""
@@ -243,43 +163,6 @@ class JobIndex:
             group.add_all(found)
         for job in unfinished:
             self.change(None, job)
-
-    def _change_groups(self, before: JobRecord | None, after: JobRecord | None) -> None:
-        """Take an execution out of the groups that it leaves, and add it to new ones; in most it stays when its status changes."""
-        old = list(self._keys(before)) if before else []
-        new = list(self._keys(after)) if after else []
-        for group, key in old:
-            if before and (group, key) not in new:
-                group.discard(key, before.number)
-        for group, key in new:
-            if after and (group, key) not in old:
-                group.add(key, after.number)
-
-    def _discard(self, job: JobRecord) -> None:
-        if not job.status.is_terminal:
-            self.unfinished_runs.discard(job.queue_scope, job.run_key)
-        self.groups.discard(job)
-        if _is_postponed(job):
-            self._postponed.remove((job.not_before, job.number))
-        if _is_unapproved(job):
-            self._unapproved.remove((job.approval_due, job.number))
-        if _is_waiting(job):
-            self._waiting.discard(_kind(job), job.turn)
-        if job.status.is_active:
-            self._leave_queue(job.queue_scope)
-
-    def _add(self, job: JobRecord) -> None:
-        if not job.status.is_terminal:
-            self.unfinished_runs.add(job.queue_scope, job.run_key)
-        self.groups.add(job)
-        if _is_postponed(job):
-            self._postponed.add((job.not_before, job.number))
-        if _is_unapproved(job):
-            self._unapproved.add((job.approval_due, job.number))
-        if _is_waiting(job):
-            self._waiting.add(_kind(job), job.turn)
-        if job.status.is_active:
-            self.active_of_queues[job.queue_scope] += 1
 
     def newest_first(self, *, before: int | None, statuses: Iterable[JobStatus]) -> Iterator[int]:
         """Yield the numbers below *before* with one of *statuses*, descending, lazily."""
@@ -311,19 +194,28 @@ class JobIndex:
         """Yield the numbers of executions that somebody had to approve until *now* or earlier, the earliest first."""
         return (number for _, number in self._unapproved.irange(maximum=(now, maxsize)))
 
-    def _leave_queue(self, queue: str) -> None:
-        self.active_of_queues[queue] -= 1
-        if not self.active_of_queues[queue]:
-            del self.active_of_queues[queue]
+    def _entries(self, job: JobRecord) -> Iterator[Entry]:
+        """Yield what the indexes have of an execution: each index, the key there, and the value."""
+        for group, key in self._keys(job):
+            yield group, key, job.number
+        if job.status.is_terminal:
+            return
+        queue = job.queue_scope
+        yield self.unfinished_runs, queue, job.run_key
+        if job.status.is_active:
+            yield self.active_of_queues, queue, job.number
+        elif _is_waiting(job):
+            yield self._waiting, _kind(job), job.turn
 
     def _keys(self, job: JobRecord) -> Iterator[tuple[NumberGroups, Hashable]]:
         yield from self._lasting_keys(job)
         if job.status.is_active:
             yield from self._active_keys(job)
         if not job.status.is_terminal:
-            if run := job.facts.pipeline_run_id:
+            facts = job.facts
+            if run := facts.pipeline_run_id:
                 yield self.unfinished_by_run, run
-            if chain_run := job.facts.chain_run_id:
+            if chain_run := facts.chain_run_id:
                 yield self.unfinished_by_chain_run, chain_run
         if job.status is JobStatus.QUEUED:
             yield from self._queue_keys(job)
@@ -492,6 +384,10 @@ def _is_waiting(job: JobRecord) -> bool:
 
 def _kind(job: JobRecord) -> KindKey:
     return tuple(sorted(job.required_capabilities.items())), job.queue_scope, tuple(job.locks)
+
+
+def _has_group(job: JobRecord) -> bool:
+    return job.concurrency is not None or job.run_concurrency is not None
 
 
 def _run_with_place(job: JobRecord, group: str) -> str:

@@ -8,7 +8,22 @@ import msgspec
 
 from cictl.base.job_parts import ApprovalSpec, Decision
 from cictl.wire.jobs import CANCELLATIONS, CacheStat, Cause, JobSpec, JobStatus, TestSummary
+from cictl.wire.metadata import JobMetadata
 from cictl_server.store.records.base import Record
+
+_BLOCKS = frozenset(
+    key.name
+    for key in (
+        JobMetadata.needs_blocked,
+        JobMetadata.chain_blocked,
+        JobMetadata.row_blocked,
+        JobMetadata.approval_blocked,
+        JobMetadata.run_approval_blocked,
+        JobMetadata.group_blocked,
+        JobMetadata.run_group_blocked,
+    )
+)
+"""The keys of metadata that hold an execution back."""
 
 _QUEUE_OF_PROJECT = "project "
 
@@ -226,6 +241,8 @@ class JobRecord(Record, JobSpec, frozen=True, kw_only=True):
     @property
     def is_blocked(self) -> bool:
         """Whether it waits for another execution, an approval or a place in a group; a blocked one is never leased."""
+        if _BLOCKS.isdisjoint(self.metadata):
+            return False  # as nearly always, and this is asked all the time
         facts = self.facts
         waits_for_approval = facts.approval_blocked or facts.run_approval_blocked
         waits_for_place = facts.group_blocked or facts.run_group_blocked

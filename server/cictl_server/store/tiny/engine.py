@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +32,8 @@ _GONE = msgspec.Raw(b"null")
 
 Change = tuple[str, int, bytes | None, bytes | None]
 """Table, document id, the document before and after; None for absent."""
+
+Observer = Callable[[Change], None]
 
 
 class Engine:
@@ -63,13 +65,16 @@ class Engine:
         self.tables: Tables = {}
         self.snapshot_path = directory / "state.json"
         self._compaction_bytes = compaction_bytes
-        self._observers: list[Callable[[Change], None]] = []
+        self._observers: defaultdict[str, list[Observer]] = defaultdict(list)
+        """Those of each table."""
+        self._pictures: list[Picture] = []
+        """Those that are being read."""
         self._changes: list[Change] | None = None
         """The changes of the present transaction; None outside of one."""
         self._unflushed: deque[tuple[int, list[Change]]] = deque()
         """The changes of each ticket that may not be durable yet, to undo them if the journal fails."""
-        self._in_flight = 0
-        """Transactions that have a ticket, and do not know yet whether they are durable."""
+        self._in_flight: set[int] = set()
+        """The tickets of transactions that do not know yet whether they are durable."""
         self._compacting = threading.Lock()
         self._compactor: threading.Thread | None = None
         self._is_closed = False
@@ -85,9 +90,9 @@ class Engine:
         """Tell whether this version of cictl has checked a document that was there at the opening, before it wrote the snapshot."""
         return self._is_checked and (table, key) not in self._replayed
 
-    def observe(self, observer: Callable[[Change], None]) -> None:
-        """Call *observer* with each further change before it is made. If it raises, the change is not made."""
-        self._observers.append(observer)
+    def observe(self, table: str, observer: Observer) -> None:
+        """Call *observer* with each further change of *table* before it is made. If it raises, the change is not made."""
+        self._observers[table].append(observer)
 
     def last_id(self, table: str) -> int:
         """Return the highest document id that *table* ever had or handed out."""
@@ -140,10 +145,10 @@ class Engine:
         try:
             self._journal.wait(ticket)
         finally:
-            with self.lock:
-                if self._journal.has_failed:
-                    self._undo_unflushed()
-                self._in_flight -= 1
+            # Not under the lock: those whose changes one flush has made durable would stand in line for it again.
+            if self._journal.has_failed:
+                self._undo_unflushed()
+            self._in_flight.discard(ticket)
         if self._journal.size > self._compaction_due:
             self._start_compaction()
 
@@ -162,7 +167,7 @@ class Engine:
         with self._compacting:
             with self.lock:
                 picture = Picture(self.tables, self.lock)
-                self._observers.append(picture.note)
+                self._pictures.append(picture)
                 meta = Meta(
                     schema=SCHEMA, sequence=self._sequence, last_ids=dict(self._last_ids), version=cictl.__version__
                 )
@@ -176,7 +181,7 @@ class Engine:
                     size = snapshot.write(self.snapshot_path, meta, picture.tables())
                 finally:
                     with self.lock:
-                        self._observers.remove(picture.note)
+                        self._pictures.remove(picture)
                 self._journal.drop_head(covered)
             except BaseException:
                 self._compaction_due = self._journal.size + self._compaction_bytes  # do not try again at each commit
@@ -270,9 +275,11 @@ class Engine:
         self._last_ids[change[0]] = max(self.last_id(change[0]), change[1])
 
     def _make(self, change: Change) -> None:
-        for observer in self._observers:
-            observer(change)
         table, key, _, after = change
+        for observer in self._observers[table]:
+            observer(change)
+        for picture in self._pictures:
+            picture.note(change)
         if after is None:
             self._table(table).pop(key, None)
         else:
@@ -311,7 +318,7 @@ class Engine:
         while self._unflushed and self._unflushed[0][0] <= self._journal.durable:
             self._unflushed.popleft()
         self._unflushed.append((ticket, changes))
-        self._in_flight += 1
+        self._in_flight.add(ticket)
         return ticket
 
     def _undo_unflushed(self) -> None:

@@ -98,7 +98,16 @@ class Journal:
         """Open or create the file; `replay` must be exhausted before the first `append`."""
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._condition = threading.Condition()
+        self._lock = threading.RLock()
+        self._idle = threading.Condition(self._lock)
+        """Told when nobody writes the file any more, for those who want to do something else with it."""
+        self._flushed = threading.Condition(self._lock)
+        """Where those wait whose lines are being flushed. They alone are woken when that is done: to wake all, of whom most go on waiting,
+        costs more than the flush."""
+        self._gathering = threading.Condition(self._lock)
+        """Where those wait whose lines come with the next flush, of whom one leads that."""
+        self._flushing = 0
+        """The highest ticket of the flush under way, or of the last one."""
         self._pending: list[bytes] = []
         self._appended = 0
         self._durable = 0
@@ -164,7 +173,7 @@ class Journal:
         Raises:
             StoreFailed: An earlier write failed.
         """
-        with self._condition:
+        with self._lock:
             self.check()
             self._pending.append(line)
             self._appended += 1
@@ -182,17 +191,19 @@ class Journal:
         Raises:
             StoreFailed: The line could not be written. It will not be there after the next opening.
         """
-        with self._condition:
+        with self._lock:
             while self._durable < ticket:
                 self.check()
-                if self._is_busy:
-                    self._condition.wait()
-                else:
+                if not self._is_busy:
                     self._lead()
+                elif ticket <= self._flushing:
+                    self._flushed.wait()
+                else:
+                    self._gathering.wait()
 
     def drain(self) -> None:
         """Return once everything that was appended is on the disk."""
-        with self._condition:
+        with self._lock:
             ticket = self._appended
         self.wait(ticket)
 
@@ -209,7 +220,7 @@ class Journal:
         for _ in range(_ROUNDS):
             if self._size - kept.end > _LAST_BYTES:
                 kept.copy(up_to=self._size)
-        with self._condition:
+        with self._lock:
             self._wait_until_idle()
             try:
                 self.check()
@@ -220,9 +231,8 @@ class Journal:
         try:
             self._swap(kept, length)
         finally:
-            with self._condition:
-                self._is_busy = False
-                self._condition.notify_all()
+            with self._lock:
+                self._end_turn()
         self.check()
 
     def go_on(self) -> int | None:
@@ -230,7 +240,7 @@ class Journal:
 
         Return how many lines were appended and are lost, or None if the disk is still full.
         """
-        with self._condition:
+        with self._lock:
             self._wait_until_idle()
             if not self.is_full or not self._has_space():
                 return None
@@ -243,37 +253,47 @@ class Journal:
 
     def close(self) -> None:
         """Close the file. Later calls of `append` and `wait` raise StoreFailed. Closing twice is fine."""
-        with self._condition:
+        with self._lock:
             self._wait_until_idle()
             if self._file >= 0:
                 os.close(self._file)
             self._file = -1
             self._failure = self._failure or OSError(EBADF, "it is closed")
-            self._condition.notify_all()
+            self._end_turn()
 
     def _wait_until_idle(self) -> None:
         while self._is_busy:
-            self._condition.wait()
+            self._idle.wait()
+
+    def _end_turn(self) -> None:
+        """Let others write the file, and wake those who have something of it."""
+        self._is_busy = False
+        self._flushed.notify_all()
+        if self._failure is None:
+            self._gathering.notify()
+        else:
+            self._gathering.notify_all()
+        self._idle.notify_all()
 
     def _lead(self) -> None:
-        """Write and flush everything pending. The caller holds the condition; it is released during the write."""
+        """Write and flush everything pending. The caller holds the lock; it is released during the write."""
         batch, self._pending = self._pending, []
-        target = self._appended
+        self._flushing = target = self._appended
+        self._flushed, self._gathering = self._gathering, self._flushed  # where those wait that this flush is for
         self._is_busy = True
-        self._condition.release()
+        self._lock.release()
         failure: BaseException | None = None
         try:
             self._write(b"".join(batch))
         except BaseException as error:  # noqa: BLE001  whatever it is, nothing counts as durable and all must be told
             failure = error
         finally:
-            self._condition.acquire()
-            self._is_busy = False
+            self._lock.acquire()
             if failure is None:
                 self._durable = target
             else:
                 self._fail(failure)
-            self._condition.notify_all()
+            self._end_turn()
         if failure is not None and not isinstance(failure, Exception):
             raise failure
 
@@ -317,7 +337,7 @@ class Journal:
     def _swap(self, kept: _Kept, length: int) -> None:
         kept.copy(up_to=self._size)
         kept.replacement.take_over()
-        with self._condition:
+        with self._lock:
             os.close(self._file)
             self._file = kept.replacement.file
             self._size -= length

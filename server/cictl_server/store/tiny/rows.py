@@ -13,7 +13,8 @@ from sortedcontainers import SortedSet
 from cictl.base.typed_json import json_decoder
 from cictl.wire.audit.records import AuditRecord
 from cictl.wire.jobs import JobStatus
-from cictl_server.store.indexes import JobIndex, NameCounts, NotificationIndex, PastJob, RunIndex, TestIndex
+from cictl_server.store.index_parts import NameCounts
+from cictl_server.store.indexes import JobIndex, NotificationIndex, PastJob, RunIndex, TestIndex
 from cictl_server.store.records.artifacts import ArtifactsRecord
 from cictl_server.store.records.jobs import JobRecord
 from cictl_server.store.records.notifications import NotificationRecord
@@ -91,7 +92,7 @@ class TinyChecked(TinyRows[R]):
     def __init__(self, engine: Engine, name: str, type_: type[R], *, key: Callable[[R], int]) -> None:
         super().__init__(engine, name, type_, key=key)
         self._fill(self._documents.items())
-        engine.observe(self._follow)
+        engine.observe(name, self._follow)
 
     def _fill(self, documents: Iterable[tuple[int, bytes]]) -> None:
         """Build what is kept beside the documents, at the opening."""
@@ -102,9 +103,11 @@ class TinyChecked(TinyRows[R]):
         """Bring what is kept beside the documents up to date with a change."""
 
     def _follow(self, change: Change) -> None:
-        table, number, before, after = change
-        if table == self._name:
-            self._note(*(None if it is None else self._checked(number, it) for it in (before, after)))
+        _, number, before, after = change
+        self._note(
+            None if before is None else self._checked(number, before),
+            None if after is None else self._checked(number, after),
+        )
 
     def _checked(self, number: int, document: bytes) -> R:
         record = self._decoder.decode(document)
@@ -177,7 +180,7 @@ class TinyNamed(Table[str, R]):
         self._rows = TinyRows(engine, name, type_, key=self._number)
         for number, document in engine.tables.get(name, {}).items():
             self._numbers[self._free_key_in(document, number)] = number
-        engine.observe(self._follow)
+        engine.observe(name, self._follow)
 
     def find(self, key: str) -> R | None:
         number = self._numbers.get(key)
@@ -210,9 +213,7 @@ class TinyNamed(Table[str, R]):
         return key
 
     def _follow(self, change: Change) -> None:
-        table, number, before, after = change
-        if table != self._name:
-            return
+        _, number, before, after = change
         key = None if after is None else self._free_key_in(after, number)
         if before is not None:
             self._numbers.pop(self._key_in(before), None)
@@ -348,7 +349,7 @@ class TinyTests(TinyNamed[TriedTest], Tests):
         super().__init__(engine, "tests", TriedTest, key=lambda test: test.key)
         for document in engine.tables.get("tests", {}).values():
             self._index.change(None, self._decoder.decode(document))
-        engine.observe(self._follow_tests)
+        engine.observe("tests", self._follow_tests)
 
     def find_all(self, keys: Collection[str]) -> dict[str, TriedTest]:
         return {key: test for key in keys if (test := self.find(key)) is not None}
@@ -367,28 +368,24 @@ class TinyTests(TinyNamed[TriedTest], Tests):
         return self._rows.get_all(self._numbers[key] for key in keys)
 
     def _follow_tests(self, change: Change) -> None:
-        table, _, before, after = change
-        if table == self._name:
-            self._index.change(
-                None if before is None else self._decoder.decode(before),
-                None if after is None else self._decoder.decode(after),
-            )
+        _, _, before, after = change
+        self._index.change(
+            None if before is None else self._decoder.decode(before),
+            None if after is None else self._decoder.decode(after),
+        )
 
 
 class TinyTokens(TinyNumbered[TokenRecord], Tokens):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine, "tokens", TokenRecord, key=lambda token: token.id)
         self._ids = {self._decoder.decode(document).digest: key for key, document in self._documents.items()}
-        engine.observe(self._follow)
 
     def with_digest(self, digest: str) -> TokenRecord | None:
         key = self._ids.get(digest)
         return None if key is None else self.find(key)
 
     def _follow(self, change: Change) -> None:
-        table, key, before, after = change
-        if table != self._name:
-            return
+        _, key, before, after = change
         if before is not None:
             self._ids.pop(self._decoder.decode(before).digest, None)
         if after is not None:
@@ -399,7 +396,6 @@ class TinyAudit(TinyNumbered[AuditRecord], Audit):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine, "audit", AuditRecord, key=lambda record: record.id)
         self._numbers: SortedSet[int] = SortedSet(self._documents)
-        engine.observe(self._follow)
 
     def oldest_first(self, *, after: int = 0) -> Iterator[AuditRecord]:
         return self.get_all(self._numbers.irange(minimum=after + 1))
@@ -408,9 +404,8 @@ class TinyAudit(TinyNumbered[AuditRecord], Audit):
         return self.get_all(self._numbers.irange(maximum=None if before is None else before - 1, reverse=True))
 
     def _follow(self, change: Change) -> None:
-        table, key, _, after = change
-        if table == self._name:
-            (self._numbers.discard if after is None else self._numbers.add)(key)
+        _, key, _, after = change
+        (self._numbers.discard if after is None else self._numbers.add)(key)
 
 
 class TinyNotifications(TinyNumbered[NotificationRecord], Notifications):
