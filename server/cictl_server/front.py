@@ -117,13 +117,14 @@ class Guard:
         Raises:
             CictlError: As `OriginRule.check` has it.
         """
+        is_read = method in _SAFE_METHODS  # the marks are of reading
         self._rule.check(
             method,
             path,
             header,
             scheme=scheme,
-            costs_work=self._marks.costs_work(method, path),
-            is_embedded=self._marks.is_embedded(method, path),
+            costs_work=is_read and self._marks.costs_work(method, path),
+            is_embedded=is_read and self._marks.is_embedded(method, path),
         )
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:

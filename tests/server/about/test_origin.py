@@ -208,3 +208,13 @@ def test_slashes_hide_no_work(server: RunningServer) -> None:
 def test_work_is_done_for_everybody_else(server: RunningServer, sender: dict[str, str]) -> None:
     [job_id] = server.run(server.define('[{id: work, steps: [{run: "true"}]}]'))
     assert server.get(f"/api/v1/jobs/{job_id}/artifacts/download-all", headers=sender).status_code == 200
+
+
+def test_a_name_that_is_learnt_later_is_ours_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getfqdn", lambda: "ci.example.test")
+    hosts = OwnHosts(bound=NETWORK)
+    rule, header = OriginRule(hosts), {"Host": "ci.example.test"}.get
+    with pytest.raises(HostNotAllowed):
+        rule.check("GET", "/", header)
+    hosts.learn_full_name()
+    rule.check("GET", "/", header)

@@ -102,3 +102,26 @@ def test_requests_that_come_together_on_one_connection_are_answered_in_their_ord
     assert [answer.rpartition(b"\r\n")[2] for answer in got.split(b"HTTP/1.1 200 OK")[1:]] == [
         b"/%d" % number for number in range(6)
     ]
+
+
+@pytest.mark.parametrize("size", [pytest.param(5, id="one piece"), pytest.param(1 << 17, id="more")])
+def test_an_answer_has_the_same_header_whether_the_connection_stays_or_not(size: int) -> None:
+    def app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("content-length", str(size)), ("x-some-thing", "a"), ("x-some-thing", "b")])
+        return [b"x" * size]
+
+    def asked(connection: str) -> list[bytes]:
+        with closing(socket.create_connection(("127.0.0.1", server.port), timeout=20)) as client:
+            client.sendall(f"GET / HTTP/1.1\r\nHost: a\r\nConnection: {connection}\r\n\r\n".encode())
+            got = b""
+            while not got.endswith(b"\r\n\r\n" + b"x" * size):
+                got += client.recv(1 << 16)
+        head, _, body = got.partition(b"\r\n\r\n")
+        assert body == b"x" * size
+        return sorted(line for line in head.split(b"\r\n") if not line.startswith((b"Date:", b"Connection:")))
+
+    server = ThreadedServer(app)
+    stays, ends = asked("keep-alive"), asked("close")
+    server.stop()
+    assert stays == ends
+    assert b"X-Some-Thing: b" in stays

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 from cictl.base import urls
@@ -12,6 +13,8 @@ from cictl_server.http.access.hosts import OwnHosts
 
 Header = Callable[[str], str | None]
 """Returns the value of the header with a name, in any case; None if it was not sent."""
+
+_KNOWN_HOSTS = 64
 
 _PROBED = frozenset({"/healthz", "/readyz"})
 """Paths that are answered to a probe which sends no Host."""
@@ -49,6 +52,8 @@ class OriginRule:
             ValueError: It is no http or https URL.
         """
         self._hosts = hosts
+        self._own_host = lru_cache(_KNOWN_HOSTS)(self._check_host)
+        """Clients ask under few names again and again. What is refused is not kept, for the error is raised anew."""
         self._public = urls.split_http(public_url) if public_url else None
 
     def check(
@@ -73,9 +78,9 @@ class OriginRule:
             HostNotAllowed: The request is for another host.
             ForeignPage: A page of another site sent it, and it could do harm.
         """
-        host = _host(path, header("Host"), scheme=scheme)
-        if host is not None and not self._answers_for(host.hostname or ""):
-            raise HostNotAllowed(host.hostname or "")
+        given_host = header("Host")
+        # A probe may come without one: no page makes a browser leave the header out.
+        host = None if given_host is None and path in _PROBED else self._own_host(given_host, scheme)
         given = header("Origin")
         origin = _split(given, header="Origin") if given else None
         is_foreign = is_of_foreign_page(header)
@@ -85,6 +90,20 @@ class OriginRule:
             is_refused = is_foreign or (origin is not None and not self._is_own(origin, host))
         if is_refused:
             raise ForeignPage(given)
+
+    def _check_host(self, given: str | None, scheme: str) -> SplitResult:
+        """Return the split `Host` as a URL.
+
+        Raises:
+            InvalidRequest: It is malformed.
+            HostNotAllowed: It is not ours.
+        """
+        parts = _split(f"{scheme}://{given or ''}", header="Host")
+        if not given or parts.netloc != given:
+            raise _not_a_host("Host")
+        if not self._answers_for(parts.hostname or ""):
+            raise HostNotAllowed(parts.hostname or "")
+        return parts
 
     def _answers_for(self, name: str) -> bool:
         return name in self._hosts or (self._public is not None and name == self._public.hostname)
@@ -115,16 +134,6 @@ def _is_image(header: Header) -> bool:
 def _is_link(header: Header) -> bool:
     """Tell whether somebody follows a link: the answer fills the window, and no page can read it."""
     return header("Sec-Fetch-Mode") == "navigate" and header("Sec-Fetch-Dest") in (None, "document")
-
-
-def _host(path: str, given: str | None, *, scheme: str) -> SplitResult | None:
-    """Return the split `Host` as a URL, or None for a probe without one: no page makes a browser leave the header out."""
-    if given is None and path in _PROBED:
-        return None
-    parts = _split(f"{scheme}://{given or ''}", header="Host")
-    if not given or parts.netloc != given:
-        raise _not_a_host("Host")
-    return parts
 
 
 def _split(url: str, *, header: str) -> SplitResult:
