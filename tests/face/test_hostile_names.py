@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cictl_testing.face.browser import WIDTHS, Looking, findings, overflow
+from cictl_testing.face.forms import get
 from cictl_testing.server import RunningServer
 from msgspec.structs import replace
 
@@ -11,7 +12,6 @@ from cictl.wire.admin.access import TokenRequest
 from cictl_server.store.contract import Transaction
 
 from .conftest import Shown
-from .forms import get
 
 SCRIPT = "<img src=x onerror=alert(1)>"
 LINK = "javascript:alert(1)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cictl_testing.face.forms import get, send, words
 from cictl_testing.server import RunningServer
 
 from cictl_server.face.admin_pages import ADMIN_PAGES
@@ -11,7 +12,6 @@ from cictl_server.http.access.roles_of_routes import ROLES, Access
 from cictl_server.http.routes import Page
 
 from .conftest import Shown
-from .forms import get, send, words
 
 ONE_JOB = 'jobs: [{id: a, steps: [{run: "true"}]}]'
 PROJECT = f'pipelines: [{{id: build, on: {{schedule: [{{cron: "0 3 * * *"}}]}}, {ONE_JOB}}}]'

@@ -7,6 +7,7 @@ from html import unescape
 from urllib.parse import urlencode
 
 import falcon.testing
+
 from cictl_testing.server import RunningServer
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from cictl_testing.face.browser import Looking
+from cictl_testing.face.forms import get, send, words
 from cictl_testing.server import RunningServer
 
-from .conftest import Shown
-from .forms import get, send, words
+from tests.face.conftest import Shown
 
 ONE_JOB = '[{id: a, steps: [{run: "true"}]}]'
 NEEDS_GO = '[{id: a, requires: {tools: {go: ">=1.22"}}, steps: [{run: "true"}]}]'

@@ -15,8 +15,7 @@ from cictl_server.face.assets import assets
 from cictl_server.face.drawing.log_rows import LogRows, log_rows
 from cictl_server.face.views import log
 from cictl_server.services.jobs.log_lines import OpenLog
-
-from .conftest import Shown
+from tests.face.conftest import Shown
 
 STEPS = "[{id: test, steps: [{name: Fetch, run: git fetch}, {name: Make, run: make}]}]"
 HOSTILE = (

@@ -9,7 +9,7 @@ import pytest
 from cictl_testing.face.browser import Looking, overflow
 from playwright.sync_api import expect
 
-from .conftest import Shown
+from tests.face.conftest import Shown
 
 JOB = "{id: test, steps: [{run: ls}]}"
 HTML = {"Accept": "text/html"}

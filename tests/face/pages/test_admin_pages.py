@@ -6,10 +6,10 @@ import re
 
 import pytest
 from cictl_testing.face.browser import Looking
+from cictl_testing.face.forms import get, send, words, words_in
 from cictl_testing.server import RunningServer
 
-from .conftest import Shown
-from .forms import get, send, words, words_in
+from tests.face.conftest import Shown
 
 ONE_JOB = '[{id: a, steps: [{run: "true"}]}]'
 

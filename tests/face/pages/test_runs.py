@@ -9,8 +9,7 @@ from playwright.sync_api import Page, expect
 
 from cictl_server.services.history.run_book import get_run
 from cictl_server.store.records.runs import RunRecord
-
-from .conftest import Shown
+from tests.face.conftest import Shown
 
 PIPELINE = (
     "pipelines: [{id: build, jobs: [{id: test, steps: [{run: ls}]}, {id: pack, needs: [test], steps: [{run: ls}]}]}]"

@@ -12,8 +12,7 @@ from playwright.sync_api import Page, expect
 from cictl.wire.jobs import CacheStat
 from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
 from cictl.wire.results.reports import Coverage, CoverageFile, TestCase, TestReport, TestReportUpload, TestSuite
-
-from .conftest import Shown
+from tests.face.conftest import Shown
 
 EVIL = "<img src=x onerror=alert(1)>\u202e"
 JOBS = (

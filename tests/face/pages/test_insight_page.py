@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from cictl_testing.face.forms import get, words
 from cictl_testing.server import RunningServer
 
 from cictl_server.face.drawing.durations import scale_of
 from cictl_server.face.drawing.shares import shares
 from cictl_server.services.runs.insight import EndedRun
-
-from .conftest import Shown
-from .forms import get, words
+from tests.face.conftest import Shown
 
 ONE_JOB = '[{id: a, steps: [{run: "true"}]}]'
 

@@ -1,0 +1,226 @@
+"""Calls about jobs, the queue and agents, and those that agents make."""
+
+from __future__ import annotations
+
+import io
+
+from cictl_testing.servers.samples import (
+    ACTION,
+    AGENT,
+    BEAT,
+    BEGUN,
+    BLOCKED,
+    EXPLANATION,
+    FILE,
+    HITS,
+    JOB,
+    LEASED,
+    LINES,
+    NEW_TOKEN,
+    OF_JOB,
+    PAUSED,
+    QUEUED,
+    REPORT,
+    RERUN,
+    STATE,
+    TESTS,
+)
+
+from cictl.wire.admin.access import (
+    EnrollRequest,
+)
+from cictl.wire.agents import (
+    AgentActionRequest,
+    AgentList,
+    AgentResponse,
+    HeartbeatRequest,
+    LeaseRequest,
+    ReportAnswer,
+    StatusRequest,
+)
+from cictl.wire.jobs import (
+    JobResponse,
+    JobStateResponse,
+    JobSteps,
+)
+from cictl.wire.results.artifacts import ArtifactData, ArtifactList, ArtifactUpload
+from cictl.wire.results.reports import TestReportResponse, TestReportUpload
+from cictl.wire.waiting.queue import ClearedQueue, FlushedHistory, JobList, QueueState
+from cictl_client import Client
+from tests.client.methods.case import case
+
+CASES = [
+    case("list_agents", "GET /api/v1/agents", AgentList(agents=[AGENT]), Client.list_agents, [AGENT]),
+    case("get_agent", "GET /api/v1/agents/a/1", AgentResponse(agent=AGENT), lambda c: c.get_agent("a/1"), AGENT),
+    case(
+        "agent_action",
+        "POST /api/v1/agents/a/1/actions",
+        ACTION,
+        lambda c: c.agent_action("a/1", "update"),
+        ACTION,
+        AgentActionRequest(action="update"),
+    ),
+    case(
+        "run_script",
+        "POST /api/v1/agents/a/1/actions",
+        QUEUED,
+        lambda c: c.run_script("a/1", "id", shell="posix", timeout_seconds=9),
+        QUEUED,
+        AgentActionRequest(action="run-script", script="id", shell="posix", timeout_seconds=9),
+    ),
+    case(
+        "remove_agent",
+        "DELETE /api/v1/agents/a/1",
+        b'{"removed":true}',
+        lambda c: c.remove_agent("a/1", force=True),
+        None,
+    ),
+    case(
+        "list_jobs",
+        "GET /api/v1/jobs",
+        JobList(job_executions=[JOB], next_cursor="n"),
+        Client.list_jobs,
+        JobList(job_executions=[JOB], next_cursor="n"),
+    ),
+    case(
+        "read_log_lines",
+        f"GET {OF_JOB}/log/lines",
+        LINES,
+        lambda c: c.read_log_lines("job-1", first=8, count=2),
+        LINES,
+    ),
+    case(
+        "search_log",
+        f"GET {OF_JOB}/log/search",
+        HITS,
+        lambda c: c.search_log("job-1", "words", offset=9, max_hits=7),
+        HITS,
+    ),
+    case("list_steps", f"GET {OF_JOB}/steps", JobSteps(steps=[BEGUN]), lambda c: c.list_steps("job-1"), [BEGUN]),
+    case("get_job", f"GET {OF_JOB}", JobResponse(job_execution=JOB), lambda c: c.get_job("job-1"), JOB),
+    case(
+        "get_job_state",
+        f"GET {OF_JOB}",
+        JobStateResponse(job_execution=STATE),
+        lambda c: c.get_job_state("job-1"),
+        STATE,
+    ),
+    case(
+        "cancel_job",
+        f"POST {OF_JOB}/cancel",
+        JobResponse(job_execution=JOB),
+        lambda c: c.cancel_job("job-1"),
+        JOB,
+        b"{}",
+    ),
+    case(
+        "rerun_job",
+        f"POST {OF_JOB}/rerun",
+        RERUN,
+        lambda c: c.rerun_job("job-1"),
+        RERUN,
+        b"{}",
+    ),
+    case("delete_job", f"DELETE {OF_JOB}", b'{"deleted":true}', lambda c: c.delete_job("job-1"), None),
+    case(
+        "prioritize_job",
+        f"POST {OF_JOB}/priority",
+        JobResponse(job_execution=JOB),
+        lambda c: c.prioritize_job("job-1", 7),
+        JOB,
+        b'{"priority":7}\n',
+    ),
+    case("queue_state", "GET /api/v1/queue", PAUSED, Client.queue_state, PAUSED),
+    case(
+        "pause_queue",
+        "POST /api/v1/queue/pause",
+        PAUSED,
+        lambda c: c.pause_queue(reason="moving", project="shop"),
+        PAUSED,
+        b'{"project":"shop","reason":"moving"}\n',
+    ),
+    case(
+        "resume_queue",
+        "POST /api/v1/queue/resume",
+        QueueState(),
+        lambda c: c.resume_queue(project="shop"),
+        QueueState(),
+        b'{"project":"shop"}\n',
+    ),
+    case("clear_queue", "POST /api/v1/jobs/clear-queue", ClearedQueue(cleared=3), Client.clear_queue, 3, b"{}"),
+    case("flush_history", "POST /api/v1/jobs/flush-history", FlushedHistory(flushed=3), Client.flush_history, 3, b"{}"),
+    case("blocked_by", f"GET {OF_JOB}/blocked-by", BLOCKED, lambda c: c.blocked_by("job-1"), BLOCKED),
+    case("explain_job", f"GET {OF_JOB}/explain", EXPLANATION, lambda c: c.explain_job("job-1"), EXPLANATION),
+    case(
+        "get_test_report",
+        f"GET {OF_JOB}/tests",
+        TestReportResponse(report=REPORT),
+        lambda c: c.get_test_report("job-1"),
+        REPORT,
+    ),
+    case(
+        "list_artifacts",
+        f"GET {OF_JOB}/artifacts",
+        ArtifactList(artifacts=[FILE]),
+        lambda c: c.list_artifacts("job-1"),
+        [FILE],
+    ),
+    case("list_tests", "GET /api/v1/tests", TESTS, lambda c: c.list_tests(flaky=True), TESTS),
+    case(
+        "enroll",
+        "POST /api/v1/agents/enroll",
+        NEW_TOKEN,
+        lambda c: c.enroll("secret", "a"),
+        NEW_TOKEN,
+        EnrollRequest(token="secret", agent_id="a"),
+    ),
+    case("heartbeat", "POST /api/v1/heartbeat", BEAT, lambda c: c.heartbeat(HeartbeatRequest()), BEAT, b"{}\n"),
+    case(
+        "lease",
+        "POST /api/v1/agent/lease",
+        LEASED,
+        lambda c: c.lease(LeaseRequest(agent_id="a", wait_seconds=5)),
+        LEASED,
+        LeaseRequest(agent_id="a", wait_seconds=5),
+    ),
+    case(
+        "report_status",
+        f"POST {OF_JOB}/status",
+        JobStateResponse(job_execution=STATE),
+        lambda c: c.report_status("job-1", StatusRequest(agent_id="a", status="running")),
+        STATE,
+        StatusRequest(agent_id="a", status="running"),
+    ),
+    case(
+        "report_and_lease",
+        f"POST {OF_JOB}/status",
+        ReportAnswer(job_execution=STATE, lease=LEASED),
+        lambda c: c.report_and_lease("job-1", StatusRequest(status="failed", next_lease=LeaseRequest(agent_id="a"))),
+        ReportAnswer(job_execution=STATE, lease=LEASED),
+        StatusRequest(status="failed", next_lease=LeaseRequest(agent_id="a")),
+    ),
+    case(
+        "upload_artifacts_json",
+        f"POST {OF_JOB}/artifacts",
+        ArtifactList(artifacts=[FILE]),
+        lambda c: c.upload_artifacts_json("job-1", ArtifactUpload(agent_id="a", artifacts=[ArtifactData(path="app")])),
+        [FILE],
+        ArtifactUpload(agent_id="a", artifacts=[ArtifactData(path="app")]),
+    ),
+    case(
+        "upload_artifacts_zip",
+        f"POST {OF_JOB}/artifacts/upload-zip",
+        ArtifactList(artifacts=[FILE]),
+        lambda c: c.upload_artifacts_zip("job-1", "a", io.BytesIO(b"PK")),
+        [FILE],
+        b"PK",
+    ),
+    case(
+        "upload_tests",
+        f"POST {OF_JOB}/tests",
+        TestReportResponse(report=REPORT),
+        lambda c: c.upload_tests("job-1", TestReportUpload(agent_id="a", report=REPORT)),
+        REPORT,
+        TestReportUpload(agent_id="a", report=REPORT),
+    ),
+]
