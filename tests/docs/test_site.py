@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("the site")
+
 ROOT = Path(__file__).parents[2]
 SOURCES = ("mkdocs.yml", "install/site.py", "README.md", "CHANGELOG.md", "SECURITY.md")
 

@@ -20,6 +20,8 @@ from cictl_server.services.updates.tools import UpdateTools
 
 TAG = "v2.0.0-rc.1"
 
+on_staged = pytest.mark.xdist_group("a staged version")
+
 
 @pytest.fixture
 def links(tmp_path: Path) -> Path:
@@ -60,12 +62,14 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     shutil.rmtree(root)
 
 
+@on_staged
 def test_a_staged_version_runs_from_its_own_environment(staged: Layout) -> None:
     done = subprocess.run([staged.script(TAG), "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"{TAG}\n"
     assert staged.script(TAG).read_text().startswith(f"#!{staged.folder(TAG)}/bin/python")
 
 
+@on_staged
 def test_a_staged_version_has_what_it_needs(staged: Layout) -> None:
     python = staged.folder(TAG) / "bin" / "python"
     done = subprocess.run(
@@ -74,6 +78,7 @@ def test_a_staged_version_has_what_it_needs(staged: Layout) -> None:
     assert done.stdout == "42\n"
 
 
+@on_staged
 def test_the_record_tells_the_wheel(staged: Layout) -> None:
     record = staged.record(TAG)
     assert record is not None
@@ -82,6 +87,7 @@ def test_the_record_tells_the_wheel(staged: Layout) -> None:
     assert staged.complete_versions() == [TAG]
 
 
+@on_staged
 def test_a_version_that_is_here_is_not_built_again(staged: Layout) -> None:
     phases: list[str] = []
     wheel = next((staged.home.parent / "fetched").iterdir())
@@ -90,11 +96,13 @@ def test_a_version_that_is_here_is_not_built_again(staged: Layout) -> None:
     assert find_staged(staged, TAG) == again
 
 
+@on_staged
 def test_a_staged_version_passes_its_test(staged: Layout) -> None:
     smoke(staged, TAG, None)
     assert list(staged.updates.iterdir()) == []
 
 
+@on_staged
 def test_a_changed_file_makes_a_version_incomplete(staged: Layout) -> None:
     changed = next(staged.folder(TAG).glob("lib/python*/site-packages/helpful.py"))
     before = changed.read_bytes()

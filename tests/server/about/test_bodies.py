@@ -23,6 +23,8 @@ from cictl.wire.jobs import JobExecution
 from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
 from cictl_client import Client
 
+pytestmark = pytest.mark.xdist_group("a server of test_bodies")
+
 LISTS = b"[],"
 HALF_A_CHARACTER = rb'"\ud800"'
 

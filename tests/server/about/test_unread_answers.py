@@ -21,6 +21,8 @@ from cictl.wire.agents import HeartbeatRequest, StatusRequest
 from cictl_client import Client, NoCapacity
 from cictl_server.services import DEFAULT_DOWNLOAD_PLACES
 
+pytestmark = pytest.mark.xdist_group("a server of test_unread_answers")
+
 ATTACKERS = 110
 STALLED_SECONDS = 3.0
 SIZE = 24 * MIB

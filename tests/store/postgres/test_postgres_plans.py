@@ -26,6 +26,8 @@ from cictl_server.store.records.agents import AgentRecord
 from cictl_server.store.records.artifacts import ArtifactsRecord
 from cictl_server.store.tables import RunFilter, TestFilter
 
+pytestmark = pytest.mark.xdist_group("a filled database")
+
 FINISHED = 60_000
 QUEUED = 3_000
 RUNNING = 200
