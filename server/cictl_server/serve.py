@@ -237,6 +237,7 @@ class Server:
             listener,
             admit=admit,
             keep=admit.keep,
+            is_page=admit.is_page,
             threads=threads,
             limits=limits,
             proxies=proxies,

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from typing import TYPE_CHECKING
 
 import falcon
@@ -16,6 +12,7 @@ import falcon
 from cictl.wire.admin.access import Role
 from cictl_server.face import shown
 from cictl_server.face.assets import assets_version, takes_gzip
+from cictl_server.face.shared import Body, Shared, etag_of
 from cictl_server.http.access.authentication import find_principal
 from cictl_server.http.browsers.cookies import SessionCookie
 from cictl_server.http.conditional import is_known
@@ -28,10 +25,14 @@ if TYPE_CHECKING:
 PART = "X-Part"
 """A request header of our script: send what is inside the layout alone."""
 
+SEEN = "X-Seen"
+"""A request header of our script: the number of the event for which it asks again; empty if it does not know."""
+
 _LEAST_PACKED = 1024
-_LEVEL = 5
 _SHARED = 64
 """So many shared answers are kept by each page."""
+_SHARED_SECONDS = 1.0
+"""For so long a page is shown to others who ask again: the script asks once a second at most."""
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -77,23 +78,32 @@ class Pages:
         self._authentication = services.access.authentication
         self._clock = services.core.clock
         self._version = services.core.signals.members.own.version
-        self._shared: OrderedDict[str, _Body] = OrderedDict()
-        self._sharing = threading.Lock()
+        self._events = services.core.events
+        self._shared = Shared(kept=_SHARED, newest=services.core.events.last_number)
 
     def show(self, req: falcon.Request, resp: falcon.Response, view: View, *, status: int = 200) -> None:
         """Answer with *view*, or with 304 if the browser has it as it is."""
-        body = self._rendered(req, view).encode()
-        etag = _etag(body)
-        resp.status = status
-        if getattr(req.context, "principal", EVERYBODY).is_guest:
-            resp.set_header("X-Robots-Tag", "noindex, nofollow")  # else crawlers would read each log
-        resp.set_headers(
-            {**_HEADERS, "ETag": etag, "Cache-Control": "no-store" if view.is_secret else "private, no-cache"}
-        )
-        if status == 200 and not view.is_secret and is_known(req, etag):
-            resp.status = 304
+        body = Body(self._rendered(req, view).encode())
+        resp.set_header("Cache-Control", "no-store" if view.is_secret else "private, no-cache")
+        _answer(req, resp, body.etag, lambda: body, status=status, may_be_known=status == 200 and not view.is_secret)
+
+    def show_live(self, req: falcon.Request, resp: falcon.Response, make: Callable[[], View]) -> None:
+        """Answer with the view that *make* returns. When an event lets many ask again, it is made once for all with the same rights.
+
+        So the view may show of who looks only what they may do and see, not who they are.
+        """
+        key = self._key_of_many(req)
+        if key is None:
+            self.show(req, resp, make())
             return
-        _send(req, resp, _Body(body))
+        body = self._shared.get(
+            key,
+            lambda: Body(self._rendered(req, make()).encode()),
+            wanted=self._event_seen(req),
+            most_seconds=_SHARED_SECONDS,
+        )
+        resp.set_header("Cache-Control", "private, no-cache")
+        _answer(req, resp, body.etag, lambda: body)
 
     def show_shared(self, req: falcon.Request, resp: falcon.Response, key: str, make: Callable[[], View]) -> None:
         """Answer with the view that *make* returns, or with 304. It is made once for all who ask for it.
@@ -101,20 +111,22 @@ class Pages:
         Args:
             key: What the view is made of, wholly: it is the same for everybody while that is the same.
         """
-        etag = _etag(f"{self._version} {assets_version()} {root_of(req)} {key}".encode())
-        resp.set_headers({**_HEADERS, "ETag": etag, "Cache-Control": "no-cache"})
-        if is_known(req, etag):
-            resp.status = 304
-            return
-        with self._sharing:
-            body = self._shared.get(etag)
-        if body is None:
-            body = _Body(self._rendered(req, make()).encode())
-            with self._sharing:
-                self._shared[etag] = body
-                if len(self._shared) > _SHARED:
-                    self._shared.popitem(last=False)
-        _send(req, resp, body)
+        etag = etag_of(f"{self._version} {assets_version()} {root_of(req)} {key}".encode())
+        resp.set_header("Cache-Control", "no-cache")
+        _answer(req, resp, etag, lambda: self._shared.get(etag, lambda: Body(self._rendered(req, make()).encode())))
+
+    def _key_of_many(self, req: falcon.Request) -> Hashable | None:
+        """Return what is the same for all who are shown the same page; None if *req* is not one of many who ask again."""
+        who = self._principal(req)
+        if not is_part(req) or req.get_header(SEEN) is None or who is None or who.job is not None:
+            return None
+        rights = (who.is_everybody, who.is_guest, who.role, who.projects)
+        return (req.prefix, req.path, req.query_string, root_of(req), rights)
+
+    def _event_seen(self, req: falcon.Request) -> int:
+        seen = req.get_header(SEEN) or ""
+        is_number = seen.isascii() and seen.isdigit() and len(seen) < 20
+        return int(seen) if is_number else self._events.last_number()
 
     def _rendered(self, req: falcon.Request, view: View) -> str:
         root = root_of(req)
@@ -147,26 +159,28 @@ class Pages:
         return find_principal(req, self._authentication) if hasattr(req.context, "cookie") else None
 
 
-class _Body:
-    """The text of an answer; packed once, when somebody wants that."""
-
-    def __init__(self, plain: bytes) -> None:
-        self.plain = plain
-
-    @cached_property
-    def packed(self) -> bytes:
-        return gzip.compress(self.plain, _LEVEL, mtime=0)
-
-
-def _etag(data: bytes) -> str:
-    return f'W/"{hashlib.sha256(data).hexdigest()[:32]}"'
-
-
-def _send(req: falcon.Request, resp: falcon.Response, body: _Body) -> None:
+def _answer(
+    req: falcon.Request,
+    resp: falcon.Response,
+    etag: str,
+    body: Callable[[], Body],
+    *,
+    status: int = 200,
+    may_be_known: bool = True,
+) -> None:
+    """Answer with *body*, or with 304 if the browser has what *etag* is of."""
+    resp.status = status
+    resp.set_headers({**_HEADERS, "ETag": etag})
+    if getattr(req.context, "principal", EVERYBODY).is_guest:
+        resp.set_header("X-Robots-Tag", "noindex, nofollow")  # else crawlers would read each log
+    if may_be_known and is_known(req, etag):
+        resp.status = 304
+        return
+    made = body()
     resp.content_type = "text/html; charset=utf-8"
-    resp.data = body.plain
-    if len(body.plain) >= _LEAST_PACKED and takes_gzip(req):
-        resp.data = body.packed
+    resp.data = made.plain
+    if len(made.plain) >= _LEAST_PACKED and takes_gzip(req):
+        resp.data = made.packed
         resp.set_header("Content-Encoding", "gzip")
 
 

@@ -9,11 +9,15 @@ from cictl.wire import words
 from cictl_server.front import Guard, RouteMarks, tidy
 from cictl_server.http.access.origin import OriginRule
 from cictl_server.http.router import Router
-from cictl_server.http.routes import ARCHIVE_BODY, SMALL_BODY, Route
+from cictl_server.http.routes import ARCHIVE_BODY, SMALL_BODY, Page, Route
 from cictl_server.httpd.body_memory import MOST_BYTES, SHORT_BODY, BodyMemory
 from cictl_server.httpd.incoming import Head, Kept
 from cictl_server.services import Services
 from cictl_server.services.history.holder import Sender
+
+_READS = ("GET", "HEAD")
+_API = ("/api/", "/healthz", "/metrics")
+"""What most requests are for: they are told apart quickly."""
 
 
 class Admission:
@@ -64,6 +68,13 @@ class Admission:
         is_archive = route is not None and route.body == ARCHIVE_BODY
         # That of a worktree is one too, but belongs to no job, and whoever takes it reads it from its beginning.
         return self._artifacts.arriving_zip() if is_archive and "job_id" in parameters else None
+
+    def is_page(self, method: str, path: str) -> bool:
+        """Tell whether a request asks for a page that only shows something; what asks about a deed may look into repositories."""
+        if method not in _READS or path.startswith(_API):
+            return False
+        route, _ = self._find(path)
+        return isinstance(route, Page) and not route.is_file and not route.does
 
     def _find(self, path: str) -> tuple[Route | None, Mapping[str, str]]:
         """Return the route of a path, and what its placeholders stand for."""

@@ -98,6 +98,12 @@ class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
         if self._answer is None:
             super().start()
 
+    def set_close_on_finish(self) -> None:
+        """Close the connection after this answer, as waitress wants, but for one reason: that a 204 or a 304 tells no length."""
+        keeps = self.version == "1.1" and self.request.headers.get("CONNECTION", "").lower() != "close"
+        if self.wrote_header or self.has_body or not keeps:
+            super().set_close_on_finish()
+
     def execute(self) -> None:
         self.awaited = None
         if self._answer is None:

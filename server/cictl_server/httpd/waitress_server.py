@@ -18,6 +18,7 @@ from cictl_server.httpd.loop import Loop
 from cictl_server.httpd.parking import Lot
 from cictl_server.httpd.places import Places
 from cictl_server.httpd.proxies import TrustedProxies
+from cictl_server.httpd.turns import IsPage, Turns
 from cictl_server.httpd.workers import Workers
 
 GRACE_SECONDS = 5
@@ -38,6 +39,7 @@ class Httpd:
         threads: int,
         admit: Admit,
         keep: Keep = keep_as_usual,
+        is_page: IsPage = lambda _method, _path: False,
         limits: ConnectionLimits | None = None,
         proxies: TrustedProxies | None = None,
         instance_id: str = "",
@@ -48,6 +50,7 @@ class Httpd:
         Args:
             admit: Says for each request how much of its body is taken.
             keep: Says where a body is kept.
+            is_page: Tells which requests take turns, see `Turns`.
             proxies: Who may tell for whom they ask; nobody by default.
             instance_id: Marks the answers that the application doesn't make, as it marks its own.
             options: waitress's adjustments, by name.
@@ -69,6 +72,8 @@ class Httpd:
         self._server.pull_trigger = _do_nothing  # each connection tells the loop itself what it waits for
         self._loop = Loop(self._channels, wake=self._server.trigger.pull_trigger)
         self._lot = Lot(self._workers.add_task)
+        self._turns = Turns(self._workers.add_task, is_page=is_page)
+        self._server.add_task = self._turns.add
         self._server.channel_class = partial(
             Channel,
             limits=limits,
@@ -125,6 +130,7 @@ class Httpd:
         self._stopping.wait()
         deadline = time.monotonic() + GRACE_SECONDS
         self._lot.drain(GRACE_SECONDS)
+        self._turns.end()
         self._workers.shutdown(seconds=max(0.0, deadline - time.monotonic()))
         answered.set()
         self._server.trigger.pull_trigger()

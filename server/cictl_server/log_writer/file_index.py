@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -36,6 +40,8 @@ from cictl_server.log_writer.line_marks import MARK_BYTES, LineMark, decode_mark
 _SUFFIX = ".index"
 _LINES = ".lines"
 _LAST_BYTES = 2048
+_REMEMBERED = 256
+"""Of so many logs it is known how far their steps were read."""
 
 
 class _IndexLine(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -53,6 +59,8 @@ class FileLogIndex(LogIndex):
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, _KnownSteps] = OrderedDict()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def exists(self, name: str) -> bool:
@@ -80,7 +88,7 @@ class FileLogIndex(LogIndex):
         fresh = {step.index: step for step in reversed(list(steps)) if step.index > 0}
         if not fresh:
             return
-        known = {entry.index for entry in self._entries(name) if entry.index > 0}
+        known = {step.index for step in self.steps(name)}
         room = MOST_STEPS - len(known)
         wanted = [fresh[index] for index in sorted(fresh.keys() - known)[:room]]
         lines = [
@@ -125,18 +133,17 @@ class FileLogIndex(LogIndex):
             self.note_line_marks(name, notes.lines, known=0)
 
     def steps(self, name: str) -> list[LoggedStep]:
-        found: dict[int, LoggedStep] = {}
-        for entry in self._entries(name):
-            if entry.index > 0:
-                step = LoggedStep(
-                    index=entry.index,
-                    total=entry.total,
-                    name=entry.name,
-                    started_utc=instant_of(entry.ms),
-                    log_offset=entry.offset,
-                )
-                found.setdefault(entry.index, step)
-        return sorted(found.values(), key=lambda step: step.index)
+        """See `LogIndex.steps`. What was read before is not read again: many may look at a log that grows."""
+        with self._lock:
+            known = self._known.get(name) or _KnownSteps()
+        with suppress(FileNotFoundError), self._path(name).open("rb") as file:
+            known = known.brought_up_to_date(file)
+            with self._lock:
+                self._known[name] = known
+                self._known.move_to_end(name)
+                if len(self._known) > _REMEMBERED:
+                    self._known.popitem(last=False)
+        return sorted(known.steps.values(), key=lambda step: step.index)
 
     def line_marks(self, name: str) -> list[LineMark]:
         with suppress(FileNotFoundError), beneath(self._directory, f"{name}{_LINES}").open("rb") as file:
@@ -162,6 +169,8 @@ class FileLogIndex(LogIndex):
 
     def delete(self, name: str) -> None:
         """Remove what is noted about the log."""
+        with self._lock:
+            self._known.pop(name, None)
         for suffix in (_SUFFIX, _LINES):
             (self._directory / f"{name}{suffix}").unlink(missing_ok=True)
 
@@ -183,6 +192,42 @@ class FileLogIndex(LogIndex):
             for line in file:
                 if (entry := _entry(line)) is not None:
                     yield entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class _KnownSteps:
+    """The steps in the first bytes of an index.
+
+    Attributes:
+        file: The number of the file that was read; another one may take its place.
+    """
+
+    file: int = 0
+    position: int = 0
+    steps: Mapping[int, LoggedStep] = field(default_factory=dict)
+
+    def brought_up_to_date(self, file: IO[bytes]) -> _KnownSteps:
+        status = os.fstat(file.fileno())
+        is_same = self.file == status.st_ino and self.position <= status.st_size
+        position, found = (self.position, dict(self.steps)) if is_same else (0, {})
+        file.seek(position)
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            position += len(line)
+            if (entry := _entry(line)) is not None and entry.index > 0:
+                found.setdefault(entry.index, _step(entry))
+        return _KnownSteps(file=status.st_ino, position=position, steps=found)
+
+
+def _step(entry: _IndexLine) -> LoggedStep:
+    return LoggedStep(
+        index=entry.index,
+        total=entry.total,
+        name=entry.name,
+        started_utc=instant_of(entry.ms),
+        log_offset=entry.offset,
+    )
 
 
 class _FileArrivals(Arrivals):

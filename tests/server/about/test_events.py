@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from cictl.wire.admin.access import Role
 from cictl.wire.events import EventKind
 from cictl_server.services import DEFAULT_WAITING_PLACES
 from cictl_server.services.access.principal import Principal
+from cictl_server.services.core.events import EventLog
 from cictl_server.services.jobs.jobs import JobService
+from cictl_server.signals.contract import Happening
 from cictl_server.signals.topics import EVENTS
-from cictl_server.signals.waits import blocking
+from cictl_server.signals.waits import Awaited, blocking
 
 
 class Follower:
@@ -129,3 +132,31 @@ def test_a_deleted_execution_has_no_state(server: RunningServer) -> None:
     job_id = server.enqueue()
     server.http.simulate_delete(f"/api/v1/jobs/{job_id}")
     assert follower.stop()[-1][2] == {"id": job_id}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seconds"), [("", 0.05), ("?gather=700", 0.7), ("?gather=9999", 1.0), ("?gather=x", 0.05)]
+)
+def test_who_wants_it_is_told_more_events_together(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, wanted: str, seconds: float
+) -> None:
+    gathered: list[float] = []
+
+    def follow(_log: EventLog, *, gather_seconds: float, **_: object) -> Iterator[list[Happening]]:
+        gathered.append(gather_seconds)
+        return iter(())
+
+    monkeypatch.setattr(EventLog, "follow", follow)
+    assert server.get(f"/api/v1/events{wanted}").status_code == 200
+    assert gathered == [seconds]
+
+
+def test_after_events_were_told_the_next_ones_wait_for_as_long_as_they_gather(server: RunningServer) -> None:
+    events = server.services.core.events
+    following = events.follow(after=events.last_number(), gather_seconds=0.7)
+    events.add(EventKind.AGENT, "a")
+    told, awaited = next(following), next(following)
+    following.close()
+    assert isinstance(told, list)
+    assert isinstance(awaited, Awaited)
+    assert 0 < awaited.least <= 0.7

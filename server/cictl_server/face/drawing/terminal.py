@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cached_property, lru_cache
 
 import msgspec
 from markupsafe import Markup, escape
@@ -20,17 +21,18 @@ _SEQUENCE = re.compile(
 _STEERING = re.compile(f"(?!\t)[{STEERING}]")
 _STYLES = {1: "b", 2: "d", 3: "i", 4: "u", 7: "v", 9: "s"}
 _ENDS = {22: "bd", 23: "i", 24: "u", 27: "v", 29: "s"}
+_REMEMBERED = 512
 _LEVELS = (0, 95, 135, 175, 215, 255)
 
 
-class _Pen(msgspec.Struct, frozen=True):
+class _Pen(msgspec.Struct, frozen=True, dict=True):
     """How a terminal writes at the moment: the number of a colour of 16, or None, and letters of `_STYLES`."""
 
     ink: int | None = None
     paper: int | None = None
     styles: str = ""
 
-    @property
+    @cached_property
     def classes(self) -> str:
         names = [f"t-{style}" for style in self.styles]
         names += [f"f{self.ink}"] if self.ink is not None else []
@@ -40,11 +42,19 @@ class _Pen(msgspec.Struct, frozen=True):
 
 def terminal_line(text: str) -> Markup:
     """Return a line as markup. Each one begins without colour, so that it looks the same wherever a window begins."""
-    pieces = []
-    for piece, pen in _pieces(_folded(text)):
-        inside = escape(_STEERING.sub(_named, piece))
-        pieces.append(Markup('<span class="{}">{}</span>').format(pen.classes, inside) if pen.classes else inside)
-    return Markup("").join(pieces)
+    folded = _folded(text)
+    if "\x1b" not in folded:
+        return _escaped(folded)
+    pieces = (_in_ink(_escaped(piece), pen.classes) for piece, pen in _pieces(folded))
+    return Markup("".join(pieces))  # noqa: S704  # nosec B704 - each piece is escaped
+
+
+def _escaped(text: str) -> Markup:
+    return escape(text if text.isascii() and text.isprintable() else _STEERING.sub(_named, text))
+
+
+def _in_ink(inside: Markup, classes: str) -> str:
+    return f'<span class="{classes}">{inside}</span>' if classes else inside
 
 
 def _folded(text: str) -> str:
@@ -70,7 +80,9 @@ def _named(found: re.Match[str]) -> str:
     return f"\\u{ord(found[0]):04x}"
 
 
+@lru_cache(_REMEMBERED)
 def _after(pen: _Pen, parameters: str) -> _Pen:
+    """Return how it is written after a sequence. There are few in most logs, and they come again and again."""
     codes = iter(int(code or 0) % 1000 for code in parameters.replace(":", ";").split(";"))
     for code in codes:
         match code:

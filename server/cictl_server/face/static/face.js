@@ -4,8 +4,9 @@
 
 const PART = { Accept: "text/html", "X-Part": "1" };
 const KINDS = ["job", "agent", "project", "reset"];
+const EVENTS = "api/v1/events?gather=1000"; // a page is asked for once a second at most
 
-// The event stream, with pauses that grow while nobody answers. `tell` gets {kind, data}; `up` and `down` are of the stream itself.
+// The event stream, with pauses that grow while nobody answers. `tell` gets {kind, data, number}; `up` and `down` are of the stream itself.
 function follow(url, tell) {
   let source = null, timer = 0, pause = 1000;
   const open = () => {
@@ -19,7 +20,7 @@ function follow(url, tell) {
       timer = setTimeout(open, pause * (0.75 + Math.random() / 2));
       pause = Math.min(2 * pause, 30000);
     };
-    for (const kind of KINDS) source.addEventListener(kind, (event) => tell({ kind, data: JSON.parse(event.data || "{}") }));
+    for (const kind of KINDS) source.addEventListener(kind, (event) => tell({ kind, data: JSON.parse(event.data || "{}"), number: event.lastEventId }));
   };
   return {
     start() { if (!source && !timer) open(); },
@@ -31,7 +32,7 @@ function follow(url, tell) {
 function work() {
   const ports = new Set();
   let last = null;
-  const stream = follow("../../api/v1/events", (message) => {
+  const stream = follow(`../../${EVENTS}`, (message) => {
     if (message.kind === "up" || message.kind === "down") last = message;
     for (const port of ports) port.postMessage(message);
   });
@@ -52,7 +53,7 @@ function connect(tell) {
     addEventListener("pageshow", (event) => event.persisted && port.postMessage("hello"));
     return;
   }
-  const stream = follow(`${document.body.dataset.root}api/v1/events`, tell);
+  const stream = follow(`${document.body.dataset.root}${EVENTS}`, tell);
   const heed = () => (document.hidden ? stream.stop() : stream.start());
   document.addEventListener("visibilitychange", heed);
   heed();
@@ -120,13 +121,15 @@ const say = (text, link) => {
 };
 const isLogin = (url) => new URL(url).pathname.endsWith("/login") && !location.pathname.endsWith("/login");
 
-let isFetching = false, isStale = false;
+// The server makes a page once for all who ask for it because of the same event: `seen` is its number. Whoever has just done something
+// gets a page of their own, which tells of that.
+let isFetching = false, isStale = false, seen = "", done = -2000;
 export async function refresh() {
   if (isFetching || document.hidden) { isStale = true; return; }
   isFetching = true;
   isStale = false;
   try {
-    const answer = await fetch(location.href, { headers: PART, cache: "no-cache" });
+    const answer = await fetch(location.href, { headers: performance.now() - done < 2000 ? PART : { ...PART, "X-Seen": seen }, cache: "no-cache" });
     if (isLogin(answer.url)) say("You are not logged in any more.", "Log in");
     else {
       say("");
@@ -147,7 +150,9 @@ function isWatched({ kind, data }) {
 // While there is no stream, each attempt to get one is a reason to look: so the page tells why, or goes on without.
 function hear(message) {
   document.dispatchEvent(new CustomEvent("told", { detail: message }));
-  if (message.kind === "down" || isWatched(message)) refresh();
+  if (message.kind !== "down" && !isWatched(message)) return;
+  seen = message.number ?? "";
+  refresh();
 }
 
 function tick() {
@@ -209,6 +214,7 @@ async function send(form, button) {
   try {
     const answer = await fetch(url, { method: form.method, headers: PART, body: isGet ? undefined : fields });
     const html = await answer.text();
+    if (!isGet) done = performance.now();
     const dialog = form.closest("dialog");
     if (isLogin(answer.url)) location.assign(answer.url);
     else if (isGet || !answer.ok) {

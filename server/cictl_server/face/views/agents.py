@@ -18,6 +18,7 @@ from cictl_server.face.shown import counted
 from cictl_server.face.views.agent_orders import ORDERS
 from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
+from cictl_server.services.access.principal import Principal
 from cictl_server.services.fleet.presence import ONLINE, STALE
 from cictl_server.services.jobs.lists import JobFilter
 from cictl_server.services.jobs.obstacles import command
@@ -95,22 +96,24 @@ class AgentsPage:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show all agents."""
-        active = self._lists.list_jobs(_ACTIVE, limit=_MOST_ACTIVE, sees=principal_of(req).sees_job).job_executions
+        self._pages.show_live(req, resp, lambda: self._view(principal_of(req), req.prefix))
+
+    def _view(self, principal: Principal, server_url: str) -> View:
+        active = self._lists.list_jobs(_ACTIVE, limit=_MOST_ACTIVE, sees=principal.sees_job).job_executions
         shown = [_shown(agent, active, self._clock()) for agent in self._agents.list_agents()]
-        view = View(
+        return View(
             template="fleet/agents.html",
             title="Agents",
             section="agents",
             command="cictl agents list",
             watches=("agent", "job"),
             values={
-                "server_url": req.prefix,
+                "server_url": server_url,
                 "agents": shown,
                 "counts": Counter(agent.state for agent in shown),
                 "short_id": short_id_of,
             },
         )
-        self._pages.show(req, resp, view)
 
 
 class AgentPage:
@@ -125,12 +128,14 @@ class AgentPage:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, agent_id: str) -> None:
         """Show one agent. Its last lines tell of jobs of all projects, so a token that is bound to some does not see them."""
-        principal = principal_of(req)
+        self._pages.show_live(req, resp, lambda: self._view(principal_of(req), agent_id))
+
+    def _view(self, principal: Principal, agent_id: str) -> View:
         agent = self._agents.get_agent(agent_id)
         active = self._lists.list_jobs(_ACTIVE, limit=_MOST_ACTIVE, sees=principal.sees_job).job_executions
         shown = _shown(agent, active, self._clock())
         queue = self._waiting.list_waiting(limit=_LOOKED_AT, sees=principal.sees_job)
-        view = View(
+        return View(
             template="fleet/agent.html",
             title=f"Agent {agent.agent_id}",
             section="agents",
@@ -145,7 +150,6 @@ class AgentPage:
                 "short_id": short_id_of,
             },
         )
-        self._pages.show(req, resp, view)
 
 
 def why_not_more(shown: ShownAgent, queue: Queue) -> list[str]:

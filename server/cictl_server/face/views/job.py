@@ -33,11 +33,14 @@ class JobPage:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Show all of a job execution."""
+        self._pages.show_live(req, resp, lambda: self._view(job_id))
+
+    def _view(self, job_id: str) -> View:
         job = self._jobs.jobs.get_job(job_id, reads_log=False)
         log = self._jobs.log_lines.open(job.id)
         name = name_of(job)
         attempts = self._jobs.attempts.list_attempts(job.id)
-        view = View(
+        return View(
             template="job.html",
             title=f"Job {name}",
             section="overview",
@@ -60,7 +63,6 @@ class JobPage:
                 "tail": _TAIL,
             },
         )
-        self._pages.show(req, resp, view)
 
     def _story_of(self, job: JobExecution) -> Callable[[str], TestStory | None]:
         def find(test: str) -> TestStory | None:

@@ -8,6 +8,7 @@ from cictl_server.face.drawing.strip import strip
 from cictl_server.face.page import Pages, View
 from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
+from cictl_server.services.access.principal import Principal
 
 
 class OverviewPage:
@@ -19,9 +20,11 @@ class OverviewPage:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show all pipelines that the caller sees."""
-        principal = principal_of(req)
+        self._pages.show_live(req, resp, lambda: self._view(principal_of(req)))
+
+    def _view(self, principal: Principal) -> View:
         projects = self._overview.get(sees=lambda project: principal.sees_project(project.id, project.name))
-        view = View(
+        return View(
             template="overview.html",
             title="Overview",
             section="overview",
@@ -29,4 +32,3 @@ class OverviewPage:
             watches=("job", "project"),
             values={"projects": projects, "strip": strip},
         )
-        self._pages.show(req, resp, view)

@@ -49,9 +49,11 @@ class QueuePage:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show the first hundred executions that wait, of those that the caller sees."""
-        principal = principal_of(req)
+        self._pages.show_live(req, resp, lambda: self._view(principal_of(req)))
+
+    def _view(self, principal: Principal) -> View:
         queue = self._waiting.list_waiting(limit=_SHOWN, sees=principal.sees_job)
-        view = View(
+        return View(
             template="fleet/queue.html",
             title="Queue",
             section="queue",
@@ -64,7 +66,6 @@ class QueuePage:
                 "pause_is_mine": principal.reaches_project,
             },
         )
-        self._pages.show(req, resp, view)
 
 
 def seen_pauses(pauses: Iterable[QueuePause], principal: Principal) -> list[QueuePause]:

@@ -22,13 +22,15 @@ class RunPage:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run: str) -> None:
         """Show a run with its jobs."""
+        self._pages.show_live(req, resp, lambda: self._view(principal_of(req), run))
+
+    def _view(self, principal: Principal, run: str) -> View:
         found = self._graph.get(run)
-        principal = principal_of(req)
 
         def decides(approval: ApprovalSpec | None) -> bool:
             return approval is not None and _may_decide(principal, approval)
 
-        view = View(
+        return View(
             template="run.html",
             title=f"Run {found.run.number}",
             section="overview",
@@ -44,7 +46,6 @@ class RunPage:
                 "graph": graph if 1 < len(found.jobs) <= MOST_DRAWN else None,
             },
         )
-        self._pages.show(req, resp, view)
 
 
 _MOST_WATCHED = 100

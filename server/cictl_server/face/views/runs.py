@@ -29,6 +29,9 @@ class RunsPage:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """List runs, newest first. A filter that can't be is told in a line, above an empty list."""
+        self._pages.show_live(req, resp, lambda: self._view(req))
+
+    def _view(self, req: falcon.Request) -> View:
         wanted = {name: (req.get_param(name) or "").strip() for name in _FILTERS}
         problem, runs, cursor = "", [], ""
         try:
@@ -37,7 +40,7 @@ class RunsPage:
         except CictlError as error:
             problem = str(error)
         older = urlencode({**{name: value for name, value in wanted.items() if value}, "cursor": cursor})
-        view = View(
+        return View(
             template="runs.html",
             title="Runs",
             section="overview",
@@ -51,7 +54,6 @@ class RunsPage:
                 "older": f"runs?{older}" if cursor else "",
             },
         )
-        self._pages.show(req, resp, view)
 
 
 def _query(req: falcon.Request, wanted: dict[str, str]) -> RunQuery:

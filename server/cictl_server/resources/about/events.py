@@ -16,15 +16,25 @@ from cictl_server.apidoc.describe import Content, api
 from cictl_server.errors import CictlError
 from cictl_server.http import streams
 from cictl_server.http.access.authentication import principal_of
-from cictl_server.http.parameters import Parameter
+from cictl_server.http.parameters import Parameter, nearest
 from cictl_server.services import Services
 from cictl_server.services.access.principal import Principal
+from cictl_server.services.core.events import GATHER_SECONDS
 from cictl_server.signals.contract import Happening
 from cictl_server.signals.waits import Awaited
 
 _TEXT = (
     "Events `job` (JobChanged), `agent` (AgentChanged), `project` (ProjectChanged) and `reset`: "
     "some were missed, look at everything anew."
+)
+
+
+_GATHER = Parameter(
+    name="gather",
+    is_number=True,
+    high=1000,
+    default=round(GATHER_SECONDS * 1000),
+    text="Events that come within so many milliseconds after others are told together.",
 )
 
 
@@ -44,6 +54,7 @@ class EventsResource:
             200: Content(media=(words.EVENT_STREAM,), text=_TEXT),
             503: "all places for waiting requests are taken",
         },
+        query=[_GATHER],
         headers=[Parameter(name=words.LAST_EVENT_ID, text="Go on after this event.")],
         costs_work=True,
     )
@@ -52,13 +63,13 @@ class EventsResource:
         last = req.get_header(words.LAST_EVENT_ID) or ""
         is_number = last.isascii() and last.isdigit() and len(last) <= 20
         after = int(last) if is_number else self._events.last_number()
-        principal = principal_of(req)
-        streams.follow(req, resp, self._hub, lambda: self._encoded(after, principal))
+        principal, gather = principal_of(req), nearest(req, _GATHER) / 1000
+        streams.follow(req, resp, self._hub, lambda: self._encoded(after, principal, gather_seconds=gather))
 
-    def _encoded(self, after: int, principal: Principal) -> Iterator[bytes | Awaited]:
+    def _encoded(self, after: int, principal: Principal, *, gather_seconds: float) -> Iterator[bytes | Awaited]:
         yield b": events\n\n"
         is_over = partial(self._authentication.is_over, principal)
-        for events in self._events.follow(after=after, is_over=is_over):
+        for events in self._events.follow(after=after, is_over=is_over, gather_seconds=gather_seconds):
             if events is None:
                 yield b": keepalive\n\n"
             elif isinstance(events, Awaited):

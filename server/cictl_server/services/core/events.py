@@ -10,7 +10,7 @@ from cictl_server.signals.contract import Feed, Happening
 from cictl_server.signals.topics import EVENTS
 from cictl_server.signals.waits import Awaited
 
-_GATHER_SECONDS = 0.05
+GATHER_SECONDS = 0.05
 """Events that come so close together are told together: then many followers cost little."""
 
 
@@ -29,7 +29,7 @@ class EventLog:
         return self._feed.last_number()
 
     def follow(
-        self, *, after: int, is_over: IsOver = lambda: False
+        self, *, after: int, is_over: IsOver = lambda: False, gather_seconds: float = GATHER_SECONDS
     ) -> Generator[list[Happening] | Awaited | None, None, None]:
         """Yield the events after number *after*, known ones first; yield None after 15 seconds without one.
 
@@ -37,6 +37,9 @@ class EventLog:
 
         If some of the events after *after* are forgotten, a `reset` event comes first: the client must read everything
         anew. So it is for a client that reads too slowly. The iterator ends when the server stops, and soon after *is_over*.
+
+        Args:
+            gather_seconds: Events that come within so many seconds after the last ones are told together.
         """
         last = after
         with self._hub.watch(EVENTS) as watch:
@@ -56,4 +59,4 @@ class EventLog:
                 elif is_closing:
                     return
                 else:
-                    yield from following.wait(gather_seconds=_GATHER_SECONDS)
+                    yield from following.wait(gather_seconds=gather_seconds)

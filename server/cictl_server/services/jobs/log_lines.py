@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 
 import msgspec
 
@@ -36,18 +37,30 @@ class LinedStep(msgspec.Struct, frozen=True, kw_only=True):
     failed: bool
 
 
-class OpenLog(msgspec.Struct, frozen=True, kw_only=True):
-    """The log of one execution at one moment, with its steps."""
+class OpenLog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """The log of one execution at one moment, with its steps. Its bytes are read when somebody asks for lines or steps.
+
+    Attributes:
+        begun: The steps that have begun, by their offsets.
+    """
 
     job: JobRecord
-    lined: LinedLog
-    steps: list[LinedStep]
+    log: JobLog
+    begun: list[LoggedStep]
+    index: LineIndex
+
+    @cached_property
+    def lined(self) -> LinedLog:
+        return self.index.lined(self.log)
+
+    @cached_property
+    def steps(self) -> list[LinedStep]:
+        return _lined_steps(self.job, self.lined, self.begun)
 
     @property
     def key(self) -> str:
         """What is another one as soon as the log or its steps are."""
-        log = self.lined.log
-        return f"{log.name} {log.size} {log.is_complete} {len(self.steps)}"
+        return f"{self.log.name} {self.log.size} {self.log.is_complete} {len(self.begun)}"
 
 
 class LogLinesService(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,8 +104,8 @@ class LogLinesService(msgspec.Struct, frozen=True, kw_only=True):
             NotFound: No such execution.
         """
         job = self._job(job_id)
-        lined = self._lined(job)
-        return OpenLog(job=job, lined=lined, steps=_lined_steps(job, lined, self.logs.index.steps(job.log_name)))
+        log = JobLog(self.logs, job)
+        return OpenLog(job=job, log=log, begun=self.logs.index.steps(job.log_name), index=self.index)
 
     def _job(self, job_id: str) -> JobRecord:
         with self.store.read() as view:

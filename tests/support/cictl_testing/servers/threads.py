@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cictl_server.httpd.proxies import TrustedProxies
+from cictl_server.httpd.turns import IsPage
 from cictl_server.httpd.waitress_server import Httpd
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
@@ -17,7 +18,13 @@ class ThreadedServer:
     """An application on a free port of the loopback, or on one that is known already, until `stop`."""
 
     def __init__(
-        self, app: WsgiApp, *, port: int = 0, threads: int = 16, proxies: TrustedProxies | None = None
+        self,
+        app: WsgiApp,
+        *,
+        port: int = 0,
+        threads: int = 16,
+        proxies: TrustedProxies | None = None,
+        is_page: IsPage = lambda _method, _path: False,
     ) -> None:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -25,7 +32,7 @@ class ThreadedServer:
         listener.listen()
         self.port = int(listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
-        self._httpd = Httpd(app, listener, admit=lambda _: 1 << 62, threads=threads, proxies=proxies)
+        self._httpd = Httpd(app, listener, admit=lambda _: 1 << 62, threads=threads, proxies=proxies, is_page=is_page)
         self._thread = threading.Thread(target=self._httpd.run, name=f"server {self.port}", daemon=True)
         self._thread.start()
 
