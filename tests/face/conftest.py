@@ -11,9 +11,12 @@ import pytest
 from cictl_testing.face.browser import CHROMIUM, IS_REQUIRED, Looking, chromium
 from cictl_testing.server import RunningServer, SteppedClock
 from cictl_testing.servers.threads import ThreadedServer
+from cictl_testing.stores.fixtures import chosen_store, own_postgres, postgres, postgres_places
 from playwright.sync_api import Browser
 
 from cictl_server.app import create_app
+
+__all__ = ["chosen_store", "own_postgres", "postgres", "postgres_places"]
 
 _FOLDER = Path(__file__).parent
 
@@ -42,7 +45,7 @@ class Shown:
 
 
 @pytest.fixture
-def shown(tmp_path: Path) -> Iterator[Shown]:
+def shown(tmp_path: Path, chosen_store: None) -> Iterator[Shown]:
     """A server that is reached through a socket. Its clock begins now, so that ages on pages are those of the browser."""
     clock = SteppedClock()
     clock.now = datetime.now(UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from cictl_testing.face.browser import Looking
@@ -91,10 +92,10 @@ def test_a_server_that_comes_back_is_heard_again(browser: Browser, tmp_path: Pat
 def test_who_is_logged_out_is_told_and_keeps_the_page(shown: Shown, look: Looking) -> None:
     secret = shown.server.token("admin")
     operator = shown.server.token("operator")
-    page = look("/", token=operator)
+    page = look("/queue", token=operator)
     look.expects(page, "answer: 401 GET .*/events")
     shown.server.ask("POST", "/api/v1/tokens/2/rotate", secret)
     expect(page.locator("#link")).to_contain_text("You are not logged in any more", timeout=15_000)
-    expect(page.get_by_role("main")).to_contain_text("No projects yet")
+    expect(page.get_by_role("main")).to_contain_text("Nothing waits")
     page.get_by_role("link", name="Log in").click()
-    page.wait_for_url("**/login")
+    page.wait_for_url(re.compile(r"/login\?next=/queue$"))

@@ -40,6 +40,16 @@ def test_jobs_stand_in_their_order(server: RunningServer) -> None:
     assert page.index(f'id="{second}"') < page.index(f'id="{first}"')
 
 
+def test_who_cancels_from_the_queue_comes_back_to_it(server: RunningServer) -> None:
+    pipeline = server.define(ONE_JOB)
+    [job_id], [other] = server.run(pipeline), server.run(pipeline)
+    question = get(server, f"/jobs/{job_id}/cancel?from=queue").text
+    assert 'href="../../queue"' in question
+    assert '<input type="hidden" name="from" value="queue">' in question
+    assert send(server, f"/jobs/{job_id}/cancel", **{"from": "queue"}).headers["location"].endswith("/queue")
+    assert send(server, f"/jobs/{other}/cancel").headers["location"].endswith(f"/jobs/{other}")
+
+
 def test_a_priority_that_is_no_number_is_refused(server: RunningServer) -> None:
     [job_id] = server.run(server.define(ONE_JOB))
     answer = send(server, f"/jobs/{job_id}/priority", priority="high")

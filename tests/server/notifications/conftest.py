@@ -21,7 +21,7 @@ def receiver() -> Iterator[HookReceiver]:
 
 
 @pytest.fixture
-def server(tmp_path: Path, _chosen_store: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
+def server(tmp_path: Path, chosen_store: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
     monkeypatch.setenv("CICTL_NOTIFY_CHAT", KEY)
     settings = NotificationSettings(allows_http=True)
     running = RunningServer(

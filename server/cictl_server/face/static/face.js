@@ -113,11 +113,11 @@ function put(main) {
 
 // ---- staying true
 
-const say = (text, link) => {
+const say = (text, login) => {
   const line = document.getElementById("link");
   line.hidden = !text;
   line.textContent = text;
-  if (link) line.append(" ", Object.assign(document.createElement("a"), { href: `${document.body.dataset.root}login`, textContent: link }));
+  if (login) line.append(" ", Object.assign(document.createElement("a"), { href: login, textContent: "Log in" }));
 };
 const isLogin = (url) => new URL(url).pathname.endsWith("/login") && !location.pathname.endsWith("/login");
 
@@ -130,7 +130,7 @@ export async function refresh() {
   isStale = false;
   try {
     const answer = await fetch(location.href, { headers: performance.now() - done < 2000 ? PART : { ...PART, "X-Seen": seen }, cache: "no-cache" });
-    if (isLogin(answer.url)) say("You are not logged in any more.", "Log in");
+    if (isLogin(answer.url)) say("You are not logged in any more.", answer.url); // it tells the way back here
     else {
       say("");
       const main = parse(await answer.text());

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import falcon
 
@@ -12,6 +12,7 @@ from cictl.wire.short_ids import job_name, name_in_run, short_id_of
 from cictl_server.face.drawing.log_rows import log_rows
 from cictl_server.face.drawing.tests import shown_tests
 from cictl_server.face.drawing.tree import tree_of
+from cictl_server.face.forms import given_of, read_form
 from cictl_server.face.page import Pages, View, go_to
 from cictl_server.face.questions import Question, ask
 from cictl_server.services import Services
@@ -88,24 +89,36 @@ class JobDeed:
         """Ask whether the job shall end."""
         job = self._jobs.jobs.get_job(job_id, reads_log=False)
         name = name_of(job)
+        origin = given_of(req, _FROM)
         question = Question(
             title=f"Cancel {name}?",
             text=[_consequence(job)],
             button="Cancel the job",
-            back=f"jobs/{job.id}",
+            back=_way_back(origin, job.id),
             command=f"cictl jobs cancel {name}",
+            hidden=origin,
         )
         ask(self._pages, req, resp, question, section="overview")
 
     def on_post_cancel(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Cancel the job."""
+        origin = read_form(req)
         self._jobs.cancel.cancel(job_id)
-        go_to(req, resp, f"jobs/{job_id}")
+        go_to(req, resp, _way_back(origin, job_id))
 
     def on_post_rerun(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Run the job again, and show the new execution."""
         made = self._jobs.rerun.rerun(job_id)
         go_to(req, resp, f"jobs/{made.job_execution.id}")
+
+
+_FROM = "from"
+"""The field that says where one came from: `queue`."""
+
+
+def _way_back(origin: Mapping[str, str], job_id: str) -> str:
+    """Return the page to which *origin*, fields of a form, leads back: the queue if one came from there, else that of the job."""
+    return "queue" if origin.get(_FROM) == "queue" else f"jobs/{job_id}"
 
 
 def name_of(job: JobExecution) -> str:
