@@ -209,6 +209,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             self._loop.attend(self)
         return bool(super().check_client_disconnected())
 
+    def writable(self) -> bool:
+        if self._is_writing and self.total_outbufs_len < self.adj.outbuf_high_watermark:
+            return False  # a thread sends just now, and the loop would turn round and round until it has done so
+        return bool(super().writable())
+
     def handle_close(self) -> None:
         super().handle_close()
         if self.request is not None:
