@@ -166,6 +166,7 @@ class Server:
         records_place: Where the records are, for people.
         is_restart_wanted: After `run` has ended, whether its caller has to start the server again.
         first_token_file: The file with the admin token that this start has made; None if it made none.
+        has_agents: Whether it knew an agent when it was opened.
     """
 
     def __init__(self, config: ServerConfig) -> None:
@@ -204,6 +205,7 @@ class Server:
             self._advertiser = find_advertiser(address, port, version=config.version, environ=config.environ)
             self.services = self._open_services(config, opened, blobs=blobs, tools=tools, port=port)
             self.first_token_file = self._first_token(config)
+            self.has_agents = self.services.core.store.look(lambda view: view.agents.count() > 0)
             self.services.jobs.expiry.start_up()
             self.services.updates.update.adopt()
             self.services.about.agreement.follow()

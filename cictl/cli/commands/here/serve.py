@@ -377,7 +377,7 @@ def serve(
     if running.first_token_file is not None:
         typer.echo(f"made the token of an admin, in {running.first_token_file}; log in with:", err=True)
         typer.echo(f"  cictl login {running.reachable_url} --token-file {running.first_token_file}", err=True)
-    if running.services.core.store.look(lambda view: view.agents.count() == 0):
+    if not running.has_agents:
         from cictl.cli.app.session import Session
         from cictl.wire.words import DEFAULT_SERVER
 
