@@ -28,8 +28,8 @@ from cictl_server.errors import InvalidRequest
 from cictl_server.httpd.granian.server import GranianHttpd, Tls
 from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.serve import Server, ServerConfig, ServerKind
-from tests.server.about.test_connections import SECONDS, connected, serving
 from tests.server.about.test_serve import define
+from tests.server.httpd.test_connections import SECONDS, connected, serving
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
 from cictl_server.serve import ServerKind
-from tests.server.about.test_connections import answer_to, connected, serving
+from tests.server.httpd.test_connections import answer_to, connected, serving
 
 Address = tuple[str, int]
 
