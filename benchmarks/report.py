@@ -42,7 +42,7 @@ CAUSES = {
     "The start of a process": ("agent's own processor time", "checkout", "200 trivial jobs"),
     "Python's own start": ("cictl ", "names for the TAB key"),
     "Opening a store": ("open, jobs", "first answer"),
-    "Bytes pass through Python": ("upload", "download"),
+    "Bytes": ("upload", "download"),
     "Memory": ("memory",),
 }
 """What limits a figure: a heading of the page, and how the names of figures begin that may miss their target because of that."""
