@@ -16,7 +16,7 @@ import pytest
 from cictl_testing.stores.records import make_job, put_jobs
 
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFull, Transaction
-from cictl_server.store.tiny.journal import scan
+from cictl_server.store.tiny.journal import Journal, scan
 from cictl_server.store.tiny.store import TinyStore
 
 
@@ -146,6 +146,34 @@ def test_threads_share_flushes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.undo()
     with TinyStore.open(tmp_path) as store:
         assert numbers(store) == list(range(1, 17))
+
+
+def test_writers_who_never_pause_let_the_journal_be_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After at most one more flush: without a claim the writers hand the file from one to the next."""
+    passed: list[int] = []
+    wait, is_over = Journal._wait_until_idle, threading.Event()
+
+    def counted(journal: Journal) -> None:
+        before = journal.flushes
+        wait(journal)
+        passed.append(journal.flushes - before)
+
+    def commit(first: int) -> None:
+        for number in itertools.count(first, 4):
+            if is_over.is_set():
+                return
+            put_jobs(store, make_job(number))
+
+    with TinyStore.open(tmp_path) as store, ThreadPoolExecutor() as pool:
+        writers = [pool.submit(commit, first) for first in range(1, 5)]
+        monkeypatch.setattr(Journal, "_wait_until_idle", counted)
+        for _ in range(20):
+            store.compact()
+        monkeypatch.undo()
+        is_over.set()
+        for writer in writers:
+            writer.result()
+    assert max(passed) <= 1
 
 
 def failing(code: int) -> Callable[..., int]:

@@ -113,6 +113,8 @@ class Journal:
         self._durable = 0
         self._is_busy = False
         """Whether a thread is writing the file: a leader, or `drop_head`."""
+        self._claims = 0
+        """How many want to do something else with the file."""
         self._failure: BaseException | None = None
         self.is_full = False
         """Whether all that has failed is that there was no space."""
@@ -194,7 +196,7 @@ class Journal:
         with self._lock:
             while self._durable < ticket:
                 self.check()
-                if not self._is_busy:
+                if not self._is_busy and not self._claims:
                     self._lead()
                 elif ticket <= self._flushing:
                     self._flushed.wait()
@@ -226,6 +228,7 @@ class Journal:
                 self.check()
             except BaseException:
                 kept.replacement.give_up()
+                self._end_turn()
                 raise
             self._is_busy = True
         try:
@@ -262,8 +265,13 @@ class Journal:
             self._end_turn()
 
     def _wait_until_idle(self) -> None:
-        while self._is_busy:
-            self._idle.wait()
+        """Wait until nobody writes the file. Whoever waits here goes before those with lines to write, of whom there may always be one."""
+        self._claims += 1
+        try:
+            while self._is_busy:
+                self._idle.wait()
+        finally:
+            self._claims -= 1
 
     def _end_turn(self) -> None:
         """Let others write the file, and wake those who have something of it."""
