@@ -21,7 +21,7 @@ from cictl.wire.jobs import JobStatus
 
 AGENTS = (1, 2, 16, 64, 256, 1_000, 2_000)
 FINISHED = (100, 1_000, 10_000, 100_000, 1_000_000)
-QUEUED = 10_000
+QUEUED = 20_000
 _COMMITS = 300
 
 
