@@ -40,8 +40,8 @@ CAUSES = {
     "Hand-overs": ("/healthz beside", "enqueue to lease", "submit to start", "longest change during a compaction"),
     "Two requests and one more": ("requests a trivial job",),
     "The start of a process": ("agent's own processor time", "checkout", "200 trivial jobs"),
-    "Python's own start": ("cictl ", "names for the TAB key"),
-    "Opening a store": ("open, jobs", "first answer"),
+    "Python's own start": ("cictl ", "names for the TAB key", "first answer of a server, empty"),
+    "Opening a store": ("open, jobs", "first answer of a server, jobs"),
     "Bytes": ("upload", "download"),
     "Memory": ("memory",),
 }
