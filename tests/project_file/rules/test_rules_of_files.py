@@ -3,16 +3,7 @@
 import pytest
 
 from tests.project_file.rules.conftest import FindBroken
-
-P = "pipelines[0]"
-J = "pipelines[0].jobs[0]"
-S = "pipelines[0].jobs[0].steps[0]"
-C = "pipeline_chains[0]"
-HEAD = "version: 1\nproject: {name: orchard}\n"
-GOOD = "jobs: [{id: j, steps: [{run: x}]}]"
-SOURCE = "vcs_source: {repo: r}"
-BAD_NAME = "project.name must be printable and have at most 200 bytes"
-TWO = f"pipelines: [{{id: a, {GOOD}}}, {{id: b, {GOOD}}}]\n"
+from tests.project_file.rules.parts import BAD_NAME, GOOD, HEAD, SOURCE, TWO, C, J, P
 
 FILE_RULES = [
     pytest.param(

@@ -1,0 +1,11 @@
+"""Parts of project files, and the paths of findings in them, of which the rules' tests are made."""
+
+P = "pipelines[0]"
+J = "pipelines[0].jobs[0]"
+S = "pipelines[0].jobs[0].steps[0]"
+C = "pipeline_chains[0]"
+HEAD = "version: 1\nproject: {name: orchard}\n"
+GOOD = "jobs: [{id: j, steps: [{run: x}]}]"
+SOURCE = "vcs_source: {repo: r}"
+BAD_NAME = "project.name must be printable and have at most 200 bytes"
+TWO = f"pipelines: [{{id: a, {GOOD}}}, {{id: b, {GOOD}}}]\n"
