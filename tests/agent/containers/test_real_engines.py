@@ -19,6 +19,7 @@ from cictl_testing.servers.scripted_server import nth_job_id
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import JobStatus, Step
 from cictl_agent.job.containers.container import container_name
+from cictl_agent.job.containers.launching import Launch, Launcher
 
 NASTY = 'it\'s "quoted" \\ $HOME `id` %s\n\ttab, Zürich, 東京 🙂 end'
 
@@ -201,7 +202,17 @@ def test_image_that_cannot_be_had_fails_the_job(site: Site, registry: Registry, 
     assert text in error
 
 
-def test_image_that_does_not_stay_fails_the_job_with_its_last_words(site: Site) -> None:
+def test_image_that_does_not_stay_fails_the_job_with_its_last_words(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = Launcher.check
+
+    def after_its_end(launcher: Launcher, launch: Launch) -> None:
+        """Look once it has ended: a busy engine may take so long that the first step has begun."""
+        launcher.engine.ask("wait", launch.name, limit_seconds=60)
+        check(launcher, launch)
+
+    monkeypatch.setattr(Launcher, "check", after_its_end)
     site.engine.import_image("localhost/short:1", 'ENTRYPOINT ["/bin/sh", "-c", "echo bye; exit 1"]')
     job = site.run(image="localhost/short:1")
     assert "is not running" in job.last.error
