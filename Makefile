@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # How many tests run side by side: most wait for processes, so that two cores are busy with more than two. What ARGS selects,
 # by -k or by path, starts at once instead: each worker would first collect all tests.
 SELECTION := $(filter -k% --lf --last-failed tests/% ./tests/%,$(ARGS))
-WORKERS ?= $(if $(SELECTION),0,6)
+WORKERS ?= $(if $(SELECTION),0,5)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fuzz lint types check bench docs site lock build clean
@@ -20,7 +20,7 @@ demo: $(VENV)/runtime ## Start a server and an agent, run a sample project, show
 
 test: $(VENV)/dev ## Run every test, side by side, in about twenty minutes; ARGS=-kWORD or ARGS=tests/FOLDER runs some
 	@echo "Running $(if $(SELECTION),what ARGS selects,every test: about twenty minutes on two cores)"
-	@echo "$(if $(filter 0,$(WORKERS)),One after the other; WORKERS=6 for,$(WORKERS)) side by side"
+	@echo "$(if $(filter 0,$(WORKERS)),One after the other; WORKERS=5 for,$(WORKERS)) side by side"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
 
 fuzz: $(VENV)/dev ## Try one target of tests/fuzz with fresh examples; ARGS='journal --minutes 10'
