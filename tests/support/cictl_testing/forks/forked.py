@@ -15,6 +15,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -74,8 +75,10 @@ class Forked:
         return found
 
     def send_signal(self, number: int) -> None:
+        """Signal the process unless it has ended, also when nobody was told yet that it has."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
