@@ -3,7 +3,7 @@
 _cictl_node() {
     case "$1" in
     "cictl")
-        commands="serve run-agent demo healthcheck info lint init convert run open agents projects pipelines chains jobs queue runs schedules notifications tests retention secrets login logout whoami tokens audit vault update server api store context completion version"
+        commands="serve run-agent demo healthcheck info lint init convert run open agents projects pipelines chains jobs queue runs schedules notifications tests insight retention secrets login logout whoami tokens audit vault update server api store context completion version"
         options="--version -y --yes -o --output --query --server --context --ca-file --debug -h --help"
         valued="-o --output --query --server --context --ca-file"
         arguments="" repeated=""
@@ -607,6 +607,30 @@ _cictl_node() {
         options="--project --pipeline -o --output --query --server --context --ca-file --debug -h --help"
         valued="--project --pipeline -o --output --query --server --context --ca-file"
         arguments="-" repeated=""
+        ;;
+    "cictl insight")
+        commands="pipelines branches agents"
+        options="-y --yes -o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl insight pipelines")
+        commands=""
+        options="--project --pipeline -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--project --pipeline -o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl insight branches")
+        commands=""
+        options="--project --pipeline -o --output --query --server --context --ca-file --debug -h --help"
+        valued="--project --pipeline -o --output --query --server --context --ca-file"
+        arguments="" repeated=""
+        ;;
+    "cictl insight agents")
+        commands=""
+        options="-o --output --query --server --context --ca-file --debug -h --help"
+        valued="-o --output --query --server --context --ca-file"
+        arguments="" repeated=""
         ;;
     "cictl retention")
         commands="show set preview run"

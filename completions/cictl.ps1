@@ -25,6 +25,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('schedules', 'Runs that start by the clock: list next pause resume run.');
                 , @('notifications', 'What the server tells others when runs end: list test.');
                 , @('tests', 'Tests over time: list flaky slow show.');
+                , @('insight', 'How runs went, and how much agents worked: pipelines branches agents.');
                 , @('retention', 'How long runs, logs and artifacts are kept: show set preview run.');
                 , @('secrets', 'Secrets that the server keeps for jobs: list set remove rotate-key.');
                 , @('login', 'Log in to a server, and use it from now on.');
@@ -2007,6 +2008,79 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
                 , @('--help', 'Show this message and exit.');)
             valued = @('--project', '--pipeline', '-o', '--output', '--query', '--server', '--context', '--ca-file')
             arguments = @('')
+            repeated = ''
+        }
+        'cictl insight' = @{
+            commands = @(
+                , @('pipelines', 'Show how often the newest runs of each pipeline succeeded, and how long they take.');
+                , @('branches', 'Show how often the newest runs of each branch succeeded, and how long they take.');
+                , @('agents', 'Show how much each agent worked in the last 24 hours; JSON tells it for each hour.');)
+            options = @(
+                , @('-y', 'Do not ask; go on.');
+                , @('--yes', 'Do not ask; go on.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl insight pipelines' = @{
+            commands = @()
+            options = @(
+                , @('--project', 'Only this project''s.');
+                , @('--pipeline', 'Only this pipeline''s or chain''s.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--project', '--pipeline', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl insight branches' = @{
+            commands = @()
+            options = @(
+                , @('--project', 'Only this project''s.');
+                , @('--pipeline', 'Only this pipeline''s or chain''s.');
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('--project', '--pipeline', '-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
+            repeated = ''
+        }
+        'cictl insight agents' = @{
+            commands = @()
+            options = @(
+                , @('-o', 'One of table, wide, json, yaml, name.');
+                , @('--output', 'One of table, wide, json, yaml, name.');
+                , @('--query', 'Show what this expression finds in the JSON.');
+                , @('--server', 'The server; else CICTL_SERVER_URL, else the context.');
+                , @('--context', 'A named server of the context file.');
+                , @('--ca-file', 'Trust these certificates (PEM) alone; else CICTL_CA_FILE.');
+                , @('--debug', 'Show requests, and tracebacks of errors.');
+                , @('-h', 'Show this message and exit.');
+                , @('--help', 'Show this message and exit.');)
+            valued = @('-o', '--output', '--query', '--server', '--context', '--ca-file')
+            arguments = @()
             repeated = ''
         }
         'cictl retention' = @{

@@ -18,6 +18,7 @@ from cictl_client.calls.access.tokens import TokenCalls
 from cictl_client.calls.access.vault import VaultCalls
 from cictl_client.calls.agent_protocol import AgentProtocolCalls
 from cictl_client.calls.agents import AgentCalls
+from cictl_client.calls.insight import InsightCalls
 from cictl_client.calls.jobs import JobCalls
 from cictl_client.calls.notifications import NotificationCalls
 from cictl_client.calls.pipelines import PipelineCalls
@@ -40,6 +41,7 @@ class Client(
     AgentProtocolCalls,
     ArtifactCalls,
     AuditCalls,
+    InsightCalls,
     JobCalls,
     LogCalls,
     NotificationCalls,

@@ -83,6 +83,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "cictl.cli.commands.notifications", "app", "What the server tells others when runs end: list test."
     ),
     "tests": CommandEntry("cictl.cli.commands.tests", "app", "Tests over time: list flaky slow show."),
+    "insight": CommandEntry(
+        "cictl.cli.commands.insight", "app", "How runs went, and how much agents worked: pipelines branches agents."
+    ),
     "retention": CommandEntry(
         "cictl.cli.commands.retention", "app", "How long runs, logs and artifacts are kept: show set preview run."
     ),

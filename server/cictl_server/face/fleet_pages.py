@@ -85,5 +85,5 @@ FLEET_PAGES: tuple[Page, ...] = (
         starting.ChainPreviewPage,
         does="POST /api/v1/pipeline-chains/{chain_id}/dry-run-preview",
     ),
-    Page("/insight", insight.InsightPage, reads="GET /api/v1/runs"),
+    Page("/insight", insight.InsightPage, reads="GET /api/v1/insight"),
 )

@@ -13,6 +13,7 @@ from cictl_testing.servers.samples import (
     EXPLANATION,
     FILE,
     HITS,
+    INSIGHT,
     JOB,
     LEASED,
     LINES,
@@ -165,6 +166,7 @@ CASES = [
         lambda c: c.list_artifacts("job-1"),
         [FILE],
     ),
+    case("get_insight", "GET /api/v1/insight", INSIGHT, lambda c: c.get_insight(project="shop"), INSIGHT),
     case("list_tests", "GET /api/v1/tests", TESTS, lambda c: c.list_tests(flaky=True), TESTS),
     case(
         "enroll",

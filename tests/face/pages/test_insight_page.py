@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from cictl_testing.face.forms import get, words
 from cictl_testing.server import RunningServer
 
 from cictl_server.face.drawing.durations import scale_of
 from cictl_server.face.drawing.shares import shares
-from cictl_server.services.runs.insight import EndedRun
 from tests.face.conftest import Shown
 
 ONE_JOB = '[{id: a, steps: [{run: "true"}]}]'
@@ -59,7 +59,7 @@ def test_a_project_that_is_not_there_shows_nothing(server: RunningServer) -> Non
 @pytest.mark.parametrize(("longest", "top"), [(0, 1), (17, 20), (61, 120), (90_000, 172_800)])
 def test_the_scale_ends_at_a_length_that_reads_well(server: RunningServer, longest: float, top: int) -> None:
     [run, *_] = server.services.runs.insight.look().pipelines[0].runs
-    long_one = EndedRun(number=run.number, status=run.status, seconds=longest, finished=run.finished, branch=run.branch)
+    long_one = msgspec.structs.replace(run, seconds=longest)
     assert scale_of([long_one]) == top
 
 

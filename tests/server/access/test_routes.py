@@ -142,6 +142,7 @@ GET    /api/v1/schedules                                     viewer    -    any 
 GET    /api/v1/notifications                                 admin     -    any    -
 POST   /api/v1/projects/{project_id}/notifications/test      admin     -    named  -
 GET    /api/v1/tests                                         viewer    -    any    -
+GET    /api/v1/insight                                       viewer    -    any    -
 GET    /api/v1/secrets                                       viewer    -    -      -
 POST   /api/v1/secrets                                       admin     -    -      -
 POST   /api/v1/secrets/rotate-key                            admin     -    -      -

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from cictl_testing.server import RunningServer
 
+from cictl.wire.insight import Insight
 from cictl.wire.runs import RunStatus
 from cictl_server.services.runs import insight
-from cictl_server.services.runs.insight import Insight
 
 ONE_JOB = '[{id: a, steps: [{run: "true"}]}]'
 
@@ -36,7 +36,7 @@ def test_a_pipeline_is_told_by_its_ended_runs(server: RunningServer) -> None:
         (RunStatus.SUCCEEDED, 30),
         (RunStatus.FAILED, 5),
     ]
-    assert build.rate == pytest.approx(2 / 3)
+    assert build.success_rate == pytest.approx(2 / 3)
     assert build.median_seconds == 20
 
 
@@ -47,7 +47,7 @@ def test_branches_are_told_apart(server: RunningServer) -> None:
     server.heartbeat()
     ran(server, ids["a"], "succeeded", seconds=1)
     ran(server, ids["b"], "failed", seconds=1)
-    assert [(branch.name, branch.rate) for branch in look(server).branches] == [("dev", 0), ("main", 1)]
+    assert [(branch.name, branch.success_rate) for branch in look(server).branches] == [("dev", 0), ("main", 1)]
     assert [branch.name for branch in look(server, project="shop", pipeline="b").branches] == ["dev"]
 
 
@@ -56,7 +56,7 @@ def test_a_cancelled_run_says_nothing_of_success(server: RunningServer) -> None:
     server.run(server.define(ONE_JOB))
     server.cancel(server.running().id)
     [build] = look(server).pipelines
-    assert (build.rate, build.count(RunStatus.CANCELLED)) == (None, 1)
+    assert (build.success_rate, build.cancelled) == (None, 1)
 
 
 def test_an_agent_is_as_busy_as_the_part_of_each_hour_in_which_it_works(server: RunningServer) -> None:

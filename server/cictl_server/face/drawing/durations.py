@@ -7,8 +7,8 @@ from math import ceil
 
 from markupsafe import Markup
 
+from cictl.wire.insight import EndedRun
 from cictl.wire.runs import RunStatus
-from cictl_server.services.runs.insight import EndedRun
 
 _HEIGHT, _FOOT = 100, 10
 """The greatest height of a bar, and the room for the mark below it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import falcon
 
-from cictl.wire.runs import RunStatus
 from cictl_server.face.drawing.durations import durations, scale_of
 from cictl_server.face.drawing.load import load
 from cictl_server.face.drawing.shares import shares
@@ -13,9 +12,6 @@ from cictl_server.http.access.authentication import principal_of
 from cictl_server.services import Services
 from cictl_server.services.artifacts.stories import TestQuery
 from cictl_server.services.jobs.obstacles import command
-
-ENDS = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
-"""The ends of runs, in the order in which shares show them."""
 
 _BARS = 60
 _TESTS = 20
@@ -42,21 +38,24 @@ class InsightPage:
                 TestQuery(project=project, pipeline=pipeline, is_slowest_first=True),
             )
         )
-        scope = ["--project", project] if project else []
+        scope = [*(["--project", project] if project else []), *(["--pipeline", pipeline] if pipeline else [])]
         view = View(
             template="insight.html",
             title="Insight",
             section="insight",
-            command=command("runs", "list", *scope, "-o", "json"),
+            command=command("insight", "pipelines", *scope),
             values={
                 "told": told,
-                "commands": {verb: command("tests", verb, *scope) for verb in ("flaky", "slow")},
+                "commands": {
+                    **{verb: command("tests", verb, *scope) for verb in ("flaky", "slow")},
+                    "branches": command("insight", "branches", *scope),
+                    "agents": command("insight", "agents"),
+                },
                 "flaky": flaky,
                 "slow": slow,
                 "project": project,
                 "pipeline": pipeline,
                 "bars": _BARS,
-                "ends": ENDS,
                 "durations": durations,
                 "scale_of": scale_of,
                 "shares": shares,

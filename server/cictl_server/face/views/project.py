@@ -14,7 +14,6 @@ from cictl_server.face.forms import read_form
 from cictl_server.face.page import Pages, View, go_to
 from cictl_server.face.questions import Question, ask
 from cictl_server.face.shown import counted
-from cictl_server.face.views.insight import ENDS
 from cictl_server.face.views.queue import seen_pauses
 from cictl_server.http import media
 from cictl_server.http.access.authentication import principal_of
@@ -63,7 +62,6 @@ class ProjectPage:
                 "runs": runs.runs,
                 "branches": services.runs.insight.branches(project.id, limit=_COUNTED),
                 "shares": shares,
-                "ends": ENDS,
                 "schedules": schedules,
                 "hook": services.triggers.hooks.show(project.id, asked_at=req.prefix),
                 "forge": self._forge(project.id),

@@ -132,6 +132,7 @@ ROLES: Mapping[str, Access] = {
     "POST /api/v1/runs/{run}/unpin": OPERATOR,
     "GET /api/v1/notifications": ADMIN,
     "GET /api/v1/tests": VIEWER,
+    "GET /api/v1/insight": VIEWER,
     "GET /api/v1/secrets": VIEWER,
     "POST /api/v1/secrets": ADMIN,
     "POST /api/v1/secrets/rotate-key": ADMIN,
@@ -224,6 +225,7 @@ ACROSS_PROJECTS = frozenset(
         "GET /api/v1/schedules",
         "GET /api/v1/notifications",
         "GET /api/v1/tests",
+        "GET /api/v1/insight",
     }
 )
 """Routes of no single project that a token bound to projects may use: what they tell of others is left out."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from cictl.base.clock import Clock
+from cictl.wire.insight import AgentLoad, EndedRun, Insight, RunFigures
 from cictl.wire.runs import RunStatus
 from cictl_server.services.core.names import find_scope
 from cictl_server.store.contract import Store, View
@@ -36,79 +37,6 @@ _KEPT = timedelta(minutes=1)
 
 Sees = Callable[[str], bool]
 """Tells whether the runs of a project, by its name, are shown; an empty name stands for those of none."""
-
-
-class EndedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One run that is over.
-
-    Attributes:
-        seconds: From the start of its first job to the end of its last; 0 if none began.
-    """
-
-    number: int
-    status: RunStatus
-    seconds: float
-    finished: datetime
-    branch: str
-
-
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """The runs of one pipeline, or of one branch.
-
-    Attributes:
-        runs: The newest last.
-    """
-
-    project: str
-    project_id: str
-    name: str
-    runs: list[EndedRun]
-
-    def count(self, status: RunStatus) -> int:
-        return sum(run.status is status for run in self.runs)
-
-    @property
-    def rate(self) -> float | None:
-        """Which part of those that were not cancelled succeeded, 0 to 1; None if there is none."""
-        good, bad = self.count(RunStatus.SUCCEEDED), self.count(RunStatus.FAILED)
-        return good / (good + bad) if good + bad else None
-
-    @property
-    def median_seconds(self) -> float | None:
-        """How long its successes usually take; None without one."""
-        spans = [run.seconds for run in self.runs if run.status is RunStatus.SUCCEEDED]
-        return median(spans) if spans else None
-
-
-class AgentLoad(msgspec.Struct, frozen=True, kw_only=True):
-    """How much one agent worked.
-
-    Attributes:
-        hours: For each of the last 24 hours, the oldest first, the mean number of jobs that it ran, over its slots; 0 to 1.
-        jobs: How many it ran.
-        busy_seconds: The sum of their times within these hours.
-    """
-
-    agent_id: str
-    slots: int
-    hours: list[float]
-    jobs: int
-    busy_seconds: float
-
-
-class Insight(msgspec.Struct, frozen=True, kw_only=True):
-    """What is told at once.
-
-    Attributes:
-        is_all: False if there are more runs than were looked at.
-        is_all_load: False if there were more executions in these hours than were looked at.
-    """
-
-    pipelines: list[Figures]
-    branches: list[Figures]
-    is_all: bool
-    load: list[AgentLoad]
-    is_all_load: bool
 
 
 class InsightService(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +69,7 @@ class InsightService(msgspec.Struct, frozen=True, kw_only=True):
             is_all_load=work.is_all,
         )
 
-    def branches(self, project_id: int, *, limit: int) -> list[Figures]:
+    def branches(self, project_id: int, *, limit: int) -> list[RunFigures]:
         """Return how the newest *limit* runs of a project went, by branch."""
         with self.store.read() as view:
             runs, _ = _runs(view, str(project_id), "", limit=limit, sees=lambda _: True)
@@ -159,23 +87,36 @@ def _runs(view: View, project: str, pipeline: str, *, limit: int, sees: Sees) ->
     return found, len(newest) <= limit
 
 
-def _figures(runs: list[RunRecord], name: Callable[[RunRecord], str]) -> list[Figures]:
+def _figures(runs: list[RunRecord], name: Callable[[RunRecord], str]) -> list[RunFigures]:
     """Return *runs*, newest first, by what *name* tells, without those that it tells nothing of."""
     groups: dict[tuple[str, str, str], list[EndedRun]] = {}
     for run in reversed(runs):
         if run.project and name(run):
             groups.setdefault((run.project, run.project_id, name(run)), []).append(_ended(run))
-    return [
-        Figures(project=project, project_id=project_id, name=what, runs=ended)
-        for (project, project_id, what), ended in sorted(groups.items())
-    ]
+    return [_told(project, project_id, what, ended) for (project, project_id, what), ended in sorted(groups.items())]
+
+
+def _told(project: str, project_id: str, name: str, runs: list[EndedRun]) -> RunFigures:
+    counts = Counter(run.status for run in runs)
+    good, bad = counts[RunStatus.SUCCEEDED], counts[RunStatus.FAILED]
+    return RunFigures(
+        project=project,
+        project_id=project_id,
+        name=name,
+        succeeded=good,
+        failed=bad,
+        cancelled=counts[RunStatus.CANCELLED],
+        runs=runs,
+        success_rate=good / (good + bad) if good + bad else None,
+        median_seconds=median(run.seconds for run in runs if run.status is RunStatus.SUCCEEDED) if good else None,
+    )
 
 
 def _ended(run: RunRecord) -> EndedRun:
     finished = run.finished or run.created
     seconds = (finished - run.started).total_seconds() if run.started else 0.0
     return EndedRun(
-        number=run.number, status=run.status, seconds=max(seconds, 0.0), finished=finished, branch=run.branch
+        number=run.number, status=run.status, seconds=max(seconds, 0.0), finished_utc=finished, branch=run.branch
     )
 
 

@@ -32,6 +32,7 @@ from cictl.wire.agents import (
     QueuedScript,
 )
 from cictl.wire.forges import Forge, ForgeKind
+from cictl.wire.insight import Insight
 from cictl.wire.jobs import (
     BlockedBy,
     Dependency,
@@ -182,6 +183,7 @@ RERUN_OF_RUN = RunRerunResponse(
     job_execution_ids=["job-2"],
 )
 TESTS = TestList(tests=[], next_cursor="k")
+INSIGHT = Insight(pipelines=[], branches=[], is_all=True, load=[], is_all_load=False)
 SECRET = Secret(id=3, name="deploy", created_utc=datetime.now(UTC), updated_utc=datetime.now(UTC))
 UNSET = DeletedSecret(deleted=True, id=3, name="deploy")
 ROTATED = RotatedKey(key_id="0a1b2c3d", secrets=2)
