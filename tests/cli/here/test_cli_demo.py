@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 
 import pytest
+from cictl_testing.processes import Process
 
+from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.main import main
 from cictl.cli.commands.here.local import demo
 
@@ -33,3 +36,16 @@ def test_the_last_lines_can_be_typed(
         named, *words = shlex.split(line)
         assert named == program
         assert main([*words, "--help"]) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_whatever_ends_it_leaves_nothing_behind(number: int, tmp_path: Path) -> None:
+    program = Process("demo", environment={"TMPDIR": str(tmp_path)}, directory=tmp_path)
+    try:
+        program.wait_for_line("$ cictl projects import")
+        assert list(tmp_path.iterdir())
+        program.process.send_signal(number)
+        assert program.wait() == ExitCode.INTERRUPTED, program.output
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        program.stop()

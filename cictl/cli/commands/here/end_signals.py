@@ -1,11 +1,13 @@
-"""The signals that ask a server to end: Ctrl-C, and what service managers send."""
+"""The signals that ask a program to end: Ctrl-C, what service managers send, and the end of a terminal."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
@@ -34,3 +36,19 @@ def ignore_signals() -> None:
     """Let no signal make a killed process of a clean end: the interpreter drops handlers while it ends, but leaves what is ignored."""
     for number in _NUMBERS:
         signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let the end of the terminal and SIGTERM do what Ctrl-C does, so that all is taken down."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    former = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

@@ -42,12 +42,13 @@ def demo(
 
       cictl demo --keep
     """
+    from cictl.cli.commands.here.end_signals import ended_by_signals
     from cictl.cli.commands.here.local.embedded import embedded
     from cictl_client import Client
 
     if shutil.which("git") is None:
         _fail("the demo needs git", hint="install git and run `cictl demo` again")
-    with tempfile.TemporaryDirectory(prefix="cictl-demo-", ignore_cleanup_errors=True) as directory:
+    with ended_by_signals(), tempfile.TemporaryDirectory(prefix="cictl-demo-", ignore_cleanup_errors=True) as directory:
         home = Path(directory)
         with (
             embedded(home / "data", home / "work", agent_id=_AGENT) as here,

@@ -6,14 +6,12 @@ import hashlib
 import os
 import shlex
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import msgspec
 from filelock import FileLock, Timeout
@@ -22,6 +20,7 @@ from cictl.base.git_settings import with_settings
 from cictl.cli.app.exit_codes import ExitCode
 from cictl.cli.app.failures import Failure, usage
 from cictl.cli.app.session import Session
+from cictl.cli.commands.here.end_signals import ended_by_signals
 from cictl.cli.commands.here.local.embedded import embedded
 from cictl.cli.projects.choice import choose
 from cictl.cli.projects.place import find_repository
@@ -85,7 +84,7 @@ def prepared(session: Session, text: str, *, only: bool, options: LocalOptions) 
     secrets = read_variables(options.secrets_file, option="--secrets-file")
     _check_secrets(definition, target, secrets, only=only, option=options)
     with ExitStack() as stack:
-        stack.enter_context(_ended_by_signals())
+        stack.enter_context(ended_by_signals())
         data = Path(tempfile.mkdtemp(prefix="cictl-local-"))
         if options.keep:
             look = f"cictl serve --data-dir {shlex.quote(str(data / 'data'))}"
@@ -238,22 +237,6 @@ def _work_dir(env: Mapping[str, str], checkout: Path) -> Iterator[Path]:
     raise Failure(
         f"{_MOST_AT_ONCE} local runs of {checkout} go on already", exit_code=ExitCode.CONFLICT, code="too_many_runs"
     )
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let the end of the terminal and SIGTERM do what Ctrl-C does, so that all is taken down."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    former = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 def _without_servers(env: Mapping[str, str]) -> dict[str, str]:
