@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar, TypeVar
 
 import msgspec
@@ -201,6 +201,18 @@ class Store(ABC):
         Raises:
             StoreFailed: An earlier or this transaction could not be made durable. Nothing of this one is acknowledged.
         """
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let the changes of this thread within the block wait for the disk once, at the block's end.
+
+        Until then they may be lost, and their `after_commit` may not have run yet. So nothing of them is told to anybody, and nothing is waited
+        for, before the block has ended. If it raises, the changes that were made stay made. Blocks are not nested. A store that gains nothing
+        by it makes each change durable at once.
+
+        Raises:
+            StoreFailed: As `write`, for all changes of the block that were not durable already.
+        """
+        return nullcontext()
 
     @abstractmethod
     def before_commit(self, action: Callable[[Transaction], None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from cictl_testing.server import RunningServer
 
 from cictl.wire import words
@@ -34,6 +35,17 @@ def test_the_report_of_an_end_brings_the_next_execution(server: RunningServer) -
     assert answer.lease.job_execution.id == following
     assert server.report(following, "running").status_code == 409
     assert server.report(following, "running", lease_token=answer.lease.lease_token).status_code == 200
+
+
+@pytest.mark.tinydb
+def test_an_end_and_the_next_lease_share_one_flush(server: RunningServer) -> None:
+    server.enqueue()
+    server.enqueue()
+    ended = server.running().id
+    before = server.store.figures()
+    assert end(server, ended).lease is not None
+    after = server.store.figures()
+    assert (after.commits - before.commits, after.flushes - before.flushes) == (2, 1)
 
 
 def test_a_report_whose_answer_was_lost_brings_the_same_execution_again(server: RunningServer) -> None:

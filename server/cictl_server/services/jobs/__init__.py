@@ -129,7 +129,7 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
             line=line,
             lease_pause=pause,
             reporting=reporting,
-            succession=Succession(reporting, leasing),
+            succession=Succession(store, reporting, leasing),
             losses=losses,
             removal=RemovalService(
                 store=store,

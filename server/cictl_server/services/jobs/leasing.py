@@ -54,6 +54,9 @@ _TRY_SECONDS = 0.5
 
 Accepts = Callable[[Kind], bool]
 
+Claimed = JobRecord | LeaseResponse
+"""What a request found: an execution, leased to its agent and still to be handed over; or an answer without one."""
+
 _ACTIVE = BEING_RESOLVED
 _NOTHING = "no matching queued job"
 
@@ -174,18 +177,31 @@ class LeasingService(msgspec.Struct, frozen=True, kw_only=True):
         due = self.store.look(lambda view: view.jobs.next_due())
         return WAIT_LIMIT_SECONDS if due is None else max(0.01, (due - self.clock()).total_seconds())
 
-    def _try(self, request: LeaseRequest, *, is_waiting: bool = False) -> LeaseResponse:
-        """Claim an execution and hand it over; if its secrets can't be read now, try the next one while time is left."""
+    def claim(self, request: LeaseRequest) -> Claimed:
+        """Claim an execution for the agent, without a wait for one. What was found is for `hand_over`, once it is durable.
+
+        Raises:
+            InvalidRequest: No agent id, or a bad one.
+            AgentIdInUse: Another process has the id.
+        """
+        return self._take(_checked(request), is_waiting=False)
+
+    def hand_over(self, found: Claimed, request: LeaseRequest, *, is_waiting: bool = False) -> LeaseResponse:
+        """Return the answer that gives *found* to its agent; if its secrets can't be read now, try the next one while time is left."""
         stop_at = time.monotonic() + _TRY_SECONDS
         while True:
-            found = self._take(request, is_waiting=is_waiting)
             answer = found if isinstance(found, LeaseResponse) else self.handover.deliver(found)
             if answer is not None:
                 return answer if request.reads_ranges else _without_ranges(answer)
             if time.monotonic() >= stop_at:
                 return LeaseResponse(assigned=False, message=_NOTHING)
+            found = self._take(request, is_waiting=is_waiting)
 
-    def _take(self, request: LeaseRequest, *, is_waiting: bool) -> JobRecord | LeaseResponse:
+    def _try(self, request: LeaseRequest, *, is_waiting: bool = False) -> LeaseResponse:
+        found = self._take(request, is_waiting=is_waiting)
+        return self.hand_over(found, request, is_waiting=is_waiting)
+
+    def _take(self, request: LeaseRequest, *, is_waiting: bool) -> Claimed:
         """Check and claim in one transaction, so that simultaneous requests of one agent, or of one slot, get one job.
 
         Args:
@@ -235,7 +251,7 @@ class LeasingService(msgspec.Struct, frozen=True, kw_only=True):
         rules = self.policies.of_agent(view, host=_host_of(record, request))
         return lambda kind: meets_all(kind.needs, capabilities) and rules.allow(kind)
 
-    def _choose(self, tx: Transaction, request: LeaseRequest, *, is_waiting: bool) -> JobRecord | LeaseResponse:
+    def _choose(self, tx: Transaction, request: LeaseRequest, *, is_waiting: bool) -> Claimed:
         now = self.clock()
         self._foresee(tx, request, now=now)
         record = tx.agents.find(request.agent_id)

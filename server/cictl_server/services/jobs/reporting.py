@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -129,14 +130,20 @@ class ReportingService:
         if job.agent_id and not job.status.is_terminal and not sender.holds(job):
             raise held_by_another()
 
+    def turn(self, job_id: str) -> AbstractContextManager[object]:
+        """Keep other reports of the execution away during the block, in which its thread may report.
+
+        Two ends that come at once must not write into one log: the log of the second would stand under the status of the
+        first. So the second begins when the first is stored, and finds that the execution is over.
+        """
+        return self._turns[hash(job_id) % _TURNS]
+
     def _apply(self, job_id: str, request: StatusRequest, lease_token: str) -> _Applied:
         check_agent_id(request.agent_id)
         status = _STATUSES.get(request.status.strip().lower())
         if status is None:
             raise InvalidRequest("status must be running, succeeded or failed")
-        # Two ends that come at once must not write into one log: the log of the second would stand under the status of the
-        # first. So the second begins when the first is stored, and finds that the execution is over.
-        with self._turns[hash(job_id) % _TURNS]:
+        with self.turn(job_id):
             sender = Sender(agent_id=request.agent_id, token=lease_token)
             while (applied := self._try(job_id, request, status, sender)) is None:
                 logger.info(

@@ -127,8 +127,11 @@ class Engine:
         return bool(self._changes)
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, later: Callable[[int], None] | None = None) -> Iterator[None]:
         """Make the changes of the block one durable step, or none of them.
+
+        Args:
+            later: Takes the ticket of the changes, if there are any, for the caller to `wait` for; without it they are waited for here.
 
         Raises:
             StoreFailed: They could not be made durable.
@@ -142,6 +145,17 @@ class Engine:
             ticket = yield from self._in_order()
         if ticket is None:
             return
+        if later is None:
+            self.wait(ticket)
+        else:
+            later(ticket)
+
+    def wait(self, ticket: int) -> None:
+        """Return once the changes of a ticket are durable. Each ticket has to be waited for once.
+
+        Raises:
+            StoreFailed: They could not be made durable.
+        """
         try:
             self._journal.wait(ticket)
         finally:

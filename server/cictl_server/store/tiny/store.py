@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -65,6 +67,12 @@ class _Transaction(Transaction):
         self.actions.append(action)
 
 
+class _Groups(threading.local):
+    """What finishes each change that the present thread made in a block of `together`; None outside of one."""
+
+    present: list[Callable[[], None]] | None = None
+
+
 @contextmanager
 def _uncollected() -> Iterator[None]:
     """Keep the garbage collector away during the block: it would walk over what is being loaded again and again."""
@@ -91,6 +99,7 @@ class TinyStore(Store):
         self._is_long_lived = is_long_lived
         self._transaction = _Transaction(engine)
         self._last_steps: list[Callable[[Transaction], None]] = []
+        self._groups = _Groups()
         self.db = EngineDB(engine)
 
     @classmethod
@@ -132,13 +141,35 @@ class TinyStore(Store):
         """Run *change* once, whatever its reach: the lock of the engine keeps everybody else away, so nothing can undo a run but its own error."""
         # The list is kept here too: the lock is released before the wait for the disk, and by then another thread may
         # have put its own list into the shared transaction. The actions run once the changes are durable, without a lock.
+        tickets: list[int] = []
         actions: list[Callable[[], None]] = []
-        with self._engine.transaction():
+        with self._engine.transaction(later=tickets.append):
             self._transaction.actions = actions
             result = self._run(change)
+        if self._groups.present is None:
+            self._finish(tickets, actions)
+        else:
+            self._groups.present.append(partial(self._finish, tickets, actions))
+        return result
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Finish the changes of the block at its end, in their order: the flush that makes the first one durable takes all of them."""
+        with ExitStack() as unfinished:  # so each is finished, whatever becomes of the others
+            group = self._groups.present = []
+            try:
+                yield
+            finally:
+                self._groups.present = None
+                for finish in reversed(group):
+                    unfinished.callback(finish)
+
+    def _finish(self, tickets: Iterable[int], actions: Iterable[Callable[[], None]]) -> None:
+        """Wait until a change is durable, then do what it wanted done."""
+        for ticket in tickets:
+            self._engine.wait(ticket)
         for action in actions:
             action()
-        return result
 
     def _run(self, change: Callable[[Transaction], T]) -> T:
         """Run *change* and what `before_commit` added to it, in the transaction of the engine."""
