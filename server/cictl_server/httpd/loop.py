@@ -45,10 +45,17 @@ class Loop:
                 self._change(socket, number, watched, wanted)
 
     def leave(self, socket: Any) -> None:
-        """Forget *socket*, which is about to be closed."""
+        """Forget *socket*, which is about to be closed. It counts as closed from now on, in whichever thread.
+
+        Else a thread could attend to it once more, and its number, which the next connection gets, would seem to be watched.
+        """
         with self._lock:
-            if self._watched.pop(socket._fileno, 0):
-                self._selector.unregister(socket._fileno)
+            number = socket._fileno
+            if not self._is_open(socket):
+                return
+            del self._sockets[number]
+            if self._watched.pop(number, 0):
+                self._selector.unregister(number)
 
     def turn(self, seconds: float) -> None:
         """Wait for so long at most, and let those sockets act that have something to read, or room to write."""
