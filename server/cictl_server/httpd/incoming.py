@@ -61,8 +61,6 @@ class Request(Parser):
         is_refused: Whether it was not, also where that goes without a reason: nobody answers at this path.
     """
 
-    body_rcv: Any
-
     def __init__(
         self,
         adjustments: Any,

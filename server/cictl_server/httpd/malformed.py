@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
 from waitress.utilities import BadRequest
 
@@ -18,6 +18,14 @@ from cictl.base.request_ids import new_request_id
 from cictl.wire import words
 
 DISK_FULL = "the server's disk is full, where it keeps what is coming: free space there"
+
+TOO_MANY_FILES = "the server may not open another file just now: ask again in a moment"
+
+_CHUNK_LINE_BYTES = 4 << 10
+"""The longest line with the length of a chunk and its extensions."""
+
+_TRAILER_BYTES = 16 << 10
+"""The longest trailer of a body in chunks."""
 
 TEXTS: Mapping[int, str] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than this server takes",
@@ -44,6 +52,7 @@ def error_headers(instance_id: str) -> dict[str, str]:
 class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
     """Reads one request. What can't be read becomes its `error`, and never an exception."""
 
+    body_rcv: Any
     _beginning = b""
 
     @property
@@ -59,9 +68,31 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
             self.error = BadRequest("Content-Length or address")
             self.completed = self.headers_finished = True
             taken = len(data)
+        if self.chunked and not self.completed:
+            self._limit_lines()
         if self.completed:
             self.expect_continue = False  # else waitress takes a request that is complete for one that goes on
         return taken
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the header, as waitress does, but refuse two lengths: a proxy may go by the other one (RFC 9112, 6.1).
+
+        Raises:
+            ParsingError: It is malformed.
+        """
+        super().parse_header(header_plus)
+        if "TRANSFER_ENCODING" in self.headers:  # waitress takes it away only where it obeys it
+            raise ParsingError("Transfer-Encoding needs HTTP/1.1")
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("Content-Length beside Transfer-Encoding")
+
+    def _limit_lines(self) -> None:
+        """Refuse lines that have no end: waitress keeps them, and looks through all that it has with each piece that comes."""
+        if len(self.body_rcv.control_line) > _CHUNK_LINE_BYTES:
+            self.error = BadRequest("the line of a chunk is too long")
+        elif len(self.body_rcv.trailer) > _TRAILER_BYTES:
+            self.error = BadRequest("the trailer is too long")
+        self.completed = self.error is not None
 
 
 class ErrorAnswer(ErrorTask):  # type: ignore[misc]

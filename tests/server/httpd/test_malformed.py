@@ -127,6 +127,20 @@ def get(*headers: bytes, target: bytes = b"/healthz", method: bytes = b"GET") ->
         pytest.param(get(b"X: " + b"x" * (1 << 18)), 431, "header of the request is larger", id="long-header"),
         pytest.param(get(b"Transfer-Encoding: gzip"), 501, "Transfer-Encoding", id="transfer-encoding"),
         pytest.param(get(b"Transfer-Encoding: chunked") + b"zz\r\n", 400, "chunk", id="chunk"),
+        pytest.param(get(b"Transfer-Encoding: chunked") + b"5;" + b"x" * 5000, 400, "line of a chunk", id="chunk-line"),
+        pytest.param(get(b"Transfer-Encoding: chunked") + b"0\r\n" + b"x" * 20_000, 400, "trailer", id="trailer"),
+        pytest.param(
+            get(b"Transfer-Encoding: chunked", b"Content-Length: 5") + b"0\r\n\r\n",
+            400,
+            "beside",
+            id="two-kinds-of-length",
+        ),
+        pytest.param(
+            b"GET /healthz HTTP/1.0\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n0\r\n\r\n",
+            400,
+            "needs HTTP/1.1",
+            id="chunks-of-old",
+        ),
         pytest.param(get(b"no colon"), 400, "Invalid header", id="no-colon"),
         pytest.param(get(b"Host: evil.example"), 400, "Host must name one host", id="two-hosts"),
         pytest.param(
