@@ -112,9 +112,10 @@ class Lot:
         with self._changed:
             ready = []
             for ticket in tickets:  # one may be there twice: because of news, and of the time
-                if self._aside.get(ticket.parked) is ticket:
-                    del self._aside[ticket.parked]
-                    ready.append(ticket.parked)
+                if (parked := ticket.parked) is not None and self._aside.get(parked) is ticket:
+                    del self._aside[parked]
+                    ready.append(parked)
+                    ticket.parked = None
             for first in range(0, len(ready), _TOGETHER):
                 together = ready[first : first + _TOGETHER]
                 self._hand_on(together[0] if len(together) == 1 else _Group(together))
@@ -123,7 +124,7 @@ class Lot:
 
     def _plan(self, ticket: _Ticket, *, at: float) -> None:
         """Let it go on at that time at the latest. Under the lock."""
-        if self._aside.get(ticket.parked) is not ticket or at == float("inf"):
+        if ticket.parked is None or at == float("inf"):
             return
         heapq.heappush(self._due, (at, next(self._numbers), ticket))
         if self._due[0][2] is ticket:
@@ -143,12 +144,15 @@ class Lot:
 
 
 class _Ticket:
-    """That one answer was put aside once."""
+    """That one answer was put aside once.
+
+    Tickets are kept until their time comes. One whose answer has gone on forgets it, so that it does not keep a connection that is closed.
+    """
 
     __slots__ = ("earliest", "parked")
 
     def __init__(self, parked: Parked, *, earliest: float) -> None:
-        self.parked = parked
+        self.parked: Parked | None = parked
         self.earliest = earliest
 
 

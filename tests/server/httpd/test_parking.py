@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import weakref
 from typing import Any
 
 from cictl_server.httpd.parking import Lot
@@ -38,6 +39,19 @@ def test_news_and_the_time_together_let_an_answer_go_on_once() -> None:
         assert gone_on.get(timeout=DEADLINE_SECONDS) is answer
     lot.drain(DEADLINE_SECONDS)
     assert gone_on.empty()
+
+
+def test_an_answer_that_has_gone_on_is_not_kept_until_its_time() -> None:
+    """A crowd that asks for work and leaves, again and again, would fill the memory."""
+    lot = Lot(hand_on)
+    gone_on: queue.Queue[Answer] = queue.Queue()
+    lot.park(answer := Answer(gone_on), Awaited(watch=Watch(), seconds=600))
+    lot.wake(answer)
+    assert gone_on.get(timeout=DEADLINE_SECONDS) is answer
+    known = weakref.ref(answer)
+    del answer
+    assert known() is None
+    lot.drain(DEADLINE_SECONDS)
 
 
 def test_nothing_is_put_aside_after_the_last_has_gone_on() -> None:
