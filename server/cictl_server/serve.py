@@ -248,8 +248,6 @@ class Server:
             max_request_header_size=_HEADER_LIMIT,
             inbuf_overflow=SHORT_BODY,
             recv_bytes=SHORT_BODY,
-            channel_timeout=120,
-            channel_request_lookahead=1,  # so that a closed connection is noticed while its request waits
             outbuf_high_watermark=UNSENT_LIMIT,
             ident="cictl",
         )

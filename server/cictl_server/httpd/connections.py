@@ -21,9 +21,10 @@ from msgspec.structs import replace
 from waitress.channel import ClientDisconnected, HTTPChannel
 
 from cictl_server.errors import FULL
+from cictl_server.httpd.accepting import NO_FILES
 from cictl_server.httpd.incoming import Admit, Keep, Request
 from cictl_server.httpd.loop import Loop
-from cictl_server.httpd.malformed import DISK_FULL, ErrorAnswer, error_headers
+from cictl_server.httpd.malformed import DISK_FULL, TOO_MANY_FILES, ErrorAnswer, error_headers
 from cictl_server.httpd.parking import DRAIN_STEP_SECONDS, Lot, awaits_room
 from cictl_server.httpd.places import Places, Rank
 from cictl_server.httpd.proxies import TrustedProxies
@@ -47,10 +48,17 @@ LINGER_BYTES = 1 << 20
 
 _REFUSAL = "HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n{text}\n"
 
+_BROKEN_BODIES = {
+    **dict.fromkeys(FULL, ("507 Insufficient Storage", DISK_FULL)),
+    **dict.fromkeys(NO_FILES, ("503 Service Unavailable", TOO_MANY_FILES)),
+}
+"""The answer when a body can't be kept, by the number of the system's error."""
 
 _MOST_FILES = 65_536
 _SPARE_FILES = 300
 """Descriptors that are kept for other things than connections: logs, artifacts, git, a database."""
+_SPARE_SHARE = 0.75
+"""So much of them where there are few in all."""
 
 
 class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,12 +66,14 @@ class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         header_seconds: From a request's first byte, or from the beginning of the connection, to the end of its header.
+        idle_seconds: For how long a client may ask nothing after an answer. Of granian's connections `header_seconds` decides that, too.
         stalled_seconds: For how long a client may take no byte of an answer. Each byte that it takes renews the time.
         of_peer: Connections from one address.
         of_all: Connections in all; fewer where the system allows this process fewer files.
     """
 
     header_seconds: float = 10.0
+    idle_seconds: float = 120.0
     stalled_seconds: float = 30.0
     of_peer: int = 5_000
     of_all: int = 12_000
@@ -71,7 +81,10 @@ class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
     def fitted(self) -> ConnectionLimits:
         """Raise the number of files that this process may open as far as it may itself, and return what limits fit that."""
         allowed = _raised_file_limit()
-        return self if allowed is None else replace(self, of_all=max(1, min(self.of_all, allowed - _SPARE_FILES)))
+        if allowed is None:
+            return self
+        spare = min(_SPARE_FILES, int(allowed * _SPARE_SHARE))
+        return replace(self, of_all=min(self.of_all, allowed - spare))
 
 
 def _raised_file_limit() -> int | None:
@@ -125,8 +138,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         """The answer that is put aside."""
         self._resumed: Task | None = None
         """The answer that goes on just now."""
-        self._is_watched = False
-        """Whether somebody wants to know if the client has gone while its request is under way."""
+        self._watched: Request | None = None
+        """The request during which somebody wants to know if the client has gone."""
         self.instance_id = instance_id
         self.parser_class = partial(
             Request,
@@ -184,9 +197,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         try:
             is_taken = bool(super().received(data))
         except OSError as error:
-            if error.errno not in FULL:
+            if error.errno not in _BROKEN_BODIES:
                 raise
-            self._refuse("507 Insufficient Storage", DISK_FULL)
+            self._throw_away()
+            self._refuse(*_BROKEN_BODIES[error.errno])
             return False
         self._note_debt(now)
         return is_taken
@@ -198,14 +212,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def readable(self) -> bool:
         if self._thrown_away is not None and self._lingers_since is None:
             return False  # the answer comes first
-        if self.requests and self._aside is None and not self._is_watched:
-            return False  # reading the next request would only vie with the thread that ends this one
+        if self.requests and self._aside is None and self._watched not in self.requests[:1]:
+            return False  # to read the next request would only vie with the thread that ends this one
         return bool(super().readable())
 
     def check_client_disconnected(self) -> bool:
         """Tell whether the client has gone. From the first question on the loop looks after it, so the first answer may be late."""
-        if not self._is_watched:
-            self._is_watched = True
+        if self._watched not in self.requests[:1]:
+            self._watched = next(iter(self.requests), None)
             self._loop.attend(self)
         return bool(super().check_client_disconnected())
 
@@ -225,9 +239,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._places.give_back(self)
         super().del_channel(map)
 
+    def close_now(self) -> None:
+        """Close the connection. To be called by the thread of the loop."""
+        self.handle_close()
+
     def close_soon(self) -> None:
-        """Let the loop close the connection at its next turn. It holds no place any more."""
-        self._places.give_back(self)
+        """Let the loop close the connection: at its next turn, or within a second if the client takes nothing."""
         self.will_close = True
         self._loop.attend(self)
 
@@ -237,7 +254,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             super().handle_write()
             return
         self._flush_exception(self._flush_some)
-        if self.will_close or self.total_outbufs_len:
+        if self.will_close:
+            self.close_now()
+        if not self.connected or self.total_outbufs_len:
             return
         self.close_when_flushed = False
         self._lingers_since = time.monotonic()
@@ -257,9 +276,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
                 self._cut_off()
             else:
                 self._asks = self.requests[0].caller.address
-                self._is_watched = False
                 self._answer()
         finally:
+            if self._watched not in self.requests[:1]:
+                self._watched = None
             self._loop.attend(self)
 
     def _answer(self) -> None:
@@ -338,7 +358,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
                 self._loop.attend(self)  # which sends on while this thread waits
             super()._flush_outbufs_below_high_watermark()
 
-    def _flush_some(self, do_close: bool = True) -> bool:
+    def _flush_some(self, do_close: bool = False) -> bool:
+        # The loop says itself that the connection may be closed here. What waitress calls without saying so, a thread may call too.
         has_sent = bool(super()._flush_some(do_close=do_close))
         if has_sent:
             self._taken_at = time.monotonic()
@@ -389,15 +410,18 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     def close_if_slow(self, now: float) -> None:
         """Close the connection if its client has taken too long. To be called by the thread of the loop."""
-        if self.total_outbufs_len:
+        if self.total_outbufs_len and not self.will_close:
             self._close_if_stalled(now)
             return
-        if self._lingers_since is not None and now - self._lingers_since > LINGER_SECONDS:
-            self.handle_close()
-            return
-        is_late = self._header_since is not None and now - self._header_since > self.limits.header_seconds
-        if (is_late and self.is_silent) or self._is_body_slow(now):
-            self.close_soon()
+        lingers = self._lingers_since is not None and now - self._lingers_since > LINGER_SECONDS
+        if self.will_close or lingers or self._is_body_slow(now) or (self.is_silent and self._is_late(now)):
+            self.close_now()  # not by `will_close`: that waits for poll, which tells of no room while the client takes nothing
+
+    def _is_late(self, now: float) -> bool:
+        """Tell whether the client has owed a header for too long, or has wanted nothing for very long."""
+        if self._header_since is not None:
+            return now - self._header_since > self.limits.header_seconds
+        return now - max(self._idle_since, self._taken_at) > self.limits.idle_seconds
 
     def _close_if_stalled(self, now: float) -> None:
         if now - self._taken_at < _PUSH_SECONDS:
@@ -405,7 +429,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._flush_exception(self._flush_some_if_lockable)
         if now - self._taken_at > self.limits.stalled_seconds:
             self._note_stall(self.total_outbufs_len)
-            self.handle_close()  # at once, and not by `will_close`: that waits for poll, which never tells of room here
+            self.close_now()
 
     def _note_stall(self, unsent: int) -> None:
         logger.info("closed, its client takes nothing peer=%s unsent=%d", self._asks, unsent)
@@ -425,7 +449,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         return is_too_slow(request.body_bytes_received, seconds=now - self._body_since)
 
     def _refuse(self, status: str, text: str) -> None:
-        """Answer without a request, and close."""
+        """Answer without a request, and close. While an earlier request has no answer yet only close: this one would be taken for it."""
+        if self.requests:
+            self.close_now()
+            return
         headers = "".join(f"{name}: {value}\r\n" for name, value in error_headers(self.instance_id).items())
         answer = _REFUSAL.format(status=status, headers=headers, length=len(text) + 1, text=text).encode()
         with self.outbuf_lock:

@@ -29,8 +29,8 @@ class Holder(Protocol):
     def rank(self) -> Rank:
         """Who leaves first: the lowest."""
 
-    def close_soon(self) -> None:
-        """Let it be closed, and give its place back at once."""
+    def close_now(self) -> None:
+        """Close it, which gives its place back."""
 
 
 class Places:
@@ -52,10 +52,16 @@ class Places:
         of_peer.add(newcomer)
         self._taken += 1
         if len(of_peer) > self._of_peer:
-            (self._most_silent(address, of_peer, newcomer) or newcomer).close_soon()
+            (self._most_silent(address, of_peer, newcomer) or newcomer).close_now()
         elif self._taken > self._of_all:
-            everybody = chain.from_iterable(self._holders.values())
-            (self._most_silent("", everybody, newcomer) or newcomer).close_soon()
+            (self._most_silent("", self._everybody(), newcomer) or newcomer).close_now()
+
+    def make_room(self) -> bool:
+        """Close the connection of a silent client. Return false if nobody is silent."""
+        holder = self._most_silent("", self._everybody())
+        if holder is not None:
+            holder.close_now()
+        return holder is not None
 
     def give_back(self, holder: Holder) -> None:
         """Take the place of *holder* back. Doing so twice is fine."""
@@ -68,7 +74,10 @@ class Places:
             del self._holders[holder.address]
             self._leaving.pop(holder.address, None)
 
-    def _most_silent(self, name: str, crowd: Iterable[Holder], newcomer: Holder) -> Holder | None:
+    def _everybody(self) -> Iterable[Holder]:
+        return chain.from_iterable(self._holders.values())
+
+    def _most_silent(self, name: str, crowd: Iterable[Holder], newcomer: Holder | None = None) -> Holder | None:
         """Return who of *crowd* leaves first, none of them the newcomer; None if nobody is silent."""
         found = self._still_silent(name)
         if found is None:

@@ -12,6 +12,7 @@ from typing import Any
 from waitress import wasyncore
 from waitress.server import create_server
 
+from cictl_server.httpd.accepting import Acceptor
 from cictl_server.httpd.connections import Channel, ConnectionLimits, close_slow
 from cictl_server.httpd.incoming import Admit, Keep, keep_as_usual
 from cictl_server.httpd.loop import Loop
@@ -24,8 +25,6 @@ from cictl_server.httpd.workers import Workers
 GRACE_SECONDS = 5
 BACKLOG = 1024
 _SWEEP_SECONDS = 1.0
-_SPARE_PLACES = 32
-"""What waitress counts as connections besides: its own, and those that are just being closed."""
 
 
 class Httpd:
@@ -64,8 +63,8 @@ class Httpd:
             map=self._channels,
             _dispatcher=self._workers,
             sockets=[listener],
-            connection_limit=limits.of_all + _SPARE_PLACES,
             backlog=BACKLOG,
+            channel_request_lookahead=1,  # so that a closed connection is noticed while its request waits
             clear_untrusted_proxy_headers=True,  # `proxies` reads them before
             **options,
         )
@@ -74,10 +73,14 @@ class Httpd:
         self._lot = Lot(self._workers.add_task)
         self._turns = Turns(self._workers.add_task, is_page=is_page)
         self._server.add_task = self._turns.add
-        self._server.channel_class = partial(
+        places = Places(of_peer=limits.of_peer, of_all=limits.of_all)
+        begin = partial(
             Channel,
+            self._server,
+            adj=self._server.adj,
+            map=self._channels,
             limits=limits,
-            places=Places(of_peer=limits.of_peer, of_all=limits.of_all),
+            places=places,
             admit=admit,
             keep=keep,
             proxies=proxies or TrustedProxies(),
@@ -85,7 +88,9 @@ class Httpd:
             lot=self._lot,
             loop=self._loop,
         )
-        self._server.handle_accept = partial(_accept_several, self._server, self._server.handle_accept)
+        self._acceptor = Acceptor(self._server, places, begin=begin)
+        self._server.readable = self._acceptor.is_open
+        self._server.handle_accept = self._acceptor.accept
         self._swept_at = time.monotonic()
 
     def run(self) -> None:
@@ -109,17 +114,14 @@ class Httpd:
         self._stopping.set()
 
     def _sweep(self) -> None:
-        """Close the connections of slow clients, once a second, and accept others again where there were too many."""
+        """Close the connections of slow clients, once a second, and accept others again where there was no room."""
         now = time.monotonic()
         if now - self._swept_at < _SWEEP_SECONDS:
             return
         self._swept_at = now
-        channels = list(self._server.active_channels.values())
-        close_slow(channels)
-        self._loop.attend(self._server)  # here waitress marks those that were idle for long
-        for channel in channels:
-            if channel.writable():
-                self._loop.attend(channel)
+        close_slow(self._server.active_channels.values())
+        self._acceptor.reopen()
+        self._loop.attend(self._server)
 
     def _drain_when_asked(self, answered: threading.Event) -> None:
         """Let the threads finish their answers, then end the loop.
@@ -152,12 +154,3 @@ class Httpd:
 
 def _do_nothing() -> None:
     pass
-
-
-def _accept_several(server: Any, accept: Callable[[], None]) -> None:
-    """Call *accept*, which takes one connection, while that brings one: after a restart all agents come at once."""
-    for _ in range(_SPARE_PLACES):
-        before = len(server.active_channels)
-        accept()
-        if len(server.active_channels) == before:
-            return

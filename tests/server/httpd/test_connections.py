@@ -72,6 +72,12 @@ def test_whoever_says_nothing_is_closed_too(tmp_path: Path) -> None:
         assert connection.recv(1) == b""
 
 
+def test_whoever_asks_nothing_more_is_closed_in_the_end(tmp_path: Path) -> None:
+    with serving(tmp_path, server=ServerKind.WAITRESS, idle_seconds=1) as address, connected(address) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"".join(iter(lambda: connection.recv(1 << 12), b"")).startswith(b"HTTP/1.1 200")
+
+
 def test_half_open_connections_lock_nobody_out(tmp_path: Path) -> None:
     with serving(tmp_path) as address, ExitStack() as stack:
         for _ in range(1000):

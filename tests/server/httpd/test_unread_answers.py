@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import time
 import zipfile
@@ -122,6 +123,35 @@ def test_the_log_names_who_asked_through_a_proxy(place: Workplace, job_id: str) 
     with ExitStack() as stack:
         asking(stack, place, f"/artifacts/{job_id}/big.bin", client="203.0.113.9")
         place.server.wait_for_line("closed, its client takes nothing peer=203.0.113.9")
+
+
+def open_files(place: Workplace) -> int:
+    return len(list(Path(f"/proc/{place.server.process.pid}/fd").iterdir()))
+
+
+def test_who_reads_nothing_keeps_no_connection(place: Workplace, job_id: str) -> None:
+    """The system tells of no room for such a client, so nobody may wait for that to close the connection."""
+    before = open_files(place)
+    with ExitStack() as stack:
+        for _ in range(8):
+            asking(stack, place, f"/artifacts/{job_id}/big.bin")
+        eventually(lambda: open_files(place) >= before + 8, what="the downloads")
+        eventually(lambda: open_files(place) <= before, what="the end of the connections")
+
+
+def test_who_holds_all_files_locks_nobody_out(place: Workplace) -> None:
+    pid, address = place.server.process.pid, urlsplit(place.url)
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_files(place) + 10, limits[1]))
+    try:
+        with ExitStack() as stack:
+            for _ in range(40):
+                connection = stack.enter_context(socket.create_connection((address.hostname, address.port), 60))
+                connection.sendall(b"GET /healthz HTTP/1.1\r\n")
+            with Client(place.url, retries=0) as client:
+                assert client.health().status == "ok"
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
 
 
 def test_who_reads_slowly_gets_everything(place: Workplace, job_id: str) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from cictl_server.httpd.incoming import Admit
 from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.httpd.turns import IsPage
 from cictl_server.httpd.waitress_server import Httpd
@@ -25,6 +26,7 @@ class ThreadedServer:
         threads: int = 16,
         proxies: TrustedProxies | None = None,
         is_page: IsPage = lambda _method, _path: False,
+        admit: Admit = lambda _: 1 << 62,
     ) -> None:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -32,7 +34,7 @@ class ThreadedServer:
         listener.listen()
         self.port = int(listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
-        self._httpd = Httpd(app, listener, admit=lambda _: 1 << 62, threads=threads, proxies=proxies, is_page=is_page)
+        self._httpd = Httpd(app, listener, admit=admit, threads=threads, proxies=proxies, is_page=is_page)
         self._thread = threading.Thread(target=self._httpd.run, name=f"server {self.port}", daemon=True)
         self._thread.start()
 

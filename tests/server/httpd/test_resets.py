@@ -1,0 +1,88 @@
+"""Clients that leave, or say that they have sent everything, at the worst moment."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from cictl_testing.servers.threads import ThreadedServer
+
+SECONDS = 30.0
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Gated:
+    """An application that answers `/gated` when `may_end` is set, all else at once. At `/watched` it asks if the client is still there."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_end = threading.Event(), threading.Event()
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        if environ["PATH_INFO"] == "/watched":
+            environ["waitress.client_disconnected"]()
+        if environ["PATH_INFO"] == "/gated":
+            self.begun.set()
+            self.may_end.wait(SECONDS)
+        start("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+
+@pytest.fixture
+def gated() -> Gated:
+    return Gated()
+
+
+@pytest.fixture
+def server(gated: Gated) -> Iterator[ThreadedServer]:
+    """A server with one thread that takes no bodies."""
+    threaded = ThreadedServer(gated, threads=1, admit=lambda _: 0)
+    yield threaded
+    gated.may_end.set()
+    threaded.stop()
+
+
+def connected(server: ThreadedServer) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=SECONDS)
+
+
+def get(path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *headers, "", ""]).encode()
+
+
+def let_the_loop_turn(server: ThreadedServer) -> None:
+    """Return when the thread of the loop, which refuses TLS itself, has looked at everything that came before."""
+    for _ in range(3):
+        with connected(server) as connection:
+            connection.sendall(b"\x16\x03\x01\x02\x00\x01")
+            assert connection.recv(1 << 12).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_client_that_left_before_its_refusal_is_no_fault(
+    gated: Gated, server: ThreadedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = connected(server)
+    connection.sendall(get("/gated", "Content-Length: 5") + b"12345")
+    assert gated.begun.wait(SECONDS)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    connection.close()
+    gated.may_end.set()
+    server.stop()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_who_has_sent_everything_gets_the_answer_nevertheless(gated: Gated, server: ThreadedServer) -> None:
+    """Also if an earlier request of the connection wanted to know whether its client is there, and all threads are busy."""
+    with connected(server) as other, connected(server) as connection:
+        connection.sendall(get("/watched"))
+        assert connection.recv(1 << 12).endswith(b"ok")
+        other.sendall(get("/gated"))
+        assert gated.begun.wait(SECONDS)
+        connection.sendall(get("/"))
+        connection.shutdown(socket.SHUT_WR)
+        let_the_loop_turn(server)
+        gated.may_end.set()
+        assert connection.recv(1 << 12).endswith(b"ok")
