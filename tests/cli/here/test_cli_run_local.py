@@ -142,10 +142,23 @@ def test_the_only_pipeline_needs_no_name(run: Run, checkout: Path) -> None:
     (checkout / "cictl.yaml").write_text(FILE)
 
 
-def test_a_name_that_is_not_in_the_file(run: Run, checkout: Path) -> None:
-    done = run("run", "--local", "nope")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("nope", "no pipeline 'nope' here; there are build, broken, secret"),
+        ("secret/x", "no job 'x' in secret; there are own, vault"),
+    ],
+)
+def test_a_name_that_is_not_in_the_file(run: Run, checkout: Path, name: str, text: str) -> None:
+    done = run("run", "--local", name)
     assert done.code == ExitCode.NOT_FOUND
-    assert "no pipeline 'nope' here; there are build, broken, secret" in done.err
+    assert text in done.err
+
+
+def test_nothing_is_said_of_the_server_of_a_local_run(run: Run, checkout: Path) -> None:
+    done = run("run", "--local", "build", "--input", "x=1")
+    assert done.code == ExitCode.USAGE
+    assert 'error: there is no input "x"\n' in done.err
 
 
 @pytest.mark.parametrize(

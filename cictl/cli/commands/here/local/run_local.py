@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from cictl.base.git_settings import with_settings
 from cictl.cli.app.exit_codes import ExitCode
-from cictl.cli.app.failures import Failure, usage
+from cictl.cli.app.failures import Failure, failure_of, not_found, usage
 from cictl.cli.app.session import Session
 from cictl.cli.commands.here.end_signals import ended_by_signals
 from cictl.cli.commands.here.local.embedded import embedded
@@ -30,6 +30,7 @@ from cictl.cli.projects.variables_file import read_variables
 from cictl.project_file import CONFIG_FILES, Pipeline, ProjectFile, ProjectFileError, parse, secret_names
 from cictl.wire.admin.secrets import SecretRequest
 from cictl.wire.projects import ImportRequest
+from cictl_client import ClientError
 
 _MOST_AT_ONCE = 16
 """How many runs of one checkout may go on at the same time; each has a work directory of its own."""
@@ -109,7 +110,10 @@ def prepared(session: Session, text: str, *, only: bool, options: LocalOptions) 
         own.client.import_project(ImportRequest(repo_url=str(snapshot.repository), name=name))
         tree = "the working tree" if snapshot.is_changed else f"the working tree, which is {snapshot.sha[:12]}"
         session.note(f"running {name}/{target} here, from {tree} of {checkout}")
-        yield LocalRun(session=own, target=f"{name}/{target}")
+        try:
+            yield LocalRun(session=own, target=f"{name}/{target}")
+        except ClientError as error:
+            raise failure_of(error, server="") from error  # nobody else ever hears of the server of this run
 
 
 def _read_definition(checkout: Path) -> ProjectFile:
@@ -140,12 +144,13 @@ def _target(session: Session, definition: ProjectFile, text: str) -> str:
         return choose(
             session, [*names, *chains], texts=texts, command=lambda name: f"cictl run --local {shlex.quote(name)}"
         )
-    if text.partition("/")[0] not in (*names, *chains):
-        raise Failure(
-            f"no pipeline {text.partition('/')[0]!r} here; there are {', '.join((*names, *chains))}",
-            exit_code=ExitCode.NOT_FOUND,
-            code="not_found",
-        )
+    name, _, job = text.partition("/")
+    if name not in (*names, *chains):
+        raise not_found(f"no pipeline {name!r} here; there are {', '.join((*names, *chains))}")
+    jobs = [each.id for pipeline in definition.pipelines if pipeline.id == name for each in pipeline.jobs]
+    if job and not any(each.startswith(job) for each in jobs):
+        there = f"there are {', '.join(jobs)}" if jobs else "a chain runs as a whole"
+        raise not_found(f"no job {job!r} in {name}; {there}")
     return text
 
 
