@@ -169,7 +169,7 @@ def _compare_servers(report: Figures, *, queued: int, seconds: float, rounds: in
     with (
         real_disk("bench-http-") as home,
         real_disk("bench-http-") as other,
-        served(serve_cictl, str(home), queued, 0) as waitress,
+        served(serve_cictl, str(home), queued, 0, "waitress") as waitress,
         served(serve_cictl, str(other), queued, 0, "granian") as granian,
     ):
         for name, kind, target in (("heartbeat", Heartbeats, ""), ("whole durable job", WholeJobs, ">= 2")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import re
 import resource
 import tempfile
@@ -21,6 +22,11 @@ TOKENS = "tokens.json"
 """Where `serve_guarded` writes the tokens of its agents."""
 
 _NO_DISK = ("tmpfs", "ramfs")
+
+
+def kind_served() -> str:
+    """Return what answers requests where a scenario does not choose: as `CICTL_SERVER_KIND` says, waitress else."""
+    return os.environ.get("CICTL_SERVER_KIND") or "waitress"
 
 
 @contextmanager
@@ -139,8 +145,8 @@ def serve_null(pipe: Any) -> None:
     pipe.recv()
 
 
-def serve_cictl(pipe: Any, directory: str, queued: int, finished: int, kind: str = "waitress") -> None:
-    """Serve a store with so many executions that wait and that are over; *kind* is what answers requests."""
+def serve_cictl(pipe: Any, directory: str, queued: int, finished: int, kind: str = "") -> None:
+    """Serve a store with so many executions that wait and that are over; *kind* is what answers requests, see `kind_served`."""
     from executions import fill
 
     from cictl.wire.jobs import JobStatus
@@ -150,20 +156,20 @@ def serve_cictl(pipe: Any, directory: str, queued: int, finished: int, kind: str
     with TinyStore.open(Path(directory), is_long_lived=True) as store:
         fill(store, 0, finished, JobStatus.SUCCEEDED)
         fill(store, finished, finished + queued, JobStatus.QUEUED)
-    serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0, server=ServerKind(kind))))
+    serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0, server=ServerKind(kind or kind_served()))))
 
 
 def serve_trivial(pipe: Any, directory: str, queued: int) -> None:
     """Serve a store with so many executions that wait and do nothing."""
     from executions import make_trivial_job, put_jobs
 
-    from cictl_server.serve import Server, ServerConfig
+    from cictl_server.serve import Server, ServerConfig, ServerKind
     from cictl_server.store.tiny.store import TinyStore
 
     Path(directory).mkdir(mode=0o700)
     with TinyStore.open(Path(directory), is_long_lived=True) as store:
         put_jobs(store, map(make_trivial_job, range(queued)))
-    serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0)))
+    serve(pipe, Server(ServerConfig(data_dir=Path(directory), port=0, server=ServerKind(kind_served()))))
 
 
 def serve_pipeline(pipe: Any, directory: str) -> None:
@@ -171,7 +177,7 @@ def serve_pipeline(pipe: Any, directory: str) -> None:
     from datetime import UTC, datetime
 
     from cictl.project_file import parse
-    from cictl_server.serve import Server, ServerConfig
+    from cictl_server.serve import Server, ServerConfig, ServerKind
     from cictl_server.store.contract import Transaction
     from cictl_server.store.records.projects import PipelineRecord, ProjectRecord
 
@@ -192,7 +198,7 @@ def serve_pipeline(pipe: Any, directory: str) -> None:
         tx.projects.put(project)
         tx.pipelines.put(PipelineRecord(id=1, project_id=1, definition=pipeline))
 
-    server = Server(ServerConfig(data_dir=Path(directory), port=0))
+    server = Server(ServerConfig(data_dir=Path(directory), port=0, server=ServerKind(kind_served())))
     server.services.core.store.write(define)
     serve(pipe, server)
 
