@@ -149,7 +149,7 @@ class Engine:
         loop = _Loop(later)
         scheduler = self._parts.CallbackScheduler(loop, None, None, None, None)
         scheduler._schedule_fn = answer
-        worker.serve_mtr(scheduler, loop, self._signal)
+        worker.serve_str(scheduler, loop, self._signal)
 
     def stop(self, has_ended: Callable[[], None]) -> None:
         """Take no connections any more, and call *has_ended* once the last one has ended: silent ones do at once, others after their answer."""
