@@ -27,7 +27,9 @@ from cictl_client import Client, TooLarge
 from cictl_server.errors import InvalidRequest
 from cictl_server.httpd.granian.server import GranianHttpd, Tls
 from cictl_server.httpd.proxies import TrustedProxies
+from cictl_server.httpd.workers import Workers
 from cictl_server.serve import Server, ServerConfig, ServerKind
+from cictl_server.signals.waits import PARKING, Awaited, Parking
 from tests.server.about.test_serve import define
 from tests.server.httpd.test_connections import SECONDS, connected, serving
 
@@ -132,7 +134,7 @@ def test_the_private_parts_that_are_used_are_there() -> None:
     ]  # fmt: skip
     assert list(inspect.signature(parts.SocketHolder).parameters) == ["fd", "uds", "backlog"]
     assert {"sock", "py_threads", "backpressure", "http1_opts", "ssl_cert", "ssl_key", "metrics"} <= set(worker)
-    assert parts.ASGIWorker.serve_mtr
+    assert parts.ASGIWorker.serve_str
     assert parts.CallbackScheduler._schedule_fn
     assert {"set", "add_cb"} <= set(dir(parts.WorkerSignal))
 
@@ -174,6 +176,60 @@ def test_only_trusted_proxies_say_for_whom_they_ask(trusted: list[str], expected
         httpd.stop()
         thread.join()
     assert answer.text == expected
+
+
+class SlowToGoOn:
+    """An answer that is put aside at first, and then goes on until somebody lets it end."""
+
+    def __init__(self, parking: Parking) -> None:
+        self.closed_in: list[str] = []
+        self.has_begun, self.may_end = threading.Event(), threading.Event()
+        self._parking = parking
+        self._goes = iter((self._put_aside, self._go_on))
+
+    def __iter__(self) -> Iterator[bytes]:
+        next(self._goes)()
+        return iter(())
+
+    def close(self) -> None:
+        self.closed_in.append(threading.current_thread().name)
+
+    def _put_aside(self) -> None:
+        self._parking.park(self, Awaited(watch=None, seconds=0))
+
+    def _go_on(self) -> None:
+        self.has_begun.set()
+        self.may_end.wait(30)
+
+
+def test_an_answer_that_goes_on_as_the_server_stops_is_ended_by_its_own_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its client has left, so granian has no connection to wait for."""
+    answers = []
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> SlowToGoOn:
+        start_response("200 OK", [])
+        answers.append(SlowToGoOn(environ[PARKING]))
+        return answers[0]
+
+    shutdown = Workers.shutdown
+
+    def let_it_end(workers: Workers, *, seconds: float) -> None:
+        answers[0].may_end.set()
+        shutdown(workers, seconds=seconds)
+
+    monkeypatch.setattr(Workers, "shutdown", let_it_end)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        httpd = GranianHttpd(answer, listener, threads=2, admit=lambda _: 0)
+        thread = threading.Thread(target=httpd.run, name="server")
+        thread.start()
+        with connected(address) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            eventually(lambda: answers and answers[0].has_begun.is_set(), what="the answer to go on")
+        httpd.stop()
+        thread.join()
+    [closed_in] = answers[0].closed_in
+    assert closed_in.startswith("worker-")
 
 
 def has_ended(connection: socket.socket) -> bool:

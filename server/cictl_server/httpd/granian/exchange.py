@@ -111,6 +111,8 @@ class Exchange:
         self._client_has_gone = False
         self._full_since: float | None = None
         """Since when there is no room for more of the answer."""
+        self._room: list[None] = []
+        """Has an entry while the answer waits for room. Who takes it out works on the answer next."""
 
     def begin(self) -> None:
         """Take the body, then answer; or answer at once if there is none, or it is not taken."""
@@ -150,6 +152,11 @@ class Exchange:
             iter(self._answer)  # one that is put aside is closed only while it goes on
         self._close()
         self._watcher.done()
+
+    def give_up_room(self) -> None:
+        """End an answer that waits for room, as the server stops. One that somebody works on is left to them."""
+        if self._takes_turn():
+            self.end()
 
     def park(self, answer: Any, awaited: Awaited) -> None:
         """Put *answer* aside. See `signals.waits.Parking`."""
@@ -234,12 +241,22 @@ class Exchange:
         if not hasattr(told, "add_done_callback"):
             return True
         self._full_since = time.monotonic()
+        self._room.append(None)
         told.add_done_callback(lambda _: self._find_room())
         return False
 
     def _find_room(self) -> None:
         self._note_stall()
-        self._go_on()
+        if self._takes_turn():
+            self._go_on()
+
+    def _takes_turn(self) -> bool:
+        """Tell whether an answer waits for room, and nobody else goes on with it from now on."""
+        try:
+            self._room.pop()
+        except IndexError:
+            return False
+        return True
 
     def _note_stall(self) -> None:
         """Say so if what was told last was taken too late: then its client has just been cut off."""

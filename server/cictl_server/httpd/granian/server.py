@@ -35,6 +35,9 @@ _RESUMING_THREADS = 16
 
 _SWEEP_SECONDS = 1.0
 
+_LEAST_GRACE_SECONDS = 1.0
+"""For so long what goes on may end, also where clients that take nothing have used up the time for a stop."""
+
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True):
     """A certificate with its chain, and its key, as PEM files."""
@@ -140,10 +143,11 @@ class GranianHttpd:
         self._listener.close()
         self._engine.stop(self._has_ended.set)
         self._lot.drain(GRACE_SECONDS)
+        # Connections end before the answers to clients that have left, which the threads still have.
         self._has_ended.wait(max(0.0, deadline - time.monotonic()))
+        self._threads.shutdown(seconds=max(_LEAST_GRACE_SECONDS, deadline - time.monotonic()))
         for told in list(self._answering.told):
-            told.end()
-        self._threads.shutdown(seconds=GRACE_SECONDS)
+            told.give_up_room()
 
 
 class _Later:
