@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from cictl_testing.stores.disk import PowerCut, path_of, watched
 from cictl_testing.stores.records import make_job, put_jobs
 
 from cictl_server.store.contract import StoreFailed, Transaction
+from cictl_server.store.tiny.files import Replacement
 from cictl_server.store.tiny.picture import Picture
 from cictl_server.store.tiny.store import TinyStore
 
@@ -43,6 +45,21 @@ def test_compaction_moves_everything_into_the_snapshot(tmp_path: Path) -> None:
         write_jobs(store, 3)
         assert numbers(store) == [1, 2, 3]
     assert found_in(tmp_path) == [1, 2, 3]
+
+
+def test_a_large_file_is_written_in_parts_with_a_rest_after_each(tmp_path: Path) -> None:
+    flushed: list[int] = []
+    rests: list[float] = []
+
+    def note(name: str, arguments: tuple[Any, ...]) -> None:
+        if name == "fsync":
+            flushed.append(os.fstat(arguments[0]).st_size)
+
+    with watched(note):
+        Replacement(tmp_path / "f", [bytes(1 << 20)] * 3, rest=rests.append).give_up()
+    assert flushed == [1 << 20, 2 << 20, 3 << 20, 3 << 20]
+    assert len(rests) == 3
+    assert all(0 <= rest <= 0.01 for rest in rests)
 
 
 def test_a_kill_at_any_step_of_compaction_loses_nothing(tmp_path: Path) -> None:

@@ -77,7 +77,8 @@ class Engine:
         """The tickets of transactions that do not know yet whether they are durable."""
         self._compacting = threading.Lock()
         self._compactor: threading.Thread | None = None
-        self._is_closed = False
+        self._closed = threading.Event()
+        """Set as soon as the engine is being closed: then a compaction does not rest any more."""
         self._replayed: set[tuple[str, int]] = set()
         self._file_lock = _lock(directory)
         try:
@@ -192,7 +193,7 @@ class Engine:
             try:
                 try:
                     self._journal.drain()
-                    size = snapshot.write(self.snapshot_path, meta, picture.tables())
+                    size = snapshot.write(self.snapshot_path, meta, picture.tables(), rest=self._closed.wait)
                 finally:
                     with self.lock:
                         self._pictures.remove(picture)
@@ -205,7 +206,7 @@ class Engine:
 
     def check(self) -> None:
         """Raise StoreFailed if changes are refused."""
-        if self._is_closed:
+        if self._closed.is_set():
             raise StoreFailed("it is closed")
         if self._journal.is_full:
             self._go_on()
@@ -235,9 +236,9 @@ class Engine:
     def close(self, *, compacts: bool = True) -> None:
         """Compact if *compacts*, and release the directory. Closing twice is fine."""
         with self.lock:
-            if self._is_closed:
+            if self._closed.is_set():
                 return
-            self._is_closed = True
+            self._closed.set()
         if self._compactor is not None:
             self._compactor.join()
         try:
@@ -344,7 +345,7 @@ class Engine:
     def _start_compaction(self) -> None:
         with self.lock:
             is_running = self._compactor is not None and self._compactor.is_alive()
-            if not self._is_closed and not is_running:
+            if not self._closed.is_set() and not is_running:
                 self._compactor = threading.Thread(target=self._compact_or_log, name="compactor")
                 self._compactor.start()
 

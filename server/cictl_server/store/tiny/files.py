@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from time import monotonic
 
 
 def write_all(file: int, data: bytes, *, offset: int) -> None:
@@ -15,8 +16,14 @@ def write_all(file: int, data: bytes, *, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
-_UNFLUSHED_BYTES = 8 << 20
+_UNFLUSHED_BYTES = 1 << 20
 """No more than this waits for the disk at any time: a flush of another file would have to wait for it too."""
+
+_LONGEST_REST_SECONDS = 0.01
+
+
+def no_rest(_seconds: float) -> None:
+    """Go on at once."""
 
 
 class Replacement:
@@ -26,9 +33,14 @@ class Replacement:
         size: The bytes that were written, all of them durable.
     """
 
-    def __init__(self, path: Path, blocks: Iterable[bytes]) -> None:
-        """Write *blocks*. On success the caller has to close the descriptor `file`."""
+    def __init__(self, path: Path, blocks: Iterable[bytes], *, rest: Callable[[float], object] = no_rest) -> None:
+        """Write *blocks*. On success the caller has to close the descriptor `file`.
+
+        Args:
+            rest: Waits so many seconds. It is called after each part with the time that the disk took for that, so half of the disk is left to others.
+        """
         self.size = 0
+        self._rest = rest
         self._path = path
         self._temporary = path.with_name(path.name + "-new")
         self.file = os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -42,7 +54,9 @@ class Replacement:
                 write_all(self.file, block, offset=self.size)
                 self.size += len(block)
                 if self.size - flushed >= _UNFLUSHED_BYTES:
+                    begun = monotonic()
                     os.fsync(self.file)
+                    self._rest(min(monotonic() - begun, _LONGEST_REST_SECONDS))
                     flushed = self.size
             os.fsync(self.file)
         except BaseException:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 Rows = list[tuple[int, bytes]]
 
-_ROWS_PER_BLOCK = 500
-"""So many rows are taken at a time, for which writers wait a fraction of a millisecond."""
+_ROWS_PER_BLOCK = 100
+"""So many rows are taken at a time, for which writers wait a tenth of a millisecond at most."""
 
 
 class Picture:

@@ -11,7 +11,7 @@ import mmap
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from cictl.base.json_errors import NOT_OF_TYPE
 from cictl.base.system.durable import sync_directory
 from cictl.base.typed_json import read_json_as
 from cictl_server.store.contract import StoreCorrupt, StoreTooNew
-from cictl_server.store.tiny.files import Replacement
+from cictl_server.store.tiny.files import Replacement, no_rest
 from cictl_server.store.tiny.picture import Rows
 
 SCHEMA = 1
@@ -85,13 +85,16 @@ def read(path: Path) -> Contents:
     return Contents(meta, tables, is_sealed)
 
 
-def write(path: Path, meta: Meta, tables: Iterable[tuple[str, Iterable[Rows]]]) -> int:
+def write(
+    path: Path, meta: Meta, tables: Iterable[tuple[str, Iterable[Rows]]], *, rest: Callable[[float], object] = no_rest
+) -> int:
     """Replace *path*, durably and in one step, and return its size in bytes.
 
     Args:
         tables: The name of each table and its rows, which are written as they come.
+        rest: Waits so many seconds, to leave the disk to others after each part.
     """
-    replacement = Replacement(path, _blocks(meta, tables))
+    replacement = Replacement(path, _blocks(meta, tables), rest=rest)
     replacement.take_over()
     os.close(replacement.file)
     sync_directory(path.parent)
