@@ -53,6 +53,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
     """Reads one request. What can't be read becomes its `error`, and never an exception."""
 
     body_rcv: Any
+    path = ""
+    """Empty where it can't be read: waitress's log names it for whatever goes wrong with a request."""
     _beginning = b""
 
     @property
