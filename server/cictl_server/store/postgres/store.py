@@ -24,6 +24,8 @@ T = TypeVar("T")
 _BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _OUTCOME = f"SELECT CASE WHEN {LIFE} = %s THEN pg_xact_status(%s::xid8) END"
 _ASK_SECONDS = 0.1
+_AGAIN_SECONDS = 0.02
+"""A pool of connections for which too many wait refuses at once. To try again without a pause would keep a processor busy."""
 
 _UNDONE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected, Overtaken)
 """This transaction had to make room for another one. It can be run again at once."""
@@ -134,6 +136,7 @@ class PostgresStore(Store):
                     return run
                 if time.monotonic() >= deadline:
                     raise
+                time.sleep(_AGAIN_SECONDS)
             else:
                 return run
             for reset in resets:
