@@ -52,7 +52,7 @@ def test_filled_indexes_are_those_that_grew() -> None:
     filled.fill(map(past_of, Random(7).sample(jobs, len(jobs))))
     assert groups_of(filled) == groups_of(grown)
     assert filled.count_claimable() == grown.count_claimable() > 0
-    assert filled.active_of_queues == grown.active_of_queues
+    assert filled.active_of_queues.by_queue == grown.active_of_queues.by_queue
 
 
 def make_run(number: int) -> RunRecord:

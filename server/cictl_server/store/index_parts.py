@@ -117,16 +117,23 @@ class RunCounts:
                 del self._runs[scope]
 
 
-class QueueCounts(Counter[str]):
-    """How many executions of each queue an agent has."""
+class QueueCounts:
+    """How many executions of each queue an agent has.
+
+    Attributes:
+        by_queue: Those numbers; a queue without any is not in it.
+    """
+
+    def __init__(self) -> None:
+        self.by_queue: Counter[str] = Counter()
 
     def add(self, queue: str, _number: int) -> None:
-        self[queue] += 1
+        self.by_queue[queue] += 1
 
     def discard(self, queue: str, _number: int) -> None:
-        self[queue] -= 1
-        if not self[queue]:
-            del self[queue]
+        self.by_queue[queue] -= 1
+        if not self.by_queue[queue]:
+            del self.by_queue[queue]
 
 
 class Index(Protocol):

@@ -27,6 +27,9 @@ from cictl_server.store.tried import Order, TriedTest
 KindKey = tuple[tuple[tuple[str, str], ...], str, tuple[str, ...]]
 """A `Kind` with its requirements as sorted pairs."""
 
+_GroupKey = tuple[NumberGroups, Hashable]
+"""A group of numbers in one of the indexes."""
+
 
 class GroupIndex:
     """Who has a place in each concurrency group, and who stands in its line."""
@@ -119,17 +122,14 @@ class JobIndex:
     def change(self, before: JobRecord | None, after: JobRecord | None) -> None:
         """Update the indexes for one execution that changes from *before* to *after*; None means absent."""
         self.queued_tools.change(_queued_tools(before), _queued_tools(after))
-        old = list(self._entries(before)) if before is not None else []
-        new = list(self._entries(after)) if after is not None else []
+        is_same_work = before is not None and after is not None and before.metadata == after.metadata
+        old = set() if before is None else self._entries(before, is_same_work=is_same_work)
+        new = set() if after is None else self._entries(after, is_same_work=is_same_work)
         # Most entries stay when the status of an execution changes.
-        for entry in old:
-            if entry not in new:
-                index, key, value = entry
-                index.discard(key, value)
-        for entry in new:
-            if entry not in old:
-                index, key, value = entry
-                index.add(key, value)
+        for index, key, value in old - new:
+            index.discard(key, value)
+        for index, key, value in new - old:
+            index.add(key, value)
         if before is not None:
             self._discard(before)
         if after is not None:
@@ -194,62 +194,66 @@ class JobIndex:
         """Yield the numbers of executions that somebody had to approve until *now* or earlier, the earliest first."""
         return (number for _, number in self._unapproved.irange(maximum=(now, maxsize)))
 
-    def _entries(self, job: JobRecord) -> Iterator[Entry]:
-        """Yield what the indexes have of an execution: each index, the key there, and the value."""
-        for group, key in self._keys(job):
-            yield group, key, job.number
+    def _entries(self, job: JobRecord, *, is_same_work: bool) -> set[Entry]:
+        """Return what the indexes have of an execution: each index, the key there, and the value.
+
+        With *is_same_work* those are left out which its metadata alone decides: they stay.
+        """
+        keys = [*self._keys_of_agent(job), *self._keys_of_status(job)]
+        if not is_same_work:
+            keys += self._keys_of_work(job)
+        number = job.number
+        entries: set[Entry] = {(group, key, number) for group, key in keys}
         if job.status.is_terminal:
-            return
+            return entries
         queue = job.queue_scope
-        yield self.unfinished_runs, queue, job.run_key
+        entries.add((self.unfinished_runs, queue, job.run_key))
         if job.status.is_active:
-            yield self.active_of_queues, queue, job.number
+            entries.add((self.active_of_queues, queue, number))
         elif _is_waiting(job):
-            yield self._waiting, _kind(job), job.turn
+            entries.add((self._waiting, _kind(job), job.turn))
+        return entries
 
-    def _keys(self, job: JobRecord) -> Iterator[tuple[NumberGroups, Hashable]]:
-        yield from self._lasting_keys(job)
-        if job.status.is_active:
-            yield from self._active_keys(job)
-        if not job.status.is_terminal:
-            facts = job.facts
-            if run := facts.pipeline_run_id:
-                yield self.unfinished_by_run, run
-            if chain_run := facts.chain_run_id:
-                yield self.unfinished_by_chain_run, chain_run
-        if job.status is JobStatus.QUEUED:
-            yield from self._queue_keys(job)
+    def _lasting_keys(self, job: JobRecord | PastJob) -> list[_GroupKey]:
+        """Return the groups in which an execution is also when it is over."""
+        return self._keys_of_agent(job) + self._keys_of_work(job)
 
-    def _lasting_keys(self, job: JobRecord | PastJob) -> Iterator[tuple[NumberGroups, Hashable]]:
-        """Yield the groups in which an execution is also when it is over."""
-        yield self.by_status, job.status
-        if job.agent_id:
-            yield self.by_agent, job.agent_id
+    def _keys_of_agent(self, job: JobRecord | PastJob) -> list[_GroupKey]:
+        of_status: _GroupKey = (self.by_status, job.status)
+        return [of_status, (self.by_agent, job.agent_id)] if job.agent_id else [of_status]
+
+    def _keys_of_work(self, job: JobRecord | PastJob) -> list[_GroupKey]:
         facts = job.facts
+        keys: list[_GroupKey] = []
         if run := facts.pipeline_run_id:
-            yield self.by_run, run
+            keys.append((self.by_run, run))
         if run_number := facts.run_number:
-            yield self.by_run_number, run_number
+            keys.append((self.by_run_number, run_number))
         if chain_run := facts.chain_run_id:
-            yield self.by_chain_run, chain_run
+            keys.append((self.by_chain_run, chain_run))
         if pipeline := facts.pipeline_id:
-            yield self.by_pipeline, (facts.project_id, pipeline)
+            keys.append((self.by_pipeline, (facts.project_id, pipeline)))
+        return keys
 
-    def _active_keys(self, job: JobRecord) -> Iterator[tuple[NumberGroups, Hashable]]:
-        if job.agent_id:
-            yield self.active_by_agent, job.agent_id
-        if job.job_token_hash:
-            yield self.active_by_token, job.job_token_hash
-        if job.lock_host:
-            yield self.active_by_lock_host, job.lock_host
-
-    def _queue_keys(self, job: JobRecord) -> Iterator[tuple[NumberGroups, Hashable]]:
-        if not job.is_blocked:
-            return
-        if run := job.facts.pipeline_run_id:
-            yield self.blocked_by_run, run
-        if chain_run := job.facts.chain_run_id:
-            yield self.blocked_by_chain_run, chain_run
+    def _keys_of_status(self, job: JobRecord) -> list[_GroupKey]:
+        """Return the groups in which an execution is until it is over."""
+        if job.status.is_terminal:
+            return []
+        facts = job.facts
+        run, chain_run = facts.pipeline_run_id, facts.chain_run_id
+        keys: list[tuple[NumberGroups, str]] = [
+            (self.unfinished_by_run, run),
+            (self.unfinished_by_chain_run, chain_run),
+        ]
+        if job.status.is_active:
+            keys += [
+                (self.active_by_agent, job.agent_id),
+                (self.active_by_token, job.job_token_hash),
+                (self.active_by_lock_host, job.lock_host),
+            ]
+        elif job.is_blocked:
+            keys += [(self.blocked_by_run, run), (self.blocked_by_chain_run, chain_run)]
+        return [(group, key) for group, key in keys if key]
 
 
 class RunIndex:

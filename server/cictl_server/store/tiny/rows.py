@@ -282,7 +282,7 @@ class TinyJobs(TinyChecked[JobRecord], Jobs):
         return self._index.count_claimable()
 
     def count_active_by_queue(self) -> Mapping[str, int]:
-        return self._index.active_of_queues
+        return self._index.active_of_queues.by_queue
 
     def with_locks(self, host: str) -> list[JobRecord]:
         return list(self.get_all(iter(self._index.active_by_lock_host.get(host))))
