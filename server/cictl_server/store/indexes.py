@@ -7,7 +7,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from datetime import datetime
 from heapq import merge
 from itertools import chain
-from operator import itemgetter
 from sys import maxsize
 from typing import cast
 
@@ -23,9 +22,6 @@ from cictl_server.store.records.notifications import NotificationRecord
 from cictl_server.store.records.runs import Place, RunRecord
 from cictl_server.store.tables import Kind
 from cictl_server.store.tried import Order, TriedTest
-
-KindKey = tuple[tuple[tuple[str, str], ...], str, tuple[str, ...]]
-"""A `Kind` with its requirements as sorted pairs."""
 
 _GroupKey = tuple[NumberGroups, Hashable]
 """A group of numbers in one of the indexes."""
@@ -172,12 +168,16 @@ class JobIndex:
     def claimable(self, accepts: Callable[[Kind], bool]) -> int | None:
         """Return the first waiting number whose kind *accepts*; None for none.
 
-        Only the first of each kind can be the answer. So these are tried, in their order.
+        Only the first of each kind can be the answer.
         """
-        heads = sorted(((orders[0], cast("KindKey", key)) for key, orders in self._waiting.items()), key=itemgetter(0))
-        return next(
-            (order[-1] for order, (needs, queue, locks) in heads if accepts(Kind(dict(needs), queue, locks))), None
-        )
+        best: tuple[int, int, int] | None = None
+        for kind, turns in self._waiting.items():
+            if (best is None or turns[0] < best) and accepts(cast("Kind", kind)):
+                best = turns[0]
+        return None if best is None else best[-1]
+
+    def is_any_claimable(self, accepts: Callable[[Kind], bool]) -> bool:
+        return any(accepts(cast("Kind", kind)) for kind, _ in self._waiting.items())
 
     def count_claimable(self) -> int:
         return sum(len(numbers) for _, numbers in self._waiting.items())
@@ -386,8 +386,8 @@ def _is_waiting(job: JobRecord) -> bool:
     return job.status is JobStatus.QUEUED and not job.is_blocked and job.not_before is None
 
 
-def _kind(job: JobRecord) -> KindKey:
-    return tuple(sorted(job.required_capabilities.items())), job.queue_scope, tuple(job.locks)
+def _kind(job: JobRecord) -> Kind:
+    return Kind(tuple(sorted(job.required_capabilities.items())), job.queue_scope, tuple(job.locks))
 
 
 def _has_group(job: JobRecord) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
@@ -93,14 +93,19 @@ class Kind(NamedTuple):
     """What decides whether an agent may have a waiting execution. Of each kind only the first one is looked at.
 
     Attributes:
-        needs: Its `required_capabilities`.
+        requirements: The entries of its `required_capabilities`, sorted.
         queue: Its `queue_scope`.
         locks: Its locks, sorted.
     """
 
-    needs: Mapping[str, str]
+    requirements: tuple[tuple[str, str], ...]
     queue: str
-    locks: Sequence[str]
+    locks: tuple[str, ...]
+
+    @property
+    def needs(self) -> dict[str, str]:
+        """Its `required_capabilities`."""
+        return dict(self.requirements)
 
 
 class Jobs(Table[int, JobRecord]):

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import msgspec
 
 from cictl.wire.jobs import JobStatus
-from cictl.wire.waiting.requirements import CONTAINER_TOOL, SHELL, TOOL, meets
+from cictl.wire.waiting.requirements import CONTAINER_TOOL, SHELL, TOOL, meets, meets_all
 from cictl.wire.words import JobFeature
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.store.contract import Store
 from cictl_server.store.records.agents import AgentRecord
 from cictl_server.store.records.jobs import JobRecord
+from cictl_server.store.tables import Kind
+
+_REMEMBERED = 512
+"""Offers that are remembered, and requirements that each of them remembers."""
 
 
 class Matching(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +46,34 @@ def effective_capabilities(
     """
     known = {} if record is None else {"os": record.os, "arch": record.arch, **record.capabilities}
     return {**known, **(overlay or {}), "agent_id": agent_id}
+
+
+class Offer:
+    """What one agent offers. It remembers what it meets, because agents ask again and again for the same few kinds of work."""
+
+    def __init__(self, capabilities: frozenset[tuple[str, str]]) -> None:
+        self._capabilities = dict(capabilities)
+        self._met: dict[tuple[tuple[str, str], ...], bool] = {}
+
+    def meets(self, kind: Kind) -> bool:
+        """Tell whether the agent meets the requirements of *kind*."""
+        met = self._met.get(kind.requirements)
+        if met is None:
+            if len(self._met) >= _REMEMBERED:
+                self._met.clear()
+            met = self._met[kind.requirements] = meets_all(kind.needs, self._capabilities)
+        return met
+
+
+class Offers:
+    """The offers of the agents that asked last."""
+
+    def __init__(self) -> None:
+        self._known = lru_cache(_REMEMBERED)(Offer)
+
+    def of(self, record: AgentRecord | None, *, agent_id: str, overlay: Mapping[str, str]) -> Offer:
+        """Return what an agent offers, as `effective_capabilities` has it: the same object while that stays the same."""
+        return self._known(frozenset(effective_capabilities(record, agent_id=agent_id, overlay=overlay).items()))
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):

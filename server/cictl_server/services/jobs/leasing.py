@@ -14,13 +14,13 @@ from cictl.base.clock import Clock
 from cictl.wire.admin.updates import SERVER_IS_UPDATING
 from cictl.wire.agents import LeaseRequest, LeaseResponse
 from cictl.wire.jobs import JobStatus
-from cictl.wire.waiting.requirements import for_older_agents, meets_all
+from cictl.wire.waiting.requirements import for_older_agents
 from cictl_server.errors import NoCapacity, no_agent_id
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.resting_locks import end_rests, resting, rests_of
 from cictl_server.services.fleet.hosts import host_of
 from cictl_server.services.fleet.limits import check_agent_id, kept_lease
-from cictl_server.services.fleet.matching import effective_capabilities
+from cictl_server.services.fleet.matching import Offer, Offers
 from cictl_server.services.fleet.presence import PresenceBook
 from cictl_server.services.fleet.processes import ProcessGuard, process_key
 from cictl_server.services.history.lease_tokens import LeaseTokens
@@ -85,6 +85,7 @@ class LeasingService(msgspec.Struct, frozen=True, kw_only=True):
     line: WaitingLeases
     clock: Clock
     default_timeout_seconds: int
+    offers: Offers = msgspec.field(default_factory=Offers)
     lull: threading.Event = msgspec.field(default_factory=_set_event)
     """Set since a lease found nothing: then the next ones look before they take their turn among those that take something."""
 
@@ -128,12 +129,12 @@ class LeasingService(msgspec.Struct, frozen=True, kw_only=True):
         answer = self._try(request)
         if answer.message != _NOTHING or request.wait_seconds <= 0 or self.hub.is_closed:
             return answer
-        record = self.store.look(lambda view: view.agents.find(request.agent_id))
+        record = self._record_of(request)
         try:
             return self.line.add(
                 request,
                 seconds=min(request.wait_seconds, WAIT_LIMIT_SECONDS),
-                capabilities=effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities),
+                offer=self._offer_of(record, request),
                 host=_host_of(record, request),
                 news=news,
             )
@@ -151,10 +152,7 @@ class LeasingService(msgspec.Struct, frozen=True, kw_only=True):
         answer = self._try(wait.request, is_waiting=True)
         if answer.message != _NOTHING or wait.is_over or self.hub.is_closed:
             return answer
-        record = self.store.look(lambda view: view.agents.find(wait.request.agent_id))
-        wait.capabilities = effective_capabilities(
-            record, agent_id=wait.request.agent_id, overlay=wait.request.capabilities
-        )
+        wait.offer = self._offer_of(self._record_of(wait.request), wait.request)
         self.line.again(wait, news=news)
         return None
 
@@ -247,9 +245,15 @@ class LeasingService(msgspec.Struct, frozen=True, kw_only=True):
 
     def _acceptance(self, view: View, record: AgentRecord | None, request: LeaseRequest) -> Accepts:
         """Return what tells whether the agent can take executions of a kind now."""
-        capabilities = effective_capabilities(record, agent_id=request.agent_id, overlay=request.capabilities)
+        offer = self._offer_of(record, request)
         rules = self.policies.of_agent(view, host=_host_of(record, request))
-        return lambda kind: meets_all(kind.needs, capabilities) and rules.allow(kind)
+        return lambda kind: offer.meets(kind) and rules.allow(kind)
+
+    def _record_of(self, request: LeaseRequest) -> AgentRecord | None:
+        return self.store.look(lambda view: view.agents.find(request.agent_id))
+
+    def _offer_of(self, record: AgentRecord | None, request: LeaseRequest) -> Offer:
+        return self.offers.of(record, agent_id=request.agent_id, overlay=request.capabilities)
 
     def _choose(self, tx: Transaction, request: LeaseRequest, *, is_waiting: bool) -> Claimed:
         now = self.clock()

@@ -148,7 +148,7 @@ class _Head(NamedTuple):
     @property
     def kind(self) -> Kind:
         locks = _locks_decoder.decode(self.locks) if self.locks else []
-        return Kind(_needs_decoder.decode(self.needs), self.queue_scope, locks)
+        return Kind(tuple(sorted(_needs_decoder.decode(self.needs).items())), self.queue_scope, tuple(locks))
 
 
 class PostgresJobs(Jobs):

@@ -278,6 +278,9 @@ class TinyJobs(TinyChecked[JobRecord], Jobs):
         number = self._index.claimable(accepts)
         return None if number is None else self.find(number)
 
+    def is_any_claimable(self, accepts: Callable[[Kind], bool]) -> bool:
+        return self._index.is_any_claimable(accepts)
+
     def count_claimable(self) -> int:
         return self._index.count_claimable()
 

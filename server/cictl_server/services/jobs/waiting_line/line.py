@@ -7,15 +7,15 @@ for how many executions there are, and only so many are woken, of those whose ag
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
 
 from cictl.base.clock import Clock
 from cictl.wire.agents import LeaseRequest
-from cictl.wire.waiting.requirements import meets_all
 from cictl_server.services.core.hub import Hub
 from cictl_server.services.core.limits.places import Places
+from cictl_server.services.fleet.matching import Offer
 from cictl_server.services.jobs.lease_pause import LeasePause
 from cictl_server.services.jobs.waiting_line.wait import LeaseWait
 from cictl_server.services.policies import Policies
@@ -48,9 +48,7 @@ class WaitingLeases:
         self.news = 0
         """How often there was news so far. Whoever looks for work notes it first."""
 
-    def add(
-        self, request: LeaseRequest, *, seconds: float, capabilities: Mapping[str, str], host: str, news: int
-    ) -> LeaseWait:
+    def add(self, request: LeaseRequest, *, seconds: float, offer: Offer, host: str, news: int) -> LeaseWait:
         """Let *request* wait, which found nothing when the number of the news was *news*.
 
         Raises:
@@ -65,7 +63,7 @@ class WaitingLeases:
             held.enter_context(self._hub.watch(agent_topic(request.agent_id), only_told=True)),
             held,
             seconds=seconds,
-            capabilities=capabilities,
+            offer=offer,
             host=host,
             news=news,
             on_end=self._leave,
@@ -151,7 +149,7 @@ class WaitingLeases:
         return [kind for kind in found if queues.hold(kind.queue) is None]
 
     def _could_take(self, view: View, wait: LeaseWait, kinds: Sequence[Kind], *, now: datetime) -> bool:
-        met = [kind for kind in kinds if meets_all(kind.needs, wait.capabilities)]
+        met = [kind for kind in kinds if wait.offer.meets(kind)]
         if not any(kind.locks for kind in met):
             return bool(met)
         rules = self._policies.of_agent(view, host=wait.host)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from cictl.wire.agents import LeaseRequest
+from cictl_server.services.fleet.matching import Offer
 from cictl_server.signals.waits import Awaited, Watch
 
 
@@ -15,7 +16,7 @@ class LeaseWait:
 
     Attributes:
         request: As its agent sent it, and as it is kept.
-        capabilities: What leasing matches for the agent.
+        offer: What leasing matches for the agent.
         host: On which host it is, for locks.
         news: The number of the news that it knows; see `WaitingLeases.news`.
         is_woken: Whether it is about to ask again.
@@ -28,14 +29,14 @@ class LeaseWait:
         held: ExitStack,
         *,
         seconds: float,
-        capabilities: Mapping[str, str],
+        offer: Offer,
         host: str,
         news: int,
         on_end: Callable[[LeaseWait], None],
     ) -> None:
         """Wait for *watch*, at most so many *seconds*. What is in *held* is given back at the end, before *on_end* is called."""
         self.request = request
-        self.capabilities = capabilities
+        self.offer = offer
         self.host = host
         self.news = news
         self.is_woken = False
