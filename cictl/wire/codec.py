@@ -17,6 +17,7 @@ from cictl.base.typed_json import make_ready, read_json_as
 T = TypeVar("T")
 
 _INT_LIMIT = 2**63
+_PARTED = frozenset({dict, list})
 _QUOTED = 20
 
 LENIENT_BYTES = 16 << 10
@@ -151,10 +152,8 @@ def _fit(value: Any, type_: Any) -> Any:
     if isinstance(value, dict):
         struct = _struct_of(type_)
         return _fit_object(value, struct) if struct else _fit_mapping(value, type_)
-    if isinstance(value, list):
-        item = next((a for a in _flatten(type_) if get_args(a) and not _is_mapping(a)), None)
-        inner = get_args(item)[0] if item else None
-        return [_fit({} if v is None else v, inner) for v in value] if inner and _struct_of(inner) else value
+    if isinstance(value, list) and (inner := _items_of(type_)):
+        return [_fit({} if v is None else v, inner) for v in value]
     return value
 
 
@@ -167,8 +166,11 @@ def _fit_object(value: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str
             continue
         if type(item) is int and not -_INT_LIMIT <= item < _INT_LIMIT:
             raise DecodeError(f"{name} must be at most {_INT_LIMIT - 1}")
-        if item is not None or type(None) in get_args(fields[name]):
-            fitted[name] = _fit(item, fields[name])
+        if item is None:
+            if type(None) in get_args(fields[name]):
+                fitted[name] = None
+        else:
+            fitted[name] = _fit(item, fields[name]) if type(item) in _PARTED else item
     return fitted
 
 
@@ -181,11 +183,20 @@ def _field_types(struct: type[msgspec.Struct]) -> tuple[dict[str, Any], dict[str
 
 def _fit_mapping(value: dict[str, Any], type_: Any) -> dict[str, Any]:
     """Turn a null in a map of texts into an empty text, as the reference's decoder does."""
-    if any(v is None for v in value.values()) and any(_is_mapping(a) for a in _flatten(type_)):
+    if None in value.values() and any(_is_mapping(a) for a in _flatten(type_)):
         return {k: "" if v is None else v for k, v in value.items()}
     return value
 
 
+@cache
+def _items_of(type_: Any) -> Any:
+    """Return the struct of which *type_* is a list; None if it is a list of others, or none."""
+    item = next((a for a in _flatten(type_) if get_args(a) and not _is_mapping(a)), None)
+    inner = get_args(item)[0] if item else None
+    return inner if inner and _struct_of(inner) else None
+
+
+@cache
 def _struct_of(type_: Any) -> type[msgspec.Struct] | None:
     for option in _flatten(type_):
         if isinstance(option, type) and issubclass(option, msgspec.Struct):

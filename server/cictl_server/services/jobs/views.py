@@ -126,7 +126,7 @@ def job_state(job: JobRecord, *, log_size: int, holds: Mapping[str, str] = NOTHI
     """Return the state of *job*, with long texts cut."""
     state = _whole_state(job, log_size=log_size, holds=holds)
     kept = bounded(state, _LISTED)
-    return kept if kept == state else msgspec.structs.replace(kept, is_cut=True)
+    return kept if kept is state or kept == state else msgspec.structs.replace(kept, is_cut=True)
 
 
 def _whole_state(job: JobRecord, *, log_size: int, holds: Mapping[str, str]) -> JobState:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import astuple
 
 M = TypeVar("M", bound=msgspec.Struct)
 
@@ -42,10 +43,11 @@ AS_IT_IS = Bounds(text=_ANY, items=_ANY, low=-_ANY, high=_ANY)
 def bounded(message: M, bounds: Bounds) -> M:
     """Return *message* within *bounds*, at every depth."""
     changes: dict[str, Any] = {}
-    for name in message.__struct_fields__:
-        value = getattr(message, name)
+    for name, value in zip(message.__struct_fields__, astuple(message), strict=True):
+        if not value and (value is False or value != 0):  # as most fields of most messages are
+            continue
         of_field = bounds.fields.get(name, bounds)
-        if of_field is AS_IT_IS or (not value and value != 0):  # as most fields of most messages are
+        if of_field is AS_IT_IS:
             continue
         kept = _bounded(value, of_field)
         if kept is not value:
