@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable
-from itertools import islice
-from operator import attrgetter
+from itertools import takewhile
 
 from cictl_server.signals.contract import Happening
 
@@ -46,9 +44,10 @@ class RecentEvents:
         with self._lock:
             if number < self._forgotten or number > self._last():
                 return None
-            if number == self._last():
-                return []
-            return list(islice(self._events, bisect_right(self._events, number, key=attrgetter("number")), None))
+            # From the newest on: few have come since the last look, and to find a place inside a deque means to walk there.
+            newer = list(takewhile(lambda event: event.number > number, reversed(self._events)))
+            newer.reverse()
+            return newer
 
     def _last(self) -> int:
         return self._events[-1].number if self._events else self._forgotten

@@ -11,15 +11,18 @@ import pytest
 from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 
+from cictl.base.clock import utc_now
 from cictl.wire.admin.access import Role
 from cictl.wire.events import EventKind
 from cictl_server.services import DEFAULT_WAITING_PLACES
 from cictl_server.services.access.principal import Principal
-from cictl_server.services.core.events import EventLog
+from cictl_server.services.core.events import EventLog, News
 from cictl_server.services.jobs.jobs import JobService
 from cictl_server.signals.contract import Happening
+from cictl_server.signals.memory.feed import MemoryFeed
 from cictl_server.signals.topics import EVENTS
 from cictl_server.signals.waits import Awaited, blocking
+from cictl_server.signals.watches import LocalWakes
 
 
 class Follower:
@@ -160,3 +163,32 @@ def test_after_events_were_told_the_next_ones_wait_for_as_long_as_they_gather(se
     assert isinstance(told, list)
     assert isinstance(awaited, Awaited)
     assert 0 < awaited.least <= 0.7
+
+
+def test_those_who_look_together_are_told_the_same_and_then_all_the_rest() -> None:
+    moment = [0.0]
+    feed = MemoryFeed(LocalWakes(), utc_now)
+    last = feed.last_number()
+    news = News(feed, lambda: moment[0])
+    feed.add(EventKind.AGENT, "a")
+    told = news.after(last)
+    feed.add(EventKind.AGENT, "b")
+    assert told is not None
+    assert news.after(last) is told
+    assert [event.subject for event in news.after(told[-1].number) or ()] == ["b"]
+    moment[0] = 1.0
+    assert [event.subject for event in news.after(last) or ()] == ["a", "b"]
+
+
+def test_what_came_while_a_follower_was_told_is_not_told_at_once(server: RunningServer) -> None:
+    events = server.services.core.events
+    following = events.follow(after=events.last_number(), gather_seconds=1000.0)
+    events.add(EventKind.AGENT, "a")
+    told = next(following)
+    events.add(EventKind.AGENT, "b")
+    awaited = next(following)
+    following.close()
+    assert isinstance(told, list)
+    assert isinstance(awaited, Awaited)
+    assert awaited.watch is None
+    assert awaited.seconds > 500

@@ -75,7 +75,16 @@ class EventsResource:
             elif isinstance(events, Awaited):
                 yield events
             else:
-                yield b"".join(self._event(event) for event in _latest(events) if self._is_shown(event, principal))
+                yield self._block(events, principal)
+
+    def _block(self, events: list[Happening], principal: Principal) -> bytes:
+        """Return the last of each subject's *events* as they are sent. Those who see everything are told the same."""
+        if principal.projects or principal.job:
+            return self._put_together(events, principal)
+        return self._told.block(events, lambda: self._put_together(events, principal))
+
+    def _put_together(self, events: list[Happening], principal: Principal) -> bytes:
+        return b"".join(self._event(event) for event in _latest(events) if self._is_shown(event, principal))
 
     def _is_shown(self, event: Happening, principal: Principal) -> bool:
         if event.kind is EventKind.JOB:
@@ -110,11 +119,20 @@ _KEPT = 1024
 
 
 class _Told:
-    """The events that were encoded last, by number."""
+    """The events that were encoded last, by number, and the last list of them that was put together."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self._last: tuple[list[Happening], bytes] = ([], b"")
+
+    def block(self, events: list[Happening], put_together: Callable[[], bytes]) -> bytes:
+        """Return what is sent of *events*, a list that followers share, which *put_together* makes unless it was the last one."""
+        known, block = self._last
+        if known is not events:
+            block = put_together()
+            self._last = events, block
+        return block
 
     def get(self, number: int, encode: Callable[[], bytes]) -> bytes:
         """Return the event with this number, which *encode* encodes unless it was before."""

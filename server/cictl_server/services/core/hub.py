@@ -92,6 +92,10 @@ class Following:
         self._told_at = time.monotonic()
         self._due = self._told_at + KEEPALIVE_SECONDS
 
+    def seconds_too_early(self, gather_seconds: float) -> float:
+        """Return how long news are still gathered, because the client was told something less than *gather_seconds* ago; else 0."""
+        return max(0.0, self._told_at + gather_seconds - time.monotonic())
+
     def wait(self, *, gather_seconds: float = 0.0) -> Iterator[Awaited | None]:
         """Yield what is awaited until it is time to look again; last None if the client must be told that the connection lives.
 
@@ -100,8 +104,8 @@ class Following:
         Args:
             gather_seconds: News that come within so many seconds after the last ones are told together.
         """
-        while (left := self._due - (now := time.monotonic())) > 0:
-            least = max(0.0, self._told_at + gather_seconds - now)
+        while (left := self._due - time.monotonic()) > 0:
+            least = self.seconds_too_early(gather_seconds)
             yield Awaited(watch=self._watch, seconds=min(left, _LOOK_SECONDS), least=least)
             if self._watch.is_set() or self._is_over():
                 return
