@@ -12,7 +12,7 @@ This module imports nothing that is slow to load, because shell completion reads
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -46,8 +46,18 @@ class Key(Generic[T]):
         return self._read(metadata.texts.get(self.name, ""))
 
 
+class _Text(Key[str]):
+    """A key whose value is its text, as that of most. These are read all the time."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, read=str, write=str)
+
+    def __get__(self, metadata: JobMetadata | None, owner: type[JobMetadata]) -> Any:
+        return self if metadata is None else metadata.texts.get(self.name, "")
+
+
 def _text(name: str) -> Key[str]:
-    return Key(name, read=str, write=str)
+    return _Text(name)
 
 
 def _flag(name: str) -> Key[bool]:

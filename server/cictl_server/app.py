@@ -160,15 +160,20 @@ SERVED: tuple[Route, ...] = (*ROUTES, *PAGES)
 
 
 def create_app(
-    services: Services, *, origin_rule: OriginRule | None = None, cookie: SessionCookie | None = None
+    services: Services,
+    *,
+    router: Router | None = None,
+    origin_rule: OriginRule | None = None,
+    cookie: SessionCookie | None = None,
 ) -> Application:
     """Return the WSGI application that serves *services*.
 
     Args:
+        router: An empty one, which gets the routes.
         origin_rule: Who may send requests; by default, who asks on this machine for a loopback name.
         cookie: How browsers that are logged in are told; by default, as a server without a public URL does.
     """
-    router = Router()
+    router = router or Router()
     marks = RouteMarks(router)
     app: Application = falcon.App(
         router=router,

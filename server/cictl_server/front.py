@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 import falcon
 
@@ -21,10 +20,6 @@ from cictl_server.resources.access.vault import VaultTestResource
 from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource
 from cictl_server.services import Services
 from cictl_server.services.core.callers import note_caller
-
-_KNOWN_PATHS = 512
-_SHORT_PATH = 200
-"""Longer paths are looked up each time: whoever asks decides how long they are."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _CONNECTIONS = "/api/v1/vault/connections/"
@@ -81,7 +76,6 @@ class RouteMarks:
 
     def __init__(self, router: Router) -> None:
         self._router = router
-        self._known = lru_cache(_KNOWN_PATHS)(self._look_up)
 
     def costs_work(self, method: str, path: str) -> bool:
         found = self._find(method, path)
@@ -96,10 +90,6 @@ class RouteMarks:
         return found is not None and found.takes_key and method not in _SAFE_METHODS
 
     def _find(self, method: str, path: str) -> Description | None:
-        # Each request is asked about several times, and agents ask at the same few paths again and again.
-        return self._known(method, path) if len(path) <= _SHORT_PATH else self._look_up(method, path)
-
-    def _look_up(self, method: str, path: str) -> Description | None:
         found = self._router.find(tidy(path))
         return find_description(found[1].get(method)) if found else None
 
@@ -175,8 +165,10 @@ class Slashes:
 
 def tidy(path: str) -> str:
     """Remove the slashes around what follows some nouns; the contract has this for these nouns only."""
-    prefix = next((p for p in _LOOSE_PREFIXES if path.startswith(p)), None)
-    return path if prefix is None else prefix + path.removeprefix(prefix).strip("/")
+    if not path.startswith(_LOOSE_PREFIXES):
+        return path
+    prefix = next(p for p in _LOOSE_PREFIXES if path.startswith(p))
+    return prefix + path.removeprefix(prefix).strip("/")
 
 
 class Existence:

@@ -23,6 +23,7 @@ from cictl_server.errors import InvalidRequest
 from cictl_server.http.access.hosts import OwnHosts, is_loopback_name
 from cictl_server.http.access.origin import OriginRule
 from cictl_server.http.browsers.cookies import SessionCookie
+from cictl_server.http.router import Router
 from cictl_server.http.streams import UNSENT_LIMIT
 from cictl_server.http.waiting import Asking
 from cictl_server.httpd.admission import Admission
@@ -217,8 +218,10 @@ class Server:
         self, config: ServerConfig, listener: socket.socket, *, rule: OriginRule, proxies: TrustedProxies
     ) -> Httpd | GranianHttpd:
         """Return what answers at *listener*."""
-        app = create_app(self.services, origin_rule=rule, cookie=SessionCookie(public_url=config.public_url))
-        admit = Admission(self.services, SERVED, origin_rule=rule, archive_bytes=config.archive_bytes)
+        router = Router()
+        cookie = SessionCookie(public_url=config.public_url)
+        app = create_app(self.services, router=router, origin_rule=rule, cookie=cookie)
+        admit = Admission(self.services, SERVED, router, origin_rule=rule, archive_bytes=config.archive_bytes)
         asking = Asking(app, path=LEASE_PATH)
         threads = config.download_places + SPARE_THREADS
         limits = config.connections.fitted()

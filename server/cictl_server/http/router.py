@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -15,6 +15,10 @@ Responders = dict[str, Callable[..., Any]]
 
 Found = tuple[object, Responders, dict[str, Any], str | None]
 """The resource, its responders, what the placeholders stand for, and the template."""
+
+_KNOWN_PATHS = 512
+_SHORT_PATH = 200
+"""Longer paths are looked up each time: whoever asks decides how long they are."""
 
 _FIELD = re.compile(r"\{(\w+)(:path)?\}(.*)")
 
@@ -29,6 +33,8 @@ class Router(CompiledRouter):
     def __init__(self) -> None:
         super().__init__()
         self._root = _Place()
+        self._known = lru_cache(_KNOWN_PATHS)(self._walk)
+        """Each request is looked up several times, and agents ask at the same few paths again and again."""
 
     def add_route(self, uri_template: str, resource: object, *, suffix: str | None = None, **_: Any) -> None:
         """Let *resource* answer at *uri_template*.
@@ -40,14 +46,18 @@ class Router(CompiledRouter):
         for part in _parts(uri_template):
             place = place.next(part)
         place.route = (resource, _responders(resource, suffix), uri_template)
+        self._known.cache_clear()
 
     def find(self, uri: str, req: object = None) -> Found | None:
         """Return the route that *uri* takes, None if there is none."""
-        found = self._root.find(_parts(uri), 0)
+        found = self._known(uri) if len(uri) <= _SHORT_PATH else self._walk(uri)
         if found is None:
             return None
         (resource, responders, template), params = found
-        return resource, responders, params, template
+        return resource, responders, dict(params), template
+
+    def _walk(self, uri: str) -> tuple[_Route, dict[str, Any]] | None:
+        return self._root.find(_parts(uri), 0)
 
 
 _Route = tuple[object, Responders, str]

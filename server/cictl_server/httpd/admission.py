@@ -28,21 +28,26 @@ class Admission:
     """
 
     def __init__(
-        self, services: Services, routes: Iterable[Route], *, origin_rule: OriginRule, archive_bytes: int
+        self,
+        services: Services,
+        routes: Iterable[Route],
+        router: Router,
+        *,
+        origin_rule: OriginRule,
+        archive_bytes: int,
     ) -> None:
         """Decide for *routes*.
 
         Args:
+            router: The application's, so that a path is looked up once.
             archive_bytes: The limit of a zip of artifacts.
         """
         self._artifacts = services.artifacts.artifacts
         self._archive_bytes = archive_bytes
         self._memory = BodyMemory()
-        self._router = Router()
+        self._router = router
         self._routes = {route.path: route for route in routes}
-        for route in self._routes.values():
-            self._router.add_route(route.path, route.resource, suffix=route.suffix or None)
-        self._guard = Guard(origin_rule, RouteMarks(self._router))
+        self._guard = Guard(origin_rule, RouteMarks(router))
 
     def __call__(self, head: Head) -> int:
         """Return how many bytes of the body are taken at most; 0 if nobody answers there.

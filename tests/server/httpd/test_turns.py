@@ -13,9 +13,10 @@ import pytest
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.threads import ThreadedServer
 
-from cictl_server.app import SERVED
+from cictl_server.app import SERVED, create_app
 from cictl_server.http.access.hosts import OwnHosts
 from cictl_server.http.access.origin import OriginRule
+from cictl_server.http.router import Router
 from cictl_server.httpd.admission import Admission
 from cictl_server.httpd.turns import AT_ONCE
 
@@ -67,7 +68,9 @@ def server(pages: Pages) -> Iterator[ThreadedServer]:
 )
 def test_what_only_shows_something_waits(tmp_path: Path, path: str, *, waits: bool) -> None:
     running = RunningServer(tmp_path / "data")
-    admission = Admission(running.services, SERVED, origin_rule=OriginRule(OwnHosts()), archive_bytes=1)
+    router = Router()
+    create_app(running.services, router=router)
+    admission = Admission(running.services, SERVED, router, origin_rule=OriginRule(OwnHosts()), archive_bytes=1)
     assert (admission.is_page("GET", path), admission.is_page("POST", path)) == (waits, False)
     running.close()
 

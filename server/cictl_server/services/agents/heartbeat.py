@@ -309,6 +309,8 @@ def _new_start(process: AgentProcess | None, former: AgentProcess | None) -> str
 
 def _one_line(text: str) -> str:
     """Fold white space and cut to 240 bytes of UTF-8 without splitting a character."""
+    if not text:
+        return text  # as at nearly all heartbeats
     folded = " ".join(text.split())
     if len(folded.encode()) <= _STATUS_BYTES:
         return folded

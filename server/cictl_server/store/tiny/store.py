@@ -134,8 +134,8 @@ class TinyStore(Store):
             yield self._transaction
 
     def look(self, question: Callable[[View], T]) -> T:
-        with self.read() as view:
-            return question(view)
+        with self._engine.lock:
+            return question(self._transaction)
 
     def write(self, change: Callable[[Transaction], T], *, reach: Reach | None = None) -> T:
         """Run *change* once, whatever its reach: the lock of the engine keeps everybody else away, so nothing can undo a run but its own error."""

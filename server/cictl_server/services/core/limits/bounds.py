@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +18,7 @@ EXACT = 2**53 - 1
 """The largest whole number that every reader of JSON keeps exact: RFC 8259, 6."""
 
 _ANY = 2**63
+_TEXTS = frozenset({str})
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,21 +72,20 @@ def _bounded(value: Any, bounds: Bounds) -> Any:  # Any: a field of any message
         return cut_text(value, bounds.text)
     if type(value) in (int, float):
         return min(max(value, bounds.low), bounds.high)
-    if isinstance(value, msgspec.Struct):
-        return bounded(value, bounds)
-    if isinstance(value, list):
-        return [_bounded(item, bounds) for item in value[: bounds.items]]
-    if isinstance(value, dict):
+    if type(value) is dict:
         if _is_small(value, bounds):
             return value
         short = [(key, item) for key, item in value.items() if len(key.encode()) <= bounds.text]
         return {key: _bounded(item, bounds) for key, item in short[: bounds.items]}
-    return value
+    if type(value) is list:
+        return [_bounded(item, bounds) for item in value[: bounds.items]]
+    return bounded(value, bounds) if isinstance(value, msgspec.Struct) else value
 
 
 def _is_small(mapping: Mapping[str, Any], bounds: Bounds) -> bool:
     """Tell quickly whether a map of texts is within *bounds*, as the capabilities of an agent are, which come with each report."""
     most = bounds.text // 4  # characters, of which each takes up to four bytes
-    return len(mapping) <= bounds.items and all(
-        type(item) is str and len(item) <= most and len(key) <= most for key, item in mapping.items()
-    )
+    texts = mapping.values()
+    if len(mapping) > bounds.items or not _TEXTS.issuperset(map(type, texts)):
+        return False
+    return max(map(len, chain(mapping, texts)), default=0) <= most
