@@ -232,6 +232,7 @@ class Server:
                 threads=threads,
                 admit=admit,
                 keep=admit.keep,
+                is_page=admit.is_page,
                 limits=limits,
                 proxies=proxies,
                 instance_id=self.instance_id,

@@ -33,7 +33,11 @@ class Turns:
         if request.error is not None or not self._is_page(request.command, request.path):
             self._hand_on(channel)
             return
-        turn = _Turn(channel, self._next)
+        self.take(channel)
+
+    def take(self, page: Any) -> None:
+        """Let *page*, which answers a request of a page, be served now, or when it is its turn."""
+        turn = _Turn(page, self._next)
         with self._lock:
             if self._busy >= self._most:
                 self._waiting.append(turn)
@@ -62,16 +66,16 @@ class Turns:
 class _Turn:
     """One request of a page, as a task of the threads."""
 
-    def __init__(self, channel: Any, end: Callable[[], None]) -> None:
-        self._channel = channel
+    def __init__(self, page: Any, end: Callable[[], None]) -> None:
+        self._page = page
         self._end = end
 
     def service(self) -> None:
         try:
-            self._channel.service()
+            self._page.service()
         finally:
             self._end()
 
     def cancel(self) -> None:
-        self._channel.cancel()
+        self._page.cancel()
         self._end()

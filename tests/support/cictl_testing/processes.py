@@ -19,6 +19,7 @@ from cictl.wire.jobs import JobExecution
 from cictl_client import Client
 from cictl_testing.files import make_repository
 from cictl_testing.forks.forked import Forked, can_fork, run_forked
+from cictl_testing.servers.whole import kind_tested
 
 T = TypeVar("T")
 
@@ -222,5 +223,5 @@ class Workplace:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("CICTL_", "CIWI_"))}
         home = {"XDG_CONFIG_HOME": str(self.directory / "config"), "NO_COLOR": "1"}
         login = {"CICTL_TOKEN": token} if token else {}
-        home["CICTL_SERVER_KIND"] = os.environ.get("CICTL_TEST_SERVER", "waitress")
+        home["CICTL_SERVER_KIND"] = kind_tested()
         return {**clean, **home, "CICTL_SERVER_URL": self.url, **login, **self.extra}

@@ -22,6 +22,7 @@ from cictl_server.httpd.granian.requests import admitted, environ_of, has_body, 
 from cictl_server.httpd.incoming import Admit, Keep
 from cictl_server.httpd.parking import DRAIN_STEP_SECONDS, Lot
 from cictl_server.httpd.proxies import TrustedProxies
+from cictl_server.httpd.turns import IsPage, Turns
 from cictl_server.signals.waits import PARKING, Awaited
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
         instance_id: Marks the answers that the application doesn't make.
         stalled_seconds: After so long the system cuts off a client that takes nothing.
         lot: Where answers are put aside.
+        is_page: Tells which requests take *turns*.
         coming: The bodies that are not whole yet, and what comes after refusals.
         told: The answers of more than one block that are not whole yet.
         busy: Whose requests are under way.
@@ -55,6 +57,8 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
     instance_id: str
     stalled_seconds: float
     lot: Lot
+    is_page: IsPage
+    turns: Turns
     coming: set[Body | Rest] = msgspec.field(default_factory=set)
     told: set[Exchange] = msgspec.field(default_factory=set)
     busy: set[Client] = msgspec.field(default_factory=set)
@@ -118,7 +122,10 @@ class Exchange:
         """Take the body, then answer; or answer at once if there is none, or it is not taken."""
         self._shared.busy.add(self._client)
         if not has_body(self._environ):
-            self._respond(BytesIO(), 0)
+            if self._shared.is_page(self._environ["REQUEST_METHOD"], self._environ["PATH_INFO"]):
+                self._shared.turns.take(_Page(self))
+            else:
+                self.respond()
             return
         head = head_of(self._environ)
         try:
@@ -133,6 +140,10 @@ class Exchange:
         self._body = Body(self._protocol, length=head.length, most=most, kept=kept, on_end=self._take)
         self._shared.coming.add(self._body)
         self._body.ask()
+
+    def respond(self) -> None:
+        """Answer a request without a body."""
+        self._respond(BytesIO(), 0)
 
     def service(self) -> None:
         """Go on with an answer that was put aside."""
@@ -182,7 +193,7 @@ class Exchange:
         """Let the application answer without the body. The connection is closed then, as the body may still be coming."""
         self._is_refused = True
         self._environ[REFUSAL] = error
-        self._respond(BytesIO(), 0)
+        self.respond()
 
     def _refuse_here(self, status: str, text: str) -> None:
         self._is_refused = True
@@ -332,3 +343,16 @@ class Exchange:
         self._note_stall()
         self._client_has_gone = True
         self._shared.lot.wake(self)
+
+
+class _Page:
+    """The answer to the request of a page, as a task of the threads."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def service(self) -> None:
+        self._exchange.respond()
+
+    def cancel(self) -> None:
+        self._exchange.end()

@@ -25,13 +25,14 @@ from cictl_server.httpd.granian.exchange import Answering, WsgiApp
 from cictl_server.httpd.incoming import Admit, Keep, keep_as_usual
 from cictl_server.httpd.parking import Lot
 from cictl_server.httpd.proxies import TrustedProxies
+from cictl_server.httpd.turns import IsPage, Turns
 from cictl_server.httpd.waitress_server import GRACE_SECONDS
 from cictl_server.httpd.workers import Workers
 
 logger = logging.getLogger(__name__)
 
 _RESUMING_THREADS = 16
-"""Threads in which answers go on that were put aside."""
+"""Threads in which answers go on that were put aside, and pages are made."""
 
 _SWEEP_SECONDS = 1.0
 
@@ -71,6 +72,7 @@ class GranianHttpd:
         threads: int,
         admit: Admit,
         keep: Keep = keep_as_usual,
+        is_page: IsPage = lambda _method, _path: False,
         limits: ConnectionLimits | None = None,
         proxies: TrustedProxies | None = None,
         instance_id: str = "",
@@ -82,6 +84,7 @@ class GranianHttpd:
             threads: How many requests are worked on at once, besides those that go on after they were put aside.
             admit: Says for each request how much of its body is taken.
             keep: Says for each such request where its body is kept.
+            is_page: Tells which requests take turns, see `Turns`.
             proxies: Who may tell for whom they ask; nobody by default.
             instance_id: Marks the answers that the application doesn't make, as it marks its own.
 
@@ -91,6 +94,7 @@ class GranianHttpd:
         self._engine = Engine()
         self._threads = Workers(_RESUMING_THREADS)
         self._lot = Lot(self._threads.add_task)
+        self._turns = Turns(self._threads.add_task, is_page=is_page)
         limits = limits or ConnectionLimits()
         self._answering = Answering(
             app=app,
@@ -100,6 +104,8 @@ class GranianHttpd:
             instance_id=instance_id,
             stalled_seconds=limits.stalled_seconds,
             lot=self._lot,
+            is_page=is_page,
+            turns=self._turns,
         )
         self._settings = Settings(
             threads=threads,
@@ -143,6 +149,7 @@ class GranianHttpd:
         self._listener.close()
         self._engine.stop(self._has_ended.set)
         self._lot.drain(GRACE_SECONDS)
+        self._turns.end()
         # Connections end before the answers to clients that have left, which the threads still have.
         self._has_ended.wait(max(0.0, deadline - time.monotonic()))
         self._threads.shutdown(seconds=max(_LEAST_GRACE_SECONDS, deadline - time.monotonic()))

@@ -7,10 +7,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from cictl_server.httpd.granian.server import GranianHttpd
 from cictl_server.httpd.incoming import Admit
 from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.httpd.turns import IsPage
 from cictl_server.httpd.waitress_server import Httpd
+from cictl_server.serve import ServerKind
+from cictl_testing.servers.whole import kind_tested
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
 
@@ -27,14 +30,17 @@ class ThreadedServer:
         proxies: TrustedProxies | None = None,
         is_page: IsPage = lambda _method, _path: False,
         admit: Admit = lambda _: 1 << 62,
+        kind: ServerKind | None = None,
     ) -> None:
+        """Begin; *kind* is what answers, by default what is tested."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
         listener.listen()
         self.port = int(listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
-        self._httpd = Httpd(app, listener, admit=admit, threads=threads, proxies=proxies, is_page=is_page)
+        served_by = {ServerKind.WAITRESS: Httpd, ServerKind.GRANIAN: GranianHttpd}[kind or kind_tested()]
+        self._httpd = served_by(app, listener, admit=admit, threads=threads, proxies=proxies, is_page=is_page)
         self._thread = threading.Thread(target=self._httpd.run, name=f"server {self.port}", daemon=True)
         self._thread.start()
 
