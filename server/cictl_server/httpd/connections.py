@@ -48,7 +48,7 @@ LINGER_BYTES = 1 << 20
 
 _REFUSAL = "HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n{text}\n"
 
-_BROKEN_BODIES = {
+BROKEN_BODIES = {
     **dict.fromkeys(FULL, ("507 Insufficient Storage", DISK_FULL)),
     **dict.fromkeys(NO_FILES, ("503 Service Unavailable", TOO_MANY_FILES)),
 }
@@ -197,10 +197,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         try:
             is_taken = bool(super().received(data))
         except OSError as error:
-            if error.errno not in _BROKEN_BODIES:
+            if error.errno not in BROKEN_BODIES:
                 raise
             self._throw_away()
-            self._refuse(*_BROKEN_BODIES[error.errno])
+            self._refuse(*BROKEN_BODIES[error.errno])
             return False
         self._note_debt(now)
         return is_taken

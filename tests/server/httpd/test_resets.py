@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from cictl_testing.servers.threads import ThreadedServer
 
+from cictl_server.serve import ServerKind
+
 SECONDS = 30.0
 _RESET = struct.pack("ii", 1, 0)
 
@@ -38,8 +40,8 @@ def gated() -> Gated:
 
 @pytest.fixture
 def server(gated: Gated) -> Iterator[ThreadedServer]:
-    """A server with one thread that takes no bodies."""
-    threaded = ThreadedServer(gated, threads=1, admit=lambda _: 0)
+    """A server with one thread that takes no bodies, and a loop: granian has none."""
+    threaded = ThreadedServer(gated, threads=1, admit=lambda _: 0, kind=ServerKind.WAITRESS)
     yield threaded
     gated.may_end.set()
     threaded.stop()

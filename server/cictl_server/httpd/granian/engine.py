@@ -96,6 +96,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     certificate: tuple[str, str] | None = None
 
 
+def is_usable() -> bool:
+    """Tell whether granian is installed, in a version whose parts are known, on a system where it is used."""
+    try:
+        parts = _load() if os.name == "posix" else None
+    except ImportError:  # built for another system
+        return False
+    return parts is not None and parts.__version__.startswith(VERSIONS)
+
+
 class Engine:
     """granian, in threads of this process."""
 

@@ -12,9 +12,10 @@ from typing import IO, Any
 import msgspec
 from msgspec.structs import replace
 
-from cictl_server.errors import FULL, CictlError
+from cictl_server.errors import CictlError
 from cictl_server.http.errors import REFUSAL
 from cictl_server.httpd import malformed
+from cictl_server.httpd.connections import BROKEN_BODIES
 from cictl_server.httpd.granian.bodies import Body, Rest, Spool
 from cictl_server.httpd.granian.crowds import Client
 from cictl_server.httpd.granian.engine import Watcher
@@ -182,8 +183,8 @@ class Exchange:
         self._shared.coming.discard(body)
         if body.is_too_large:
             self._refuse(too_large(body.most))
-        elif body.error is not None and body.error.errno in FULL:
-            self._refuse_here("507 Insufficient Storage", malformed.DISK_FULL)
+        elif body.error is not None and body.error.errno in BROKEN_BODIES:
+            self._refuse_here(*BROKEN_BODIES[body.error.errno])
         elif body.input is None:
             self._refuse_here("400 Bad Request", "malformed request: its body is not whole")
         else:

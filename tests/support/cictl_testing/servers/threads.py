@@ -51,7 +51,7 @@ class ThreadedServer:
 
 
 class LocalServer:
-    """A WSGI application on a port of its own.
+    """A WSGI application on a port of its own, behind waitress, since it is part of the test's scenery.
 
     Between `stop` and `start` the port stays ours, and refuses connections.
     """
@@ -66,7 +66,7 @@ class LocalServer:
 
     def start(self) -> None:
         self.stopping = threading.Event()
-        self._running = ThreadedServer(self._app, port=self.port, threads=8)
+        self._running = ThreadedServer(self._app, port=self.port, threads=8, kind=ServerKind.WAITRESS)
 
     def stop(self) -> None:
         """Let the threads finish, and close every connection; does nothing when it is stopped."""
