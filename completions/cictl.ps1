@@ -63,7 +63,7 @@ Register-ArgumentCompleter -Native -CommandName cictl -ScriptBlock {
             options = @(
                 , @('--host', 'Address to listen on; on others than loopback everybody needs a token. [env var: CICTL_HOST; default: (that of CICTL_SERVER_ADDR, else 127.0.0.1)]');
                 , @('--port', 'Port; 0 takes a free one. [env var: CICTL_PORT; default: (that of CICTL_SERVER_ADDR, else 8112); 0<=x<=65535]');
-                , @('--server', 'What answers requests. granian, of cictl[granian], is quicker and serves TLS; docs/operations.md tells the differences. [env var: CICTL_SERVER_KIND; default: waitress]');
+                , @('--server', 'What answers requests. granian, of cictl[granian], needs less of the processor and serves TLS; docs/operations.md tells the differences. [env var: CICTL_SERVER_KIND; default: (granian where it is installed, else waitress)]');
                 , @('--tls-cert', 'Serve https with this certificate and its chain, a PEM file; needs granian. [env var: CICTL_TLS_CERT]');
                 , @('--tls-key', 'The key of the certificate, a PEM file. [env var: CICTL_TLS_KEY]');
                 , @('--data-dir', 'Where everything is kept; default: the user''s data directory. [env var: CICTL_DATA_DIR]');

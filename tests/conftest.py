@@ -13,12 +13,16 @@ from unittest import mock
 
 import pytest
 from cictl_testing.forks.forked import FRESH
+from cictl_testing.servers.whole import kind_tested
 
 pytest_plugins = ["cictl_testing.clean_checkout"]
 
 # Tests start a thousand processes. Without kept byte code each would compile all modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Whatever is installed, waitress answers unless granian is tested: `kind_tested`. Servers of their own processes are told by this.
+os.environ["CICTL_SERVER_KIND"] = kind_tested()
 
 # A worker of pytest-xdist ignores Ctrl-C, and whatever it starts would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -29,6 +29,7 @@ from cictl_server.http.waiting import Asking
 from cictl_server.httpd.admission import Admission
 from cictl_server.httpd.body_memory import SHORT_BODY
 from cictl_server.httpd.connections import ConnectionLimits
+from cictl_server.httpd.granian.engine import is_usable
 from cictl_server.httpd.granian.server import GranianHttpd, Tls
 from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.httpd.waitress_server import BACKLOG, Httpd
@@ -78,6 +79,11 @@ class ServerKind(StrEnum):
 
     WAITRESS = "waitress"
     GRANIAN = "granian"
+
+    @classmethod
+    def usual(cls) -> ServerKind:
+        """Return what answers where nobody has chosen: granian where it can be used, as only those have it who asked for it."""
+        return cls.GRANIAN if is_usable() else cls.WAITRESS
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,7 +193,8 @@ class Server:
             scheme = "https"
         if config.tls is not None and config.server is not ServerKind.GRANIAN:
             raise InvalidRequest(
-                "only granian serves TLS", hint="add --server granian, or put a proxy with TLS in front"
+                "only granian serves TLS",
+                hint="pip install 'cictl[granian]' and leave out --server waitress, or put a proxy with TLS in front",
             )
         blobs = open_blobs(config.files, data_dir=config.data_dir, environ=config.environ)
         if config.files:
@@ -348,6 +355,7 @@ class Server:
         """Return this process as the services may see and end it."""
         return ServerProcess(
             url=self.reachable_url,
+            served_by=config.server.value,
             arguments=[*config.arguments, *([] if config.port else ["--port", str(port)])],
             leave=self.stop,
             restart=self._restart,

@@ -40,6 +40,7 @@ class ServerInfo(Message):
         files: Where artifacts and reports are: `directory`, or the URL of a bucket (ours).
         features: The names of extensions (ours).
         store: What keeps the records: `tinydb` or `postgresql` (ours).
+        served_by: What answers requests: `waitress` or `granian` (ours).
     """
 
     name: str
@@ -50,6 +51,7 @@ class ServerInfo(Message):
     files: str = ""
     features: list[str] = msgspec.field(default_factory=list)
     store: str = ""
+    served_by: str = ""
 
 
 class ServerInstance(Message):

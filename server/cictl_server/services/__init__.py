@@ -188,12 +188,21 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
             agent_timeout=agent_timeout,
             default_timeout_seconds=default_timeout_seconds,
         )
-        about = About.build(core, fleet, logs, secrets, shared_settings=shared_settings or {}, base_url=base_url)
+        process = process or ServerProcess()
+        about = About.build(
+            core,
+            fleet,
+            logs,
+            secrets,
+            shared_settings=shared_settings or {},
+            base_url=base_url,
+            served_by=process.served_by,
+        )
         # level 5
         pipelines = Pipelines.build(
             core, history, fleet, policies, secrets, projects, about, artifact_limits=file_limits
         )
-        updates = Updates.build(core, fleet, projects, jobs, directory, tools=tools, process=process or ServerProcess())
+        updates = Updates.build(core, fleet, projects, jobs, directory, tools=tools, process=process)
         agents = Agents.build(core, history, fleet, jobs, releases=tools.releases)
         retention = Retention.build(core, audit, logs, artifacts, jobs)
         runs = Runs.build(core, history, policies, logs, artifacts, jobs, projects)

@@ -9,6 +9,7 @@ import typer
 from cictl_testing.processes import Process
 
 from cictl.cli.commands.here.serve import _address, _program, _size
+from cictl_client import Client
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,19 @@ def test_a_program_that_may_be_told_has_a_name_and_a_place(tmp_path: Path) -> No
     for text in (str(program), f"={program}", "mail=mail", f"mail={tmp_path}/none"):
         with pytest.raises(typer.BadParameter, match="is not NAME=PATH with the absolute path of a program"):
             _program(text)
+
+
+@pytest.mark.parametrize(("chosen", "answers"), [("", "granian"), ("waitress", "waitress")])
+def test_granian_is_chosen_by_itself_and_named(tmp_path: Path, chosen: str, answers: str) -> None:
+    told = {"CICTL_SERVER_KIND": chosen}
+    server = Process("serve", "--port", "0", "--data-dir", "data", environment=told, directory=tmp_path)
+    try:
+        url, *_, last = server.wait_for_line(" serves ").partition(" serves ")[2].split(", ")
+        assert last == f"answered by {answers}\n"
+        with Client(url) as client:
+            assert client.server_info().served_by == answers
+    finally:
+        server.stop()
 
 
 def test_many_signals_are_one(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import logging
 import select
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -123,6 +124,23 @@ def test_other_versions_of_granian_are_refused(tmp_path: Path, monkeypatch: pyte
     parts = pytest.importorskip("granian._granian")
     monkeypatch.setattr(parts, "__version__", "2.9.0")
     with pytest.raises(InvalidRequest, match=r"granian 2\.9\.0 is none of 2\.8\.x"):
+        Server(ServerConfig(data_dir=tmp_path / "data", port=0, server=ServerKind.GRANIAN))
+
+
+def test_it_is_usual_where_it_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = pytest.importorskip("granian._granian")
+    assert ServerKind.usual() is ServerKind.GRANIAN
+    monkeypatch.setattr(parts, "__version__", "2.9.0")
+    assert ServerKind.usual() is ServerKind.WAITRESS
+
+
+def test_without_it_waitress_is_usual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `pip install cictl` without the extra."""
+    monkeypatch.delitem(sys.modules, "granian._granian", raising=False)
+    monkeypatch.delitem(sys.modules, "granian", raising=False)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert ServerKind.usual() is ServerKind.WAITRESS
+    with pytest.raises(InvalidRequest, match="granian is not installed"):
         Server(ServerConfig(data_dir=tmp_path / "data", port=0, server=ServerKind.GRANIAN))
 
 

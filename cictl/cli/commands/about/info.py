@@ -45,6 +45,7 @@ def info(context: typer.Context) -> None:
         Column("API version", lambda i: i.server_info.api_version),
         Column("Host", lambda i: i.server_info.hostname),
         Column("Store", lambda i: i.server_info.store),
+        Column("Served by", lambda i: i.server_info.served_by),
         Column("Files", lambda i: i.server_info.files),
         Column("Mode", lambda i: i.runtime_state.mode),
         Column("Reasons", lambda i: i.runtime_state.reasons),

@@ -39,9 +39,11 @@ def serve(
             "--server",
             envvar="CICTL_SERVER_KIND",
             metavar="waitress|granian",
-            help="What answers requests. granian, of cictl[granian], is quicker and serves TLS; docs/operations.md tells the differences.",
+            help="What answers requests. granian, of cictl[granian], needs less of the processor and serves TLS; "
+            "docs/operations.md tells the differences.",
+            show_default="granian where it is installed, else waitress",
         ),
-    ] = "waitress",
+    ] = "",
     tls_cert: Annotated[
         Path | None,
         typer.Option(
@@ -320,8 +322,9 @@ def serve(
     host, port = _address(host, port)
     if bool(tls_cert) != bool(tls_key):
         raise typer.BadParameter("--tls-cert and --tls-key belong together", param_hint="--tls-cert")
-    if server_kind not in list(ServerKind):
+    if server_kind not in ("", *ServerKind):
         raise typer.BadParameter("one of waitress, granian", param_hint="--server")
+    kind = ServerKind(server_kind) if server_kind else ServerKind.usual()
     version = running_tag()
     directory = (data_dir or platformdirs.user_data_path("cictl", appauthor=False)).absolute()
     layout = _begin(version, directory)
@@ -331,7 +334,7 @@ def serve(
         files=files,
         host=host,
         port=port,
-        server=ServerKind(server_kind),
+        server=kind,
         tls=Tls(certificate=tls_cert, key=tls_key) if tls_cert and tls_key else None,
         no_auth=no_auth,
         public_read=public_read,
@@ -373,7 +376,8 @@ def serve(
         typer.echo("warning: nobody is authenticated; whoever reaches this address controls the agents", err=True)
     stop_at_first_signal(running.stop)
     records = f", records in {running.records_place}" if store else ""
-    typer.echo(f"cictl {version} serves {running.url}, data in {config.data_dir}{records}", err=True)
+    told = f"data in {config.data_dir}{records}, answered by {kind}"
+    typer.echo(f"cictl {version} serves {running.url}, {told}", err=True)
     if running.first_token_file is not None:
         typer.echo(f"made the token of an admin, in {running.first_token_file}; log in with:", err=True)
         typer.echo(f"  cictl login {running.reachable_url} --token-file {running.first_token_file}", err=True)

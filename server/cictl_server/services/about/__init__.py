@@ -39,6 +39,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
         *,
         shared_settings: Mapping[str, str],
         base_url: str,
+        served_by: str,
     ) -> About:
         agreement = Agreement(core.signals, shared_settings)
         readiness = ReadinessService(
@@ -59,6 +60,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
                 store_kind=core.store.kind,
                 blobs=core.blobs,
                 agreement=agreement,
+                served_by=served_by,
             ),
             agreement=agreement,
             base_url=base_url,

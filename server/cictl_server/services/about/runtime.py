@@ -23,6 +23,7 @@ class RuntimeService(msgspec.Struct, frozen=True, kw_only=True):
     store_kind: str
     blobs: Blobs
     agreement: Agreement
+    served_by: str
 
     @property
     def instance_id(self) -> str:
@@ -40,6 +41,7 @@ class RuntimeService(msgspec.Struct, frozen=True, kw_only=True):
             files=self.blobs.name,
             features=[feature.value for feature in Feature],
             store=self.store_kind,
+            served_by=self.served_by,
         )
 
     def public_info(self) -> ServerInfo:

@@ -17,12 +17,14 @@ class ServerProcess(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         url: The base URL for health checks, without a slash at its end.
+        served_by: What answers requests; empty where none are answered at a socket.
         arguments: The command line without the program that starts the same server again.
         leave: Asks the server to finish its answers and end.
         restart: Like `leave`, but then the program starts itself again in the same process.
     """
 
     url: str = ""
+    served_by: str = ""
     arguments: Sequence[str] = ()
     leave: Callable[[], None] = _stay
     restart: Callable[[], None] = _stay
