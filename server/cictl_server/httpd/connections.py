@@ -44,7 +44,9 @@ _PUSH_SECONDS = 1.0
 
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1 << 20
-"""For how long, and how much, is read and thrown away after a refusal: else the client might not get to see the answer."""
+"""For how long, and how much, is read and thrown away after a refusal. To close at once would reset the connection, and the client,
+or a proxy before it, might not get to see the answer.
+"""
 
 _REFUSAL = "HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n{text}\n"
 
@@ -188,8 +190,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._is_new = False
         if self._thrown_away is not None:
             self._thrown_away += len(data)
-            if self._thrown_away > LINGER_BYTES:
-                self.handle_close()
             return False
         now = time.monotonic()
         if self.request is None:
@@ -210,8 +210,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._thrown_away = 0
 
     def readable(self) -> bool:
-        if self._thrown_away is not None and self._lingers_since is None:
-            return False  # the answer comes first
+        if self._thrown_away is not None and (self._lingers_since is None or self._thrown_away > LINGER_BYTES):
+            return False  # the answer comes first, and who goes on sending has to wait
         if self.requests and self._aside is None and self._watched not in self.requests[:1]:
             return False  # to read the next request would only vie with the thread that ends this one
         return bool(super().readable())
