@@ -25,6 +25,8 @@ from cictl_server.httpd.workers import Workers
 GRACE_SECONDS = 5
 BACKLOG = 1024
 _SWEEP_SECONDS = 1.0
+AWAY_SECONDS = 2.0
+"""A loop that has not looked for so long did not run: the process was stopped, or had no processor. No client is to blame for that."""
 
 
 class Httpd:
@@ -118,8 +120,10 @@ class Httpd:
         now = time.monotonic()
         if now - self._swept_at < _SWEEP_SECONDS:
             return
+        was_away = now - self._swept_at > AWAY_SECONDS
         self._swept_at = now
-        close_slow(self._server.active_channels.values())
+        if not was_away:  # else what has come meanwhile is read first
+            close_slow(self._server.active_channels.values())
         self._acceptor.reopen()
         self._loop.attend(self._server)
 

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from cictl_testing.servers.threads import ThreadedServer
 
+from cictl_server.httpd.connections import ConnectionLimits
+from cictl_server.httpd.incoming import Head
+from cictl_server.httpd.waitress_server import AWAY_SECONDS
 from cictl_server.serve import ServerKind
 
 SECONDS = 30.0
@@ -61,6 +64,29 @@ def let_the_loop_turn(server: ThreadedServer) -> None:
         with connected(server) as connection:
             connection.sendall(b"\x16\x03\x01\x02\x00\x01")
             assert connection.recv(1 << 12).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_server_that_stood_still_reads_first_what_came_meanwhile() -> None:
+    """As after SIGSTOP and SIGCONT: the limits of a client's time are over, but it has sent everything."""
+    stands_still, may_go_on = threading.Event(), threading.Event()
+
+    def admit(_: Head) -> int:
+        """Stop the thread of the loop."""
+        stands_still.set()
+        may_go_on.wait(SECONDS)
+        return 1
+
+    server = ThreadedServer(
+        Gated(), kind=ServerKind.WAITRESS, admit=admit, limits=ConnectionLimits(header_seconds=AWAY_SECONDS)
+    )
+    with connected(server) as connection, connected(server) as other:
+        other.sendall(get("/", "Content-Length: 1") + b"x")
+        assert stands_still.wait(SECONDS)
+        connection.sendall(get("/"))
+        may_go_on.wait(AWAY_SECONDS + 0.1)
+        may_go_on.set()
+        assert connection.recv(1 << 12).endswith(b"ok")
+    server.stop()
 
 
 def test_a_client_that_left_before_its_refusal_is_no_fault(

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from cictl_server.httpd.connections import ConnectionLimits
 from cictl_server.httpd.granian.server import GranianHttpd
 from cictl_server.httpd.incoming import Admit
 from cictl_server.httpd.proxies import TrustedProxies
@@ -31,6 +32,7 @@ class ThreadedServer:
         is_page: IsPage = lambda _method, _path: False,
         admit: Admit = lambda _: 1 << 62,
         kind: ServerKind | None = None,
+        limits: ConnectionLimits | None = None,
     ) -> None:
         """Begin; *kind* is what answers, by default what is tested."""
         listener = socket.socket()
@@ -40,7 +42,9 @@ class ThreadedServer:
         self.port = int(listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
         served_by = {ServerKind.WAITRESS: Httpd, ServerKind.GRANIAN: GranianHttpd}[kind or kind_tested()]
-        self._httpd = served_by(app, listener, admit=admit, threads=threads, proxies=proxies, is_page=is_page)
+        self._httpd = served_by(
+            app, listener, admit=admit, threads=threads, proxies=proxies, is_page=is_page, limits=limits
+        )
         self._thread = threading.Thread(target=self._httpd.run, name=f"server {self.port}", daemon=True)
         self._thread.start()
 
