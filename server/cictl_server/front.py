@@ -16,13 +16,13 @@ from cictl_server.http.browsers.accepting import ShowProblem, wants_page
 from cictl_server.http.errors import REFUSAL
 from cictl_server.http.router import Router
 from cictl_server.http.routes import Page, Route
-from cictl_server.resources.access.vault import VaultTestResource
-from cictl_server.resources.jobs import ClearQueueResource, FlushHistoryResource
 from cictl_server.services import Services
 from cictl_server.services.core.callers import note_caller
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _CONNECTIONS = "/api/v1/vault/connections/"
+_VAULT_TEST = f"{_CONNECTIONS}{{connection_id}}/test"
+_NO_IDS = frozenset({"/api/v1/jobs/clear-queue", "/api/v1/jobs/flush-history"})
 _LOOSE_PREFIXES = (
     *(f"/api/v1/{noun}/" for noun in ("agents", "jobs", "projects", "pipelines", "pipeline-chains")),
     _CONNECTIONS,
@@ -182,7 +182,7 @@ class Existence:
         self._projects = services.projects.projects
 
     def process_resource(
-        self, req: falcon.Request, _resp: falcon.Response, resource: object, params: dict[str, str]
+        self, req: falcon.Request, _resp: falcon.Response, _resource: object, params: dict[str, str]
     ) -> None:
         if "pipeline_id" in params:
             self._projects.check_pipeline(media.path_id(params["pipeline_id"], noun="pipeline"))
@@ -192,7 +192,7 @@ class Existence:
             if not params["connection_id"]:
                 raise falcon.HTTPNotFound
             media.path_id(params["connection_id"], noun="vault connection")
-            if isinstance(resource, VaultTestResource) and req.method != "POST":
+            if req.uri_template == _VAULT_TEST and req.method != "POST":
                 raise falcon.HTTPNotFound
-        elif req.method in ("GET", "DELETE") and isinstance(resource, ClearQueueResource | FlushHistoryResource):
+        elif req.method in ("GET", "DELETE") and req.uri_template in _NO_IDS:
             raise NotFound("job")

@@ -13,7 +13,7 @@ import msgspec
 
 from cictl.installation.smoke import NO_DATABASE, TOO_NEW
 from cictl.installation.versions import running_tag
-from cictl_server.app import Application, create_app
+from cictl_server.app import SERVED, Application, create_app
 from cictl_server.errors import CictlError
 from cictl_server.services import Services
 from cictl_server.services.access.authentication import Policy
@@ -54,6 +54,7 @@ def check(data_dir: Path) -> SelfCheckReport:
         services = Services.build(store, data_dir, version=version, policy=Policy.NEVER)
         services.jobs.expiry.start_up()
         app = create_app(services)
+        _load_all()
         health, info = _get(app, "/healthz"), _get(app, "/api/v1/server-info")
         services.core.hub.close()
     finally:
@@ -81,6 +82,12 @@ def check_database(url: str) -> None:
         raise SelfCheckFailed(f"{TOO_NEW} {error.found}") from error
     except DatabaseUnreachable as error:
         raise SelfCheckFailed(f"{NO_DATABASE}: {error}") from error
+
+
+def _load_all() -> None:
+    """Load what answers at each route; a server loads it when somebody asks there first."""
+    for route in SERVED:
+        _ = route.resource
 
 
 def _get(app: Application, path: str) -> dict[str, Any]:

@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-from cictl_server.face import assets
 from cictl_server.face.admin_pages import ADMIN_PAGES
 from cictl_server.face.fleet_pages import FLEET_PAGES
-from cictl_server.face.views import find, job, log, overview, run, run_deeds, runs
 from cictl_server.http.routes import Page
 
 _JOB = "GET /api/v1/jobs/{job_id}"
@@ -16,23 +14,37 @@ _LOG = "GET /api/v1/jobs/{job_id}/log"
 _RUN = "GET /api/v1/runs/{run}"
 
 PAGES: tuple[Page, ...] = (
-    Page("/static/{version}/{name}", assets.StaticResource, reads="GET /login", is_file=True),
-    Page("/", overview.OverviewPage, reads="GET /api/v1/projects"),
-    Page("/find", find.FindPage, reads="GET /api/v1/projects"),
-    Page("/runs", runs.RunsPage, reads="GET /api/v1/runs"),
-    Page("/runs/{run}", run.RunPage, reads=_RUN),
-    Page("/runs/{run}/cancel", run_deeds.CancelPage, reads=_RUN, does="POST /api/v1/runs/{run}/cancel"),
-    Page("/runs/{run}/rerun", run_deeds.RerunPage, "all", reads=_RUN, does="POST /api/v1/runs/{run}/rerun"),
-    Page("/runs/{run}/rerun-failed", run_deeds.RerunPage, "failed", reads=_RUN, does="POST /api/v1/runs/{run}/rerun"),
-    Page("/runs/{run}/approve", run_deeds.ApprovePage, reads=_RUN, does="POST /api/v1/runs/{run}/approve"),
-    Page("/runs/{run}/reject", run_deeds.RejectPage, reads=_RUN, does="POST /api/v1/runs/{run}/reject"),
-    Page("/runs/{run}/pin", run_deeds.PinPage, "pin", does="POST /api/v1/runs/{run}/pin"),
-    Page("/runs/{run}/unpin", run_deeds.PinPage, "unpin", does="POST /api/v1/runs/{run}/unpin"),
-    Page("/jobs/{job_id}", job.JobPage, reads=_JOB),
-    Page("/jobs/{job_id}/cancel", job.JobDeed, "cancel", reads=_JOB, does="POST /api/v1/jobs/{job_id}/cancel"),
-    Page("/jobs/{job_id}/rerun", job.JobDeed, "rerun", does="POST /api/v1/jobs/{job_id}/rerun"),
-    Page("/jobs/{job_id}/log", log.LogPage, reads=_LOG),
-    Page("/jobs/{job_id}/log.txt", log.LogText, reads=_LOG, is_file=True),
+    Page("/static/{version}/{name}", "face.assets.StaticResource", reads="GET /login", is_file=True),
+    Page("/", "face.views.overview.OverviewPage", reads="GET /api/v1/projects"),
+    Page("/find", "face.views.find.FindPage", reads="GET /api/v1/projects"),
+    Page("/runs", "face.views.runs.RunsPage", reads="GET /api/v1/runs"),
+    Page("/runs/{run}", "face.views.run.RunPage", reads=_RUN),
+    Page("/runs/{run}/cancel", "face.views.run_deeds.CancelPage", reads=_RUN, does="POST /api/v1/runs/{run}/cancel"),
+    Page(
+        "/runs/{run}/rerun", "face.views.run_deeds.RerunPage", "all", reads=_RUN, does="POST /api/v1/runs/{run}/rerun"
+    ),
+    Page(
+        "/runs/{run}/rerun-failed",
+        "face.views.run_deeds.RerunPage",
+        "failed",
+        reads=_RUN,
+        does="POST /api/v1/runs/{run}/rerun",
+    ),
+    Page("/runs/{run}/approve", "face.views.run_deeds.ApprovePage", reads=_RUN, does="POST /api/v1/runs/{run}/approve"),
+    Page("/runs/{run}/reject", "face.views.run_deeds.RejectPage", reads=_RUN, does="POST /api/v1/runs/{run}/reject"),
+    Page("/runs/{run}/pin", "face.views.run_deeds.PinPage", "pin", does="POST /api/v1/runs/{run}/pin"),
+    Page("/runs/{run}/unpin", "face.views.run_deeds.PinPage", "unpin", does="POST /api/v1/runs/{run}/unpin"),
+    Page("/jobs/{job_id}", "face.views.job.JobPage", reads=_JOB),
+    Page(
+        "/jobs/{job_id}/cancel",
+        "face.views.job.JobDeed",
+        "cancel",
+        reads=_JOB,
+        does="POST /api/v1/jobs/{job_id}/cancel",
+    ),
+    Page("/jobs/{job_id}/rerun", "face.views.job.JobDeed", "rerun", does="POST /api/v1/jobs/{job_id}/rerun"),
+    Page("/jobs/{job_id}/log", "face.views.log.LogPage", reads=_LOG),
+    Page("/jobs/{job_id}/log.txt", "face.views.log.LogText", reads=_LOG, is_file=True),
     *FLEET_PAGES,
     *ADMIN_PAGES,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import Any
@@ -33,6 +34,7 @@ class Router(CompiledRouter):
     def __init__(self) -> None:
         super().__init__()
         self._root = _Place()
+        self._making = threading.Lock()
         self._known = lru_cache(_KNOWN_PATHS)(self._walk)
         """Each request is looked up several times, and agents ask at the same few paths again and again."""
 
@@ -42,10 +44,18 @@ class Router(CompiledRouter):
         Raises:
             ValueError: At this place there is a placeholder of another name.
         """
+        self.add_later(uri_template, lambda: resource, suffix=suffix)
+
+    def add_later(self, uri_template: str, make: Callable[[], object], *, suffix: str | None = None) -> None:
+        """Let the resource that *make* returns answer at *uri_template*. It is made once, when a path leads there first.
+
+        Raises:
+            ValueError: At this place there is a placeholder of another name.
+        """
         place = self._root
         for part in _parts(uri_template):
             place = place.next(part)
-        place.route = (resource, _responders(resource, suffix), uri_template)
+        place.route = _Route(uri_template, make, suffix)
         self._known.cache_clear()
 
     def find(self, uri: str, req: object = None) -> Found | None:
@@ -53,14 +63,28 @@ class Router(CompiledRouter):
         found = self._known(uri) if len(uri) <= _SHORT_PATH else self._walk(uri)
         if found is None:
             return None
-        (resource, responders, template), params = found
-        return resource, responders, dict(params), template
+        route, params = found
+        resource, responders = route.made or self._made(route)
+        return resource, responders, dict(params), route.template
 
     def _walk(self, uri: str) -> tuple[_Route, dict[str, Any]] | None:
         return self._root.find(_parts(uri), 0)
 
+    def _made(self, route: _Route) -> tuple[object, Responders]:
+        with self._making:  # a resource may remember what it was asked, so there is one
+            if route.made is None:
+                resource = route.make()
+                route.made = resource, _responders(resource, route.suffix)
+            return route.made
 
-_Route = tuple[object, Responders, str]
+
+class _Route(msgspec.Struct, eq=False):
+    """Where a path ends, and who answers there: *made* is None until somebody asks."""
+
+    template: str
+    make: Callable[[], object]
+    suffix: str | None
+    made: tuple[object, Responders] | None = None
 
 
 class _Place(msgspec.Struct, eq=False):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import falcon
+import msgspec
 
 from cictl.base.text.sizes import size_text
 
@@ -33,21 +35,27 @@ ARCHIVE_BODY = 1 << 62
 """Of a zip: as much as the server's limits of artifacts allow (`--max-artifacts`)."""
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, dict=True):
     """A path, and who answers there.
 
     Attributes:
         path: With placeholders, as falcon writes them: `/api/v1/jobs/{job_id}`.
-        resource: The class of its responders.
+        place: Where the class of its responders is, below `cictl_server`: `resources.jobs.JobResource`.
         suffix: The end of the responders' names if one resource serves several paths.
         body: The most bytes of a request's body. It is held before the body is taken.
     """
 
     path: str
-    resource: type[Any]
+    place: str
     suffix: str = ""
     body: int = SMALL_BODY
+
+    @cached_property
+    def resource(self) -> type[Any]:
+        """The class of its responders. Its module is loaded when somebody asks there first, so what nobody asks for costs nothing."""
+        module, _, name = self.place.rpartition(".")
+        found: type[Any] = getattr(import_module(f"cictl_server.{module}"), name)
+        return found
 
     def takes(self, method: str) -> bool:
         """Tell whether there is a responder for *method*, such as `POST`."""
@@ -64,8 +72,7 @@ class Route:
         return self.body >= LARGE_BODY
 
 
-@dataclass(frozen=True)
-class Page(Route):
+class Page(Route, frozen=True, dict=True):
     """A page for browsers. Who may see it, and who may do what a form on it asks for, is said of the API's own routes.
 
     Attributes:

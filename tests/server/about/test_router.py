@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from itertools import product
 from typing import Any
 
@@ -72,6 +74,26 @@ def test_responders_are_those_of_the_resource_at_the_path() -> None:
     found = router.find("/other")
     assert found is not None
     assert found[1]["GET"] == other.on_get != one.on_get
+
+
+def test_a_resource_is_made_once_when_a_path_leads_to_it() -> None:
+    made: list[Things] = []
+
+    def make() -> Things:
+        made.append(Things())
+        return made[-1]
+
+    router = Router()
+    router.add_later("/later", make)
+    assert not made
+    assert [router.find("/later") is not None for _ in range(2)] == [True, True]
+    assert len(made) == 1
+
+
+def test_an_app_is_made_without_what_nobody_has_asked_for() -> None:
+    program = "import sys, cictl_server.app; print(*sys.modules)"
+    loaded = set(subprocess.check_output([sys.executable, "-c", program], text=True).split())
+    assert not loaded & {"cictl_server.resources.jobs", "cictl_server.face.page", "cictl_server.apidoc.openapi"}
 
 
 @pytest.mark.parametrize(("first", "second"), [("/jobs/{id}", "/jobs/{job}/log"), ("/a/{x:path}", "/a/{y:path}")])

@@ -17,7 +17,6 @@ from cictl.wire.agents import LeaseRequest, LeaseResponse
 from cictl.wire.codec import encode
 from cictl.wire.forges import ForgeRequest
 from cictl.wire.projects import JobTokens, ProjectSettings
-from cictl_server.apidoc.describe import api
 from cictl_server.apidoc.operations import operations
 from cictl_server.app import ROUTES
 from cictl_server.http.access.roles_of_routes import (
@@ -391,11 +390,6 @@ def test_no_rule_is_about_a_route_that_is_gone() -> None:
 
 
 def test_a_route_without_a_role_is_named() -> None:
-    class Bare:
-        def on_get(self) -> None:
-            """Answer."""
-
-    Bare.on_get = api(answers={})(Bare.on_get)  # type: ignore[method-assign]
-    [operation] = operations([ServedRoute("/bare", Bare)])
+    [operation] = operations([ServedRoute("/bare", "resources.about.server.HealthResource")])
     with pytest.raises(LookupError, match=r"GET /bare lacks a role: see cictl_server/http/access/roles_of_routes\.py"):
         _ = operation.role
