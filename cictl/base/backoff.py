@@ -6,15 +6,15 @@ import random
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import count
+
+import msgspec
 
 _MOST_DOUBLINGS = 64
 """A float can't be larger than about 2 to the power of 1024, and an agent may fail more often than that."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Backoff:
+class Backoff(msgspec.Struct, frozen=True, kw_only=True):
     """Waits that double after each failure.
 
     Attributes:

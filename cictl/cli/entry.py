@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
-_YOUNG_OBJECTS = 10_000
-"""At so many new objects the garbage collector looks for circles of them. At Python's 700 it would look some 150 times at modules that are being loaded."""
+from cictl.base.system.collector import collect_rarely
 
 COMPLETE = "__complete"
 """The hidden command that completion scripts call, as `cictl __complete KIND WORDS...`; see `candidates`."""
@@ -15,7 +13,7 @@ COMPLETE = "__complete"
 
 def main() -> int:
     """Run the process's command line and return its exit code."""
-    gc.set_threshold(_YOUNG_OBJECTS)
+    collect_rarely()
     from cictl.cli.output.device import open_standard_streams
 
     open_standard_streams()

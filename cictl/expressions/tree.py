@@ -3,50 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Literal as OneOf
+
+import msgspec
 
 Operator = OneOf["==", "!=", "<", "<=", ">", ">=", "in", "not in"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Node:
+class Node(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A part of an expression.
 
     Attributes:
         column: Where it begins, 1-based, in characters. A comparison, `and` and `or` begin at their operator.
     """
 
-    column: int = field(default=1, compare=False)
+    column: int = 1
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Node) and type(self) is type(other) and self._meaning() == other._meaning()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._meaning()))
+
+    def _meaning(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__struct_fields__ if name != "column")
 
     def parts(self) -> tuple[Node, ...]:
         """Return the nodes directly beneath this one, from left to right."""
         return ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Literal(Node):
+class Literal(Node, frozen=True, kw_only=True, eq=False):
     """A text, a number, `true` or `false`."""
 
     value: str | int | float | bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Name(Node):
+class Name(Node, frozen=True, kw_only=True, eq=False):
     """Something to look up, such as `branch` or `needs.build.outputs.version`."""
 
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Status(Node):
+class Status(Node, frozen=True, kw_only=True, eq=False):
     """Asks how the work went so far: `success()`, `failure()` or `always()`."""
 
     function: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class ListOf(Node):
+class ListOf(Node, frozen=True, kw_only=True, eq=False):
     """The right side of an `in`."""
 
     items: tuple[Node, ...]
@@ -56,8 +61,7 @@ class ListOf(Node):
         return self.items
 
 
-@dataclass(frozen=True, kw_only=True)
-class Not(Node):
+class Not(Node, frozen=True, kw_only=True, eq=False):
     """True if `operand` is false."""
 
     operand: Node
@@ -67,8 +71,7 @@ class Not(Node):
         return (self.operand,)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison(Node):
+class Comparison(Node, frozen=True, kw_only=True, eq=False):
     """Compares two values."""
 
     operator: Operator
@@ -80,8 +83,7 @@ class Comparison(Node):
         return (self.left, self.right)
 
 
-@dataclass(frozen=True, kw_only=True)
-class And(Node):
+class And(Node, frozen=True, kw_only=True, eq=False):
     """True if all of its operands are. It has at least two, and none of them is an `And`."""
 
     operands: tuple[Node, ...]
@@ -91,8 +93,7 @@ class And(Node):
         return self.operands
 
 
-@dataclass(frozen=True, kw_only=True)
-class Or(Node):
+class Or(Node, frozen=True, kw_only=True, eq=False):
     """True if any of its operands is. It has at least two, and none of them is an `Or`."""
 
     operands: tuple[Node, ...]

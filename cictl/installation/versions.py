@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import total_ordering
+
+import msgspec
 
 from cictl.base.versions import SemanticKey, semantic_key
 
@@ -20,8 +21,7 @@ _LONG = {short: long for long, short in _SHORT.items()}
 
 
 @total_ordering
-@dataclass(frozen=True)
-class Tag:
+class Tag(msgspec.Struct, frozen=True):
     """The version of a release, ordered as semantic versions are.
 
     Only `vX.Y.Z` and `vX.Y.Z-(alpha|beta|rc).N` are allowed, because they mean the same in semantic versioning and in

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from cictl.base.clock import utc_now
 from cictl_server.blobs.contract import Blobs
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from cictl_server.postgres.database import Database
 
 
-@dataclass(frozen=True, kw_only=True)
-class Storage:
+class Storage(msgspec.Struct, frozen=True, kw_only=True):
     """An opened store.
 
     Attributes:
@@ -38,8 +38,7 @@ class Storage:
     database: Database | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class DatabaseStorage(Storage):
+class DatabaseStorage(Storage, frozen=True, kw_only=True):
     """One in a database."""
 
     database: Database

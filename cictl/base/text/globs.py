@@ -7,8 +7,9 @@ for years. What matching one name costs is bounded by the name's length times th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
+
+import msgspec
 
 _ANY_DEPTH = "**"
 _MOST_ALTERNATIVES = 1000
@@ -22,8 +23,7 @@ class BadPattern(ValueError):
     """The pattern is malformed; the text says how."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Characters:
+class _Characters(msgspec.Struct, frozen=True, kw_only=True):
     """What one character of a name may be: in one of the ranges, or in none of them. `?` is none of no range."""
 
     ranges: tuple[tuple[str, str], ...]
@@ -68,8 +68,7 @@ def _fits(piece: _Piece, name: str, start: int) -> bool:
     return all(characters.accepts(name[start + i]) for i, characters in enumerate(piece))
 
 
-@dataclass(frozen=True)
-class _Rule:
+class _Rule(msgspec.Struct, frozen=True):
     """One alternative of a pattern: its names, with None for `**`, and the position of the pattern in its set."""
 
     names: tuple[_Name | None, ...]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 CA_FILE, CLIENT_CERT, CLIENT_KEY = "CICTL_CA_FILE", "CICTL_CLIENT_CERT", "CICTL_CLIENT_KEY"
 
 _VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-@dataclass(frozen=True, kw_only=True)
-class TlsFiles:
+class TlsFiles(msgspec.Struct, frozen=True, kw_only=True):
     """Files for TLS with one server; empty for none.
 
     Attributes:

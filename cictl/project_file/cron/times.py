@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _EACH_HOUR = "*"
 _SECOND = timedelta(seconds=1)
@@ -33,6 +36,8 @@ def cron_times(cron: str, timezone: str, *, after: datetime) -> Iterator[datetim
         cron: Without problems, as `cron_problem` says. If it never comes, as on 30 February, nothing is yielded.
         timezone: Of the IANA database; empty for UTC.
     """
+    from zoneinfo import ZoneInfo
+
     fields = _FIELDS_OF_WORDS.get(cron.strip(), cron)
     zone = ZoneInfo(timezone or "UTC")
     return (_each_showing if fields.split()[1] == _EACH_HOUR else _once)(fields, zone, after)

@@ -12,7 +12,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -194,8 +193,7 @@ class FileLogIndex(LogIndex):
                     yield entry
 
 
-@dataclass(frozen=True, kw_only=True)
-class _KnownSteps:
+class _KnownSteps(msgspec.Struct, frozen=True, kw_only=True):
     """The steps in the first bytes of an index.
 
     Attributes:
@@ -204,7 +202,7 @@ class _KnownSteps:
 
     file: int = 0
     position: int = 0
-    steps: Mapping[int, LoggedStep] = field(default_factory=dict)
+    steps: Mapping[int, LoggedStep] = msgspec.field(default_factory=dict)
 
     def brought_up_to_date(self, file: IO[bytes]) -> _KnownSteps:
         status = os.fstat(file.fileno())

@@ -76,6 +76,7 @@ def run_agent(
     import sys
 
     from cictl.base import log_output
+    from cictl.base.system.collector import collect_at_work
     from cictl.installation.versions import running_tag
     from cictl_agent.agent import Agent
     from cictl_agent.config import ConfigError, find_service, find_work_dir, load_config
@@ -127,6 +128,7 @@ def run_agent(
         )
         reset_ignored_signals()
         agent = Agent(config, adopts_orphans=adopt_orphans(), platform=platform, updater=updater)
+        collect_at_work()
         _run_until_signal(agent)
     except ConfigError as error:
         _fail(error)

@@ -304,6 +304,7 @@ def serve(
     import platformdirs
 
     from cictl.base import log_output
+    from cictl.base.system.collector import collect_at_work
     from cictl.cli.commands.here.end_signals import ignore_signals, stop_at_first_signal
     from cictl.installation import health
     from cictl.installation.versions import running_tag
@@ -387,6 +388,7 @@ def serve(
 
         named = "" if running.reachable_url == DEFAULT_SERVER else f" --server {running.reachable_url}"
         Session.of(context).suggest(f"cictl run-agent{named}  # in another terminal")
+    collect_at_work()
     running.run()
     if running.is_restart_wanted:
         typer.echo("restarting", err=True)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from cictl.wire.results.log_lines import LogLine, LogLines
 from cictl_server.log_writer.line_marks import BLOCK, LineMark
@@ -21,8 +22,7 @@ LINE_BYTES = 1 << 16
 _WINDOW_BYTES = 1 << 20
 
 
-@dataclass(frozen=True)
-class LinedLog:
+class LinedLog(msgspec.Struct, frozen=True, dict=True):
     """The lines of a log at one moment. Whatever is asked reads three blocks at most, and the lines that it returns.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -18,8 +17,7 @@ _MOST_ASKED_AGAIN = 4000
 """Agents are asked again for this many bytes at most: their shortest pieces have 4096, and must bring something new."""
 
 
-@dataclass(frozen=True)
-class _Addition:
+class _Addition(msgspec.Struct, frozen=True, dict=True):
     """Bytes that continue a log.
 
     A secret may arrive in two pieces: `hun` is stored, then `ter2` comes. So the search for secrets begins up to a secret's

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cictl.wire.waiting.explain import Fix, Reason
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
     """A rule that holds a queue back.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -21,8 +20,7 @@ _DRAINED = "agent_drained:"
 """The key of a setting whose value is the reason, with an agent's id behind it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Withdrawal(Hold):
+class Withdrawal(Hold, frozen=True, kw_only=True):
     """A rule by which an agent gets no work; `text` is what it is told.
 
     Attributes:

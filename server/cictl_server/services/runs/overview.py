@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from itertools import islice
-from statistics import median
 
 import msgspec
 
@@ -209,4 +208,8 @@ def _why(view: View, run: RunRecord, rules: JobRules, *, is_chain: bool) -> str:
 
 def _typical(runs: Iterable[Result]) -> timedelta | None:
     took = [run.seconds for run in runs if run.status == RunStatus.SUCCEEDED and run.seconds is not None]
-    return timedelta(seconds=median(took)) if took else None
+    if not took:
+        return None
+    from statistics import median
+
+    return timedelta(seconds=median(took))

@@ -58,8 +58,7 @@ class SecretsDelayed(Exception):
         return self.text
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResolvedSecrets:
+class ResolvedSecrets(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of an execution that have secrets, for its agent alone.
 
     Attributes:
