@@ -175,7 +175,7 @@ class JobProcesses:
     def kill_all(self) -> None:
         if self._is_empty:
             return
-        deadline = time.monotonic() + _KILL_SECONDS
+        deadline = None
         while found := self._find():
             self.killed.update((process.pid, process.name()) for process in found if process.pid not in self.killed)
             # All are stopped first: a shell that still runs could start another process while its siblings die.
@@ -183,6 +183,8 @@ class JobProcesses:
                 for process in found:
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.kill(process.pid, number)
+            # On a busy machine a look alone may take long, so the time counts from when they were told to end.
+            deadline = deadline or time.monotonic() + _KILL_SECONDS
             if time.monotonic() > deadline:
                 return
             time.sleep(_TICK_SECONDS)
@@ -232,8 +234,7 @@ class JobProcesses:
                         os.waitpid(pid, os.WNOHANG)
 
     def _is_adopted(self, pid: int) -> bool:
-        is_command = self._household.runs(pid) or self.runs(pid) or pid in children_of_ours()
-        return os.getsid(pid) != os.getsid(0) and not is_command
+        return _is_apart(pid) and not (self._household.runs(pid) or self.runs(pid) or pid in children_of_ours())
 
     def _find(self) -> list[Process]:
         with self._household.lock:
@@ -245,7 +246,7 @@ class JobProcesses:
 
     def _find_now(self) -> list[Process]:
         """Return the living processes of the job, and wait for the dead ones that we adopted."""
-        if self._adopts_orphans and not _has_children():
+        if self._adopts_orphans and not (_has_children() and self._has_own()):
             return []
         self._forget_empty_sessions()
         processes = table(since=self._earliest_start(), besides=(_NO_SESSION, os.getsid(0)))
@@ -256,6 +257,12 @@ class JobProcesses:
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
         return [processes[pid] for pid in sorted(found)]
+
+    def _has_own(self) -> bool:
+        """Tell whether this process has a child that may be the job's, and is no command of another job."""
+        # While other jobs run their commands are children of this process too, so there are some at the end of nearly every job.
+        others = _children() - children_of_ours()
+        return any(self.runs(pid) or not self._household.runs(pid) for pid in others if _is_apart(pid))
 
     def _earliest_start(self) -> float | None:
         """Return an `uptime` before which none of the job's processes started; None if there is no such limit.
@@ -333,8 +340,24 @@ def _has_children(*, dead: bool = False) -> bool:
     return found is not None or not dead
 
 
+def _is_apart(pid: int) -> bool:
+    """Tell whether a process is in another session than this one: what this one starts for itself is not."""
+    try:
+        return os.getsid(pid) != os.getsid(0)
+    except ProcessLookupError:
+        return False
+
+
 def _children() -> set[int]:
     """Return the process ids of this process's children, on Linux."""
+    # The system may leave one out where another one is waited for meanwhile. Then the next list is another one.
+    found = _listed_children()
+    while (again := _listed_children()) != found:
+        found = again
+    return found
+
+
+def _listed_children() -> set[int]:
     found: set[int] = set()
     for thread in Path("/proc/self/task").iterdir():
         with contextlib.suppress(OSError):  # the thread has ended

@@ -268,6 +268,25 @@ print(ended.code, leader.wait())
     assert done.stdout == "3 7\n", done.stderr
 
 
+def test_the_end_of_a_job_looks_through_no_table_for_commands_of_others() -> None:
+    script = """
+import subprocess
+from cictl_agent.system import processes
+from cictl_agent.system.household import Household
+assert processes.adopt_orphans()
+household = Household()
+ending, other = (processes.JobProcesses(name, adopts_orphans=True, household=household) for name in ("job-1", "job-2"))
+command = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+other.add(command.pid)
+processes.table = None
+ending.kill_all()
+print(command.poll())
+command.kill()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout == "None\n", done.stderr
+
+
 @pytest.mark.parametrize("name", ["HUP", "QUIT"])
 def test_what_the_agent_was_told_to_ignore_still_reaches_jobs(name: str) -> None:
     script = f"""
