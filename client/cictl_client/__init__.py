@@ -7,7 +7,7 @@ with Client("http://127.0.0.1:8112") as client:
     print(client.server_info().version)
 ```
 
-Importing this package is cheap: the HTTP library is loaded with the first `Client`.
+Importing this package is cheap: what it is made of is loaded when it is asked for.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ An answer is the server's own if
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 from cictl.base.urls import without_user_info
@@ -26,8 +26,25 @@ _FILES = "/artifacts/"
 _SHOWN_BYTES = 60
 
 
+class Headers(Mapping[str, str]):
+    """The headers of an answer, whose names know no case."""
+
+    def __init__(self, lowered: Mapping[str, str]) -> None:
+        """Take headers whose names are in lower case."""
+        self._lowered = lowered
+
+    def __getitem__(self, name: str) -> str:
+        return self._lowered[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lowered)
+
+    def __len__(self) -> int:
+        return len(self._lowered)
+
+
 class RawResponse(NamedTuple):
-    """An answer as it came. `headers` is a mapping that knows no case, or has its names in lower case."""
+    """An answer as it came. `headers` is a mapping that knows no case."""
 
     status: int
     headers: Mapping[str, str] = {}

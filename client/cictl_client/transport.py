@@ -1,6 +1,7 @@
 """Sending requests: time limits on everything, retries where they are safe, refusals as exceptions.
 
-What is sent as bytes by POST goes through `cictl.base.web.exchange`, which is cheap; everything else through a session of `requests`.
+What is sent as bytes, and answers that are read whole, go through `cictl.base.web.exchange`, which is cheap; everything else through a
+session of `requests`: streams, files, proxies, cookies and redirects.
 """
 
 from __future__ import annotations
@@ -12,20 +13,22 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import IO, TYPE_CHECKING, Any, TypeVar
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlencode, urlsplit
 
 from cictl.base.urls import split_http, without_user_info
 from cictl.base.web.causes import cause_of
-from cictl.base.web.exchange import Exchanges, Limits
+from cictl.base.web.exchange import Exchanges, Limits, Reply
 from cictl.base.web.proxies import proxies_for
+from cictl.base.web.repeats import ask_again
 from cictl.base.web.trust import NO_FILES, TlsFiles
 from cictl.wire.admin.server import ServerInfo
 from cictl.wire.problems import PROBLEM_JSON
 from cictl_client.answers import (
     REDIRECTS,
     Asked,
+    Headers,
     RawResponse,
     foreign,
     is_foreign,
@@ -42,6 +45,8 @@ from cictl_client.server_clock import ServerClock
 if TYPE_CHECKING:
     import requests
 
+    from cictl.base.web.session import Session
+
 T = TypeVar("T")
 
 logger = logging.getLogger("cictl_client")
@@ -49,6 +54,7 @@ logger = logging.getLogger("cictl_client")
 ACCEPT = f"application/json, {PROBLEM_JSON}"
 _TOKEN_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
 MAX_REDIRECTS = 3
+_WITHOUT_BODY = frozenset({"GET", "DELETE"})
 
 
 @dataclass(frozen=True)
@@ -106,27 +112,36 @@ class Transport:
             Unreachable: *base_url* is not an http or https URL.
             Unauthenticated: No header can carry *token*.
         """
-        from cictl.base.web.session import Session
-
         address = Address.of(base_url, token=token)
         self.base_url = address.base_url
         self.knows_marks = False
         self.clock = ServerClock()
         self._timeout = timeout
-        headers = {"Accept": ACCEPT, "User-Agent": user_agent}
+        self._retries = retries
+        self._tls = tls
+        self._headers = {"Accept": ACCEPT, "User-Agent": user_agent}
         if address.authorization:
-            headers["Authorization"] = address.authorization
-        self._session = Session(ca_file=tls.ca_file, retries=retries, redirects=MAX_REDIRECTS)
-        if tls.client_cert:
-            self._session.cert = (tls.client_cert, tls.client_key) if tls.client_key else tls.client_cert
-        self._session.headers.update(headers)
-        self._exchanges = Exchanges(self.base_url, headers=headers, tls=tls)
+            self._headers["Authorization"] = address.authorization
+        self._exchanges = Exchanges(self.base_url, headers=self._headers, tls=tls)
         self._needs_session = bool(proxies_for(self.base_url))
         """Whether something is between us and the server that only the session can deal with."""
 
     def close(self) -> None:
         self._exchanges.close()
-        self._session.close()
+        if "_session" in self.__dict__:
+            self._session.close()
+
+    @cached_property
+    def _session(self) -> Session:
+        from cictl.base.web.session import Session  # which takes longer to load than most commands run
+
+        session = Session(ca_file=self._tls.ca_file, retries=self._retries, redirects=MAX_REDIRECTS)
+        if self._tls.client_cert:
+            session.cert = (
+                (self._tls.client_cert, self._tls.client_key) if self._tls.client_key else self._tls.client_cert
+            )
+        session.headers.update(self._headers)
+        return session
 
     def get(self, type_: type[T], path: str, *, params: Mapping[str, Any] | None = None) -> T:
         """GET *path* and return the answer as *type_*."""
@@ -161,26 +176,41 @@ class Transport:
             Unreachable: No answer came, or one that is not the server's (`answers`).
             ApiError: The server refused.
         """
-        if method == "POST" and isinstance(body, bytes) and not (params or self._needs_session):
-            return self._exchange(path, body, headers=headers or {}, timeout=timeout)
+        if not self._needs_session and (isinstance(body, bytes) or (body is None and method in _WITHOUT_BODY)):
+            place = self._url(path).removeprefix(self.base_url) + _query(path, params)
+            answer = self._exchange(method, place, body, headers=headers or {}, timeout=timeout)
+            if answer is not None:
+                return answer
         with self.open(method, path, body=body, params=params, headers=headers, timeout=timeout) as response:
             return whole(response)
 
-    def _exchange(self, path: str, body: bytes, *, headers: Mapping[str, str], timeout: float | None) -> RawResponse:
-        """POST *body* to *path*, and return the answer. Raise as `send` does."""
-        place = self._url(path).removeprefix(self.base_url)
+    def _exchange(
+        self, method: str, place: str, body: bytes | None, *, headers: Mapping[str, str], timeout: float | None
+    ) -> RawResponse | None:
+        """Send one request without the session, and return its whole answer; None if that leads elsewhere. Raise as `send` does."""
+        ask = partial(self._exchanges.ask, method, place, body, headers=headers, limits=self._limits(timeout))
+        response = self._answer(method, place, ask)
+        if method == "GET" and response.status in REDIRECTS:
+            return None
+        asked = self._asked(place)
+        is_sure = method == "GET" and self._says_lack(asked, response) and self._is_of_reference()
+        if is_sure:
+            response = self._answer(method, place, ask)  # for the reason in `open`
+        self._check(asked, response, lambda: response, is_sure=is_sure)
+        return response
+
+    def _answer(self, method: str, place: str, ask: Callable[[], Reply]) -> RawResponse:
+        """Return what *ask* returns, perhaps after some repeats."""
         begun, shown = time.monotonic(), self.base_url + place
         try:
-            reply = self._exchanges.post(place, body, headers=headers, limits=self._limits(timeout))
+            reply = ask_again(ask, repeats=self._retries if method in _WITHOUT_BODY else 0)
         except (OSError, ValueError) as error:
-            logger.debug("POST %s %s %.0f ms", shown, type(error).__name__, milliseconds(begun))
+            logger.debug("%s %s %s %.0f ms", method, shown, type(error).__name__, milliseconds(begun))
             raise Unreachable(self.base_url, cause_of(error)) from error
-        logger.debug("POST %s %d %.0f ms", shown, reply.status, milliseconds(begun))
+        logger.debug("%s %s %d %.0f ms", method, shown, reply.status, milliseconds(begun))
         if "set-cookie" in reply.headers:
             self._needs_session = True  # by its cookie a proxy finds the same server again
-        response = RawResponse(*reply)
-        self._check(self._asked(place), response, lambda: response)
-        return response
+        return RawResponse(reply.status, Headers(reply.headers), reply.body)
 
     @contextmanager
     def open(
@@ -246,14 +276,20 @@ class Transport:
         """Tell whether a server without marks may lack the route: the answer says so, and such a server is there."""
         if response.status_code != 404 or is_marked(response.headers):
             return False
-        if not may_lack(asked.path, 404, response.headers, response.content):
-            return False
+        return self._says_lack(asked, whole(response)) and self._is_of_reference()
+
+    def _is_of_reference(self) -> bool:
+        """Tell whether a server without marks has this address."""
         try:
-            with self.open("GET", SERVER_INFO) as info:
-                read_as(ServerInfo, Asked(self.base_url, SERVER_INFO), whole(info))
-                return not is_marked(info.headers)
+            info = self.send("GET", SERVER_INFO)
+            read_as(ServerInfo, Asked(self.base_url, SERVER_INFO), info)
         except Unreachable:
             return False
+        return not is_marked(info.headers)
+
+    def _says_lack(self, asked: Asked, response: RawResponse) -> bool:
+        """Tell whether an answer without a mark says that there is no such route, as a server of the reference does."""
+        return response.status == 404 and not is_marked(response.headers) and may_lack(asked.path, *response)
 
     def _check(
         self, asked: Asked, head: RawResponse, read: Callable[[], RawResponse], *, is_sure: bool = False
@@ -283,6 +319,12 @@ class Transport:
 def whole(response: requests.Response) -> RawResponse:
     """Return an answer with its whole body."""
     return RawResponse(response.status_code, response.headers, response.content)
+
+
+def _query(path: str, params: Mapping[str, Any] | None) -> str:
+    """Return *params* as they follow *path*; those that are None are left out."""
+    given = urlencode({key: value for key, value in (params or {}).items() if value is not None}, doseq=True)
+    return f"{'&' if '?' in path else '?'}{given}" if given else ""
 
 
 def _split(base_url: str) -> SplitResult:

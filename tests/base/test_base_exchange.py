@@ -71,7 +71,7 @@ def says(*answers: bytes) -> pytest.MarkDecorator:
 
 
 def post(exchanges: Exchanges, *, place: str = "/a", **headers: str) -> Reply:
-    return exchanges.post(place, b"", headers=headers, limits=LIMITS)
+    return exchanges.ask("POST", place, b"", headers=headers, limits=LIMITS)
 
 
 @says(OK, OK)

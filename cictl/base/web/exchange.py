@@ -1,7 +1,7 @@
 """Whole exchanges with one server over connections that are kept: a request leaves in one piece, and its answer comes as one.
 
-`requests` takes more than ten times the processor time for the same, and a busy agent does little else. What needs more than this,
-such as a proxy, cookies, redirects or a body that is a file, is the business of `session`.
+`requests` takes more than ten times the processor time for the same, and a busy agent does little else; to load it takes longer than
+most commands. What needs more than this, such as a proxy, cookies, redirects or a body that is a file, is the business of `session`.
 """
 
 from __future__ import annotations
@@ -70,10 +70,13 @@ class Exchanges:
         self._idle: deque[_Connection] = deque()
         self._is_closed = False
 
-    def post(self, place: str, body: bytes, *, headers: Mapping[str, str], limits: Limits) -> Reply:
-        """Send *body*, and return the answer. Nothing is repeated.
+    def ask(
+        self, method: str, place: str, body: bytes | None = None, *, headers: Mapping[str, str], limits: Limits
+    ) -> Reply:
+        """Send a request, and return the answer. Nothing is repeated.
 
         Args:
+            method: `POST`, or `GET` and `DELETE` without a body.
             place: What is behind the base URL: path and query. What no request can name in its first line is quoted.
 
         Raises:
@@ -81,9 +84,9 @@ class Exchanges:
             OSError: The answer did not come, or was none of HTTP.
             ValueError: No header can carry one of *headers*.
         """
-        length = {"Content-Length": str(len(body))}
+        length = {} if body is None else {"Content-Length": str(len(body))}
         target = self._prefix + quote(place, safe=_UNQUOTED)
-        message = _head(f"POST {target} HTTP/1.1", {**self._headers, **headers, **length}) + body
+        message = _head(f"{method} {target} HTTP/1.1", {**self._headers, **headers, **length}) + (body or b"")
         connection = self._connection(limits.connect)
         try:
             reply, is_kept = connection.exchange(message, seconds=limits.read)

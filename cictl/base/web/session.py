@@ -13,20 +13,15 @@ from urllib3.util import Retry
 
 from cictl.base.web.cutoff import Cutoff, pools_watched_by
 from cictl.base.web.proxies import proxies_for
+from cictl.base.web.repeats import FIRST_PAUSE, LONGEST_PAUSE, LONGEST_RETRY_AFTER, METHODS, STATUSES
 from cictl.base.web.trust import chosen_authorities
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
     from urllib3.connectionpool import ConnectionPool
 
-_METHODS = frozenset({"GET", "HEAD", "DELETE"})
-_STATUSES = frozenset({502, 503, 504})
 _HOPELESS = (ReadTimeoutError, SSLError)
 """Errors that a repeat only makes slower."""
-_FIRST_PAUSE = 0.1
-"""The back-off factor of urllib3, in seconds. It makes no pause before the first repeat, then 0.2, 0.4, 0.8 s …"""
-_LONGEST_PAUSE = 5.0
-_LONGEST_RETRY_AFTER = 10.0
 _CONNECTIONS = 32
 _BLOCK_BYTES = 1 << 18
 """How much of a body that is a file is read and sent at a time."""
@@ -109,10 +104,10 @@ class SafeRetry(Retry):
     def of(cls, retries: int) -> SafeRetry:
         return cls(
             total=retries,
-            backoff_factor=_FIRST_PAUSE,
-            backoff_max=_LONGEST_PAUSE,
-            status_forcelist=_STATUSES,
-            allowed_methods=_METHODS,
+            backoff_factor=FIRST_PAUSE,
+            backoff_max=LONGEST_PAUSE,
+            status_forcelist=STATUSES,
+            allowed_methods=METHODS,
             raise_on_status=False,
         )
 
@@ -127,7 +122,7 @@ class SafeRetry(Retry):
     ) -> Self:
         # The parent looks at `allowed_methods` only when reading failed. When connecting failed, it repeats any method,
         # so those errors must not reach it.
-        if error and _pool and (method not in _METHODS or isinstance(error, _HOPELESS)):
+        if error and _pool and (method not in METHODS or isinstance(error, _HOPELESS)):
             raise MaxRetryError(_pool, url or "", error) from error
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
@@ -137,7 +132,7 @@ class SafeRetry(Retry):
             seconds = super().get_retry_after(response)
         except InvalidHeader:
             return None
-        return None if seconds is None else min(seconds, _LONGEST_RETRY_AFTER)
+        return None if seconds is None else min(seconds, LONGEST_RETRY_AFTER)
 
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
