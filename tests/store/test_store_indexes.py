@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
+from sys import getrefcount
 
 import msgspec
 import pytest
@@ -15,6 +16,9 @@ from cictl_server.store.index_parts import NumberGroups
 from cictl_server.store.indexes import JobIndex, PastJob, RunIndex
 from cictl_server.store.records.jobs import JobRecord
 from cictl_server.store.records.runs import Place, RunPart, RunRecord
+
+_OF_A_LOOP = 3
+"""References to what a generator has given to a loop: its own, that of the loop, and that of who asks."""
 
 _STATUSES = [*JobStatus, JobStatus.SUCCEEDED, JobStatus.SUCCEEDED]
 
@@ -53,6 +57,18 @@ def test_filled_indexes_are_those_that_grew() -> None:
     assert groups_of(filled) == groups_of(grown)
     assert filled.count_claimable() == grown.count_claimable() > 0
     assert filled.active_of_queues.by_queue == grown.active_of_queues.by_queue
+
+
+def test_filling_keeps_no_execution() -> None:
+    references: set[int] = set()
+
+    def told() -> Iterator[JobRecord]:
+        for job in make_jobs(20):
+            yield job
+            references.add(getrefcount(job))
+
+    JobIndex().fill(told())
+    assert references == {_OF_A_LOOP}
 
 
 def make_run(number: int) -> RunRecord:

@@ -35,8 +35,9 @@ class SortedGroups(Generic[T]):
             group.add(number)
 
     def add_all(self, numbers: Mapping[Hashable, list[T]]) -> None:
-        """Add the values of keys that have none yet. The lists belong to the index from now on."""
+        """Add many values, none of which is there yet. The lists belong to the index from now on."""
         for key, group in numbers.items():
+            group += self._groups.get(key, ())
             group.sort()
             self._groups[key] = group
             self._fit(key, group)

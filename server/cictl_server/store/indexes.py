@@ -146,19 +146,19 @@ class JobIndex:
             self._unapproved.add((job.approval_due, job.number))
 
     def fill(self, jobs: Iterable[JobRecord | PastJob]) -> None:
-        """Build the indexes, which are empty, of *jobs*. To add one after the other would be slow: nearly all of them are over."""
+        """Build the indexes, which are empty, of *jobs*. To add one after the other would be slow: nearly all of them are over.
+
+        None is kept: whole executions take several times the memory of their documents, and a process gives little of it back.
+        """
         numbers: defaultdict[NumberGroups, defaultdict[Hashable, list[int]]] = defaultdict(lambda: defaultdict(list))
-        unfinished: list[JobRecord] = []
         for job in jobs:
             if isinstance(job, JobRecord) and not job.status.is_terminal:
-                unfinished.append(job)
+                self.change(None, job)
                 continue
             for group, key in self._lasting_keys(job):
                 numbers[group][key].append(job.number)
         for group, found in numbers.items():
             group.add_all(found)
-        for job in unfinished:
-            self.change(None, job)
 
     def newest_first(self, *, before: int | None, statuses: Iterable[JobStatus]) -> Iterator[int]:
         """Yield the numbers below *before* with one of *statuses*, descending, lazily."""
