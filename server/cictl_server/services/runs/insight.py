@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from math import ceil
-from statistics import median
 from typing import NamedTuple
 
 import msgspec
@@ -97,6 +96,8 @@ def _figures(runs: list[RunRecord], name: Callable[[RunRecord], str]) -> list[Ru
 
 
 def _told(project: str, project_id: str, name: str, runs: list[EndedRun]) -> RunFigures:
+    from statistics import median  # which a server loads for this alone
+
     counts = Counter(run.status for run in runs)
     good, bad = counts[RunStatus.SUCCEEDED], counts[RunStatus.FAILED]
     return RunFigures(
