@@ -18,17 +18,19 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
+from waitress.buffers import OverflowableBuffer
 from waitress.channel import ClientDisconnected, HTTPChannel
 
 from cictl_server.errors import FULL
 from cictl_server.httpd.accepting import NO_FILES
 from cictl_server.httpd.incoming import Admit, Keep, Request
 from cictl_server.httpd.loop import Loop
-from cictl_server.httpd.malformed import DISK_FULL, TOO_MANY_FILES, ErrorAnswer, error_headers
+from cictl_server.httpd.malformed import DISK_FULL, TOO_MANY_FILES, ErrorAnswer, answer_without_request
 from cictl_server.httpd.parking import DRAIN_STEP_SECONDS, Lot, awaits_room
 from cictl_server.httpd.places import Places, Rank
 from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.httpd.tasks import ROOM_BYTES, PutAside, Task
+from cictl_server.httpd.unread import Unread
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +46,7 @@ _PUSH_SECONDS = 1.0
 
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1 << 20
-"""For how long, and how much, is read and thrown away after a refusal. To close at once would reset the connection, and the client,
-or a proxy before it, might not get to see the answer.
-"""
-
-_REFUSAL = "HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n{text}\n"
+"""For how long, and how much, is read and thrown away after a refusal: a reset could keep the answer from client or proxy."""
 
 BROKEN_BODIES = {
     **dict.fromkeys(FULL, ("507 Insufficient Storage", DISK_FULL)),
@@ -69,6 +67,7 @@ class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         header_seconds: From a request's first byte, or from the beginning of the connection, to the end of its header.
         idle_seconds: For how long a client may ask nothing after an answer. Of granian's connections `header_seconds` decides that, too.
+        unread_bytes: How much may wait for clients in all; past that, who has taken nothing for longest is closed. For waitress alone.
         stalled_seconds: For how long a client may take no byte of an answer. Each byte that it takes renews the time.
         of_peer: Connections from one address.
         of_all: Connections in all; fewer where the system allows this process fewer files.
@@ -77,6 +76,7 @@ class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
     header_seconds: float = 10.0
     idle_seconds: float = 120.0
     stalled_seconds: float = 30.0
+    unread_bytes: int = 64 << 20
     of_peer: int = 5_000
     of_all: int = 12_000
 
@@ -122,6 +122,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         instance_id: str,
         lot: Lot,
         loop: Loop,
+        unread: Unread,
         **options: Any,
     ) -> None:
         """Take a connection.
@@ -131,11 +132,15 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             instance_id: Marks the answers that no application makes.
             lot: Where its answer is put aside while there is nothing to tell.
             loop: Waits for its socket.
+            unread: Counts what its client has not taken.
         """
         self.limits = limits
         self._places = places
         self._lot = lot
         self._loop = loop
+        self._unread = unread
+        self._is_counted = False
+        """Whether something of it has ever stood in `unread`."""
         self._aside: Task | None = None
         """The answer that is put aside."""
         self._resumed: Task | None = None
@@ -159,7 +164,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._idle_since = time.monotonic()
         self._header_since: float | None = self._idle_since
         self._body_since: float | None = None
-        self._taken_at = self._idle_since
+        self.taken_at = self._idle_since
         """When the client last took a byte, or was owed none yet."""
         self._is_writing = False
         self._waits_for_room = False
@@ -181,6 +186,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def rank(self) -> Rank:
         """Who leaves first when others want the place: whoever owes a header for longest, then who is idle for longest."""
         return self._header_since is None, self._header_since or self._idle_since
+
+    @property
+    def unread_bytes(self) -> int:
+        """How much is queued for the client."""
+        return int(self.total_outbufs_len)
 
     def received(self, data: bytes) -> bool:
         """Take what came, as waitress does, and note what the client owes now."""
@@ -232,6 +242,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         super().handle_close()
         if self.request is not None:
             self.request.close()  # half a body
+        if self._is_counted:
+            self._unread.note(self)
         self._lot.wake(self)
 
     def del_channel(self, map: Any = None) -> None:  # noqa: A002 - waitress calls it so
@@ -342,12 +354,15 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def write_soon(self, data: Any) -> int:
         """Queue *data* for the client, in a thread; wait while more than `outbuf_high_watermark` is unread."""
         if not self.total_outbufs_len:
-            self._taken_at = time.monotonic()
+            self.taken_at = time.monotonic()
         self._is_writing = True
         try:
             return int(super().write_soon(data))
         finally:
             self._is_writing = False
+            if self.total_outbufs_len:
+                self._is_counted = True
+                self._unread.note(self)
             if self.writable():
                 self._loop.attend(self)
 
@@ -362,11 +377,20 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         # The loop says itself that the connection may be closed here. What waitress calls without saying so, a thread may call too.
         has_sent = bool(super()._flush_some(do_close=do_close))
         if has_sent:
-            self._taken_at = time.monotonic()
+            self.taken_at = time.monotonic()
+            if not self.total_outbufs_len and self.outbufs[-1].buf is not None:
+                self._forget_sent()
+            if self._is_counted:
+                self._unread.note(self)
             if self._waits_for_room and self.total_outbufs_len <= ROOM_BYTES:
                 self._waits_for_room = False
                 self._lot.wake(self)
         return has_sent
+
+    def _forget_sent(self) -> None:
+        """Let go of a buffer from which all is sent. It would keep that until the next request, if there ever is one."""
+        self.outbufs.pop().close()
+        self.outbufs.append(OverflowableBuffer(self.adj.outbuf_overflow))
 
     def flush_all(self) -> None:
         """Wait, in a thread, until the client has all that is queued, or has gone."""
@@ -389,7 +413,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     def note_taken(self) -> None:
         """Note that the client has taken bytes that were not queued."""
-        self._taken_at = time.monotonic()
+        self.taken_at = time.monotonic()
         self.last_activity = time.time()
 
     def check_taking(self, *, unsent: int) -> None:
@@ -401,7 +425,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         Raises:
             ClientDisconnected: It has gone.
         """
-        is_stalled = time.monotonic() - self._taken_at > self.limits.stalled_seconds
+        is_stalled = time.monotonic() - self.taken_at > self.limits.stalled_seconds
         if is_stalled:
             self._note_stall(unsent)
             self.close_soon()
@@ -421,13 +445,13 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         """Tell whether the client has owed a header for too long, or has wanted nothing for very long."""
         if self._header_since is not None:
             return now - self._header_since > self.limits.header_seconds
-        return now - max(self._idle_since, self._taken_at) > self.limits.idle_seconds
+        return now - max(self._idle_since, self.taken_at) > self.limits.idle_seconds
 
     def _close_if_stalled(self, now: float) -> None:
-        if now - self._taken_at < _PUSH_SECONDS:
+        if now - self.taken_at < _PUSH_SECONDS:
             return
         self._flush_exception(self._flush_some_if_lockable)
-        if now - self._taken_at > self.limits.stalled_seconds:
+        if now - self.taken_at > self.limits.stalled_seconds:
             self._note_stall(self.total_outbufs_len)
             self.close_now()
 
@@ -453,8 +477,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         if self.requests:
             self.close_now()
             return
-        headers = "".join(f"{name}: {value}\r\n" for name, value in error_headers(self.instance_id).items())
-        answer = _REFUSAL.format(status=status, headers=headers, length=len(text) + 1, text=text).encode()
+        answer = answer_without_request(status, text, instance_id=self.instance_id)
         with self.outbuf_lock:
             self.outbufs[-1].append(answer)
             self.current_outbuf_count += len(answer)

@@ -49,6 +49,14 @@ def error_headers(instance_id: str) -> dict[str, str]:
     return headers | mark if instance_id else headers
 
 
+def answer_without_request(status: str, text: str, *, instance_id: str) -> bytes:
+    """Return the bytes of an answer for who has not asked, and whose connection is closed."""
+    headers = "".join(f"{name}: {value}\r\n" for name, value in error_headers(instance_id).items())
+    return (
+        f"HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {len(text) + 1}\r\n\r\n{text}\n".encode()
+    )
+
+
 class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
     """Reads one request. What can't be read becomes its `error`, and never an exception."""
 

@@ -20,6 +20,7 @@ from cictl_server.httpd.parking import Lot
 from cictl_server.httpd.places import Places
 from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.httpd.turns import IsPage, Turns
+from cictl_server.httpd.unread import Unread
 from cictl_server.httpd.workers import Workers
 
 GRACE_SECONDS = 5
@@ -89,6 +90,7 @@ class Httpd:
             instance_id=instance_id,
             lot=self._lot,
             loop=self._loop,
+            unread=Unread(most_bytes=limits.unread_bytes, later=self._server.trigger.pull_trigger),
         )
         self._acceptor = Acceptor(self._server, places, begin=begin)
         self._server.readable = self._acceptor.is_open
