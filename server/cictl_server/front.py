@@ -165,10 +165,10 @@ class Slashes:
 
 def tidy(path: str) -> str:
     """Remove the slashes around what follows some nouns; the contract has this for these nouns only."""
-    if not path.startswith(_LOOSE_PREFIXES):
-        return path
-    prefix = next(p for p in _LOOSE_PREFIXES if path.startswith(p))
-    return prefix + path.removeprefix(prefix).strip("/")
+    if "//" not in path and not path.endswith("/"):
+        return path  # as nearly always
+    prefix = next((p for p in _LOOSE_PREFIXES if path.startswith(p)), None)
+    return path if prefix is None else prefix + path.removeprefix(prefix).strip("/")
 
 
 class Existence:

@@ -18,6 +18,9 @@ from cictl.wire.problems import Code
 from cictl.wire.results.artifacts import ArtifactData, ArtifactUpload
 from cictl.wire.results.reports import TestCase, TestReport, TestReportUpload, TestSuite
 from cictl_server.services.history.lookup import get_job
+from cictl_server.services.secrets import recall
+from cictl_server.services.secrets.lease_secrets import needs_secrets
+from cictl_server.store.records.jobs import JobRecord
 
 VALUE = "s3cr3t-hunter2-value"
 HIDDEN = "*" * len(VALUE)
@@ -191,3 +194,20 @@ def test_credentials_in_the_record_are_masked_after_a_restart(server: RunningSer
     server.restart()
     assert say(server, job_id, "fetch https://u:hunter22@git\n").status_code == 200
     assert server.log(job_id) == b"fetch https://" + b"*" * len("u:hunter22@") + b"git\n"
+
+
+def test_a_job_without_secrets_is_not_looked_through_again_with_each_report(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def counted(job: JobRecord) -> bool:
+        looked.append(job.id)
+        return needs_secrets(job)
+
+    monkeypatch.setattr(recall, "needs_secrets", counted)
+    server.enqueue()
+    job_id = server.running().id
+    for number in range(3):
+        assert say(server, job_id, "x", offset=number).status_code == 200
+    assert looked == [job_id]

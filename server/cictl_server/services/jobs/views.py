@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
@@ -27,6 +28,8 @@ _LISTED = Bounds(
     },
 )
 
+
+Told = TypeVar("Told", JobExecution, JobState)
 
 NOTHING_HELD: Mapping[str, str] = {}
 
@@ -115,8 +118,7 @@ def listed_view(job: JobRecord, *, candidates: Iterable[Candidate], holds: Mappi
     What agents tell is cut always; the rest only where the view is large, so that usual scripts stay whole.
     """
     view = job_view(job, candidates=candidates, holds=holds)
-    changes = {name: cut_text(getattr(view, name), _LISTED_TEXT) for name in _TOLD if getattr(view, name)}
-    kept = msgspec.structs.replace(view, **changes) if changes else view
+    kept = _with_told_cut(view)
     if len(msgspec.json.encode(kept)) > _LISTED_BYTES:
         kept = bounded(kept, _LISTED)
     return kept if kept is view or kept == view else msgspec.structs.replace(kept, is_cut=True)
@@ -125,8 +127,15 @@ def listed_view(job: JobRecord, *, candidates: Iterable[Candidate], holds: Mappi
 def job_state(job: JobRecord, *, log_size: int, holds: Mapping[str, str] = NOTHING_HELD) -> JobState:
     """Return the state of *job*, with long texts cut."""
     state = _whole_state(job, log_size=log_size, holds=holds)
-    kept = bounded(state, _LISTED)
-    return kept if kept is state or kept == state else msgspec.structs.replace(kept, is_cut=True)
+    kept = _with_told_cut(state)
+    return kept if kept is state else msgspec.structs.replace(kept, is_cut=True)
+
+
+def _with_told_cut(view: Told) -> Told:
+    """Return *view* with the texts cut that others tell of an execution; the same one if none is too long."""
+    whole = {name: getattr(view, name) for name in _TOLD}
+    cut = {name: kept for name, text in whole.items() if (kept := cut_text(text, _LISTED_TEXT)) is not text}
+    return msgspec.structs.replace(view, **cut) if cut else view
 
 
 def _whole_state(job: JobRecord, *, log_size: int, holds: Mapping[str, str]) -> JobState:

@@ -25,6 +25,9 @@ from cictl_server.store.records.jobs import JobRecord
 logger = logging.getLogger(__name__)
 
 
+_REMEMBERED = 4096
+
+
 class SecretsUnknown(CictlError):
     """The secrets that an execution got can't be read again now, so what its agent sends can't be masked. It sends it again."""
 
@@ -49,6 +52,8 @@ class SecretRecall:
         self._sensitive = sensitive
         # A fixed number of locks, chosen by the hash of the id: of the requests about one execution, one reads.
         self._locks = [threading.Lock() for _ in range(64)]
+        self._without: set[tuple[int, int]] = set()
+        """Attempts at executions, by number and attempt, that have no secrets. Each of their reports asks."""
 
     def ensure(self, job: JobRecord) -> None:
         """Know the secrets of the present attempt at *job*. Must not be called in a transaction: it may wait for a Vault.
@@ -57,16 +62,23 @@ class SecretRecall:
             SecretsUnknown: They can't be read.
         """
         attempt = job.log_generation
-        if self._sensitive.knows(job.id, attempt):
+        if (job.number, attempt) in self._without or self._sensitive.knows(job.id, attempt):
             return
         if recorded := recorded_secrets(job):
             self._sensitive.remember(job.id, recorded)
         if not needs_secrets(job):
+            if not recorded and job.status.is_active:  # before its lease its plan may still get outputs of others
+                self._note_without(job)
             return
         with self._locks[hash(job.id) % len(self._locks)]:
             if not self._sensitive.knows(job.id, attempt):
                 self._sensitive.remember(job.id, self._read(job), attempt=attempt)
                 logger.info("secrets read again execution=%s", job.id)
+
+    def _note_without(self, job: JobRecord) -> None:
+        if len(self._without) >= _REMEMBERED:
+            self._without.clear()
+        self._without.add((job.number, job.log_generation))
 
     def _read(self, job: JobRecord) -> list[str]:
         try:
