@@ -13,6 +13,7 @@ import pytest
 import tinydb
 from cictl_testing.stores.disk import watched
 from cictl_testing.stores.records import make_agent, make_job, make_project
+from msgspec.structs import replace
 
 import cictl
 from cictl.wire.jobs import JobStatus
@@ -304,6 +305,23 @@ def test_records_changed_through_tinydb_are_found_by_the_indexes(tmp_path: Path)
         with store.read() as view:
             assert view.jobs.claimable(is_linux) is None
             assert view.jobs.count_by_status()[JobStatus.FAILED] == 1
+
+
+def test_indexes_know_an_execution_as_it_is_also_after_a_change_that_was_taken_back(tmp_path: Path) -> None:
+    def begin_and_raise(tx: Transaction) -> None:
+        tx.jobs.put(replace(queued, status=JobStatus.LEASED, agent_id="lost"))
+        raise LookupError
+
+    queued = make_job(7)
+    held = replace(queued, status=JobStatus.LEASED, agent_id="a")
+    with TinyStore.open(tmp_path) as store:
+        store.write(lambda tx: tx.jobs.put(queued))
+        with pytest.raises(LookupError):
+            store.write(begin_and_raise)
+        store.write(lambda tx: tx.jobs.put(held))
+        with store.read() as view:
+            assert (view.jobs.active_of_agent("lost"), view.jobs.active_of_agent("a")) == ([], [held])
+            assert view.jobs.claimable(lambda _kind: True) is None
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,13 @@ class Settler(msgspec.Struct, frozen=True, kw_only=True):
     shown_size: Callable[[JobRecord], int]
     ends_make_room: bool = False
 
-    def put(self, tx: Transaction, job: JobRecord) -> None:
-        """Store a new or changed execution, count it, and announce it. Who makes new ones makes or recounts their run too."""
-        before = tx.jobs.find(job.number)
+    def put(self, tx: Transaction, job: JobRecord, *, before: JobRecord | None = None) -> None:
+        """Store a new or changed execution, count it, and announce it. Who makes new ones makes or recounts their run too.
+
+        Args:
+            before: The execution as it is stored, if the caller has just looked it up.
+        """
+        before = before or tx.jobs.find(job.number)
         if before is None:
             job = asked(job, now=job.created)
         if job.status.is_terminal or (job.status is JobStatus.LEASED and before and before.status is JobStatus.QUEUED):
@@ -82,7 +86,7 @@ class Settler(msgspec.Struct, frozen=True, kw_only=True):
     def end(
         self, tx: Transaction, job: JobRecord, event: Event, ending: Ending, *, now: datetime, **changes: Any
     ) -> JobRecord:
-        """End *job* and settle its run; return it as it ended. If it is to be retried, the next attempt is enqueued.
+        """End *job*, as it is in *tx*, and settle its run; return it as it ended. If it is to be retried, the next attempt is enqueued.
 
         Raises:
             Conflict: It is over already.
@@ -90,7 +94,7 @@ class Settler(msgspec.Struct, frozen=True, kw_only=True):
         ended = advance(job, event, now=now, ending=ending, **changes)
         again = next_attempt(job, ended, numbers=self.numbers, now=now)
         if again is None:
-            self.put(tx, ended)
+            self.put(tx, ended, before=job)
             self.settle(tx, [ended], now=now)
             return ended
         # The new one goes first, and then the old one counts no more: its run must not be over for a moment.

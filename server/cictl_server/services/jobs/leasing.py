@@ -318,7 +318,7 @@ class LeasingService(msgspec.Struct, frozen=True, kw_only=True):
         )
         if request.sends_token:
             leased = self.tokens.renew(leased)
-        self.settler.put(tx, leased)
+        self.settler.put(tx, leased, before=job)
         return leased
 
     def _is_of_another_slot(self, held: JobRecord, request: LeaseRequest) -> bool:

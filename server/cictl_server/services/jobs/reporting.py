@@ -320,10 +320,11 @@ class ReportingService:
         running = self._running(job, request)
         if job.locks and not job.lock_host:  # it begins although its lease had run out
             running = msgspec.structs.replace(running, lock_host=_host_of(tx, request.agent_id))
-        if running == tx.jobs.find(job.number):  # only the log has changed, and that is written already
+        stored = tx.jobs.find(job.number)
+        if running == stored:  # only the log has changed, and that is written already
             self._settler.announce(tx, job)
         else:
-            self._settler.put(tx, running)
+            self._settler.put(tx, running, before=stored)
         return running
 
     def _running(self, job: JobRecord, request: StatusRequest) -> JobRecord:

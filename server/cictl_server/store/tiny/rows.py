@@ -42,6 +42,8 @@ from cictl_server.store.tried import TriedTest
 
 R = TypeVar("R", bound=msgspec.Struct)
 
+_REMEMBERED = 256
+
 
 class TinyRows(Table[int, R]):
     """The typed records of one table. Each read decodes anew, so nobody shares a record with the store."""
@@ -224,6 +226,8 @@ class TinyNamed(Table[str, R]):
 class TinyJobs(TinyChecked[JobRecord], Jobs):
     def __init__(self, engine: Engine) -> None:
         self._index = JobIndex()
+        self._changed: dict[int, tuple[bytes, JobRecord]] = {}
+        """Executions that changed last and are not over, as documents and as records: they are likely to change again. For the indexes alone."""
         super().__init__(engine, "jobs", JobRecord, key=lambda job: job.number)
 
     def use_numbers(self, up_to: int) -> None:
@@ -326,8 +330,17 @@ class TinyJobs(TinyChecked[JobRecord], Jobs):
                 return job
         return self._checked(number, document)
 
-    def _note(self, before: JobRecord | None, after: JobRecord | None) -> None:
-        self._index.change(before, after)
+    def _follow(self, change: Change) -> None:
+        _, number, before, after = change
+        known, old = self._changed.pop(number, (None, None))
+        if known is not before:
+            old = None if before is None else self._checked(number, before)
+        new = None if after is None else self._checked(number, after)
+        self._index.change(old, new)
+        if after is not None and new is not None and not new.status.is_terminal:
+            if len(self._changed) >= _REMEMBERED:
+                self._changed.clear()
+            self._changed[number] = after, new
 
 
 class TinyRuns(TinyChecked[RunRecord], Runs):
