@@ -187,6 +187,17 @@ def test_a_sealed_log_is_as_before(place: LogPlace, logs: LogWriter) -> None:
     assert whole(place.open()) == b"one\n"
 
 
+def test_a_log_at_its_end_is_durable_or_short_and_to_be_taken_along(place: LogPlace, logs: LogWriter) -> None:
+    write(logs, b"one\n")
+    size, short = logs.seal_or_read(JOB)
+    assert size == 4
+    assert short is None or short.content == b"one\n"
+    write(logs, bytes(5000))
+    assert logs.seal_or_read(JOB) == (5004, None)
+    assert logs.seal_or_read("job-0") == (0, None)
+    assert whole(place.open()) == b"one\n" + bytes(5000)
+
+
 @pytest.mark.parametrize("size", [0, 5, 12])
 def test_readers_see_no_difference_when_a_log_is_finished(place: LogPlace, logs: LogWriter, size: int) -> None:
     reader = place.open()

@@ -1,4 +1,4 @@
-"""Make changes of a directory outlast a power cut."""
+"""Make changes of a directory, or of a file, outlast a power cut."""
 
 from __future__ import annotations
 
@@ -13,3 +13,12 @@ def sync_directory(path: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def flush_file(path: Path) -> None:
+    """Flush the bytes of the file *path*."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -5,7 +5,8 @@ of its execution and attempt: `job-7`, and after two requeues `job-7.2`. Masks, 
 matter of the contract: `services/logs` puts them on top, once for all implementations.
 
 Bytes of a running execution are not durable at once. They survive the death of the server, and perhaps no power loss. Its agent
-keeps them until the end is acknowledged, and sends again what `size` says is missing. `seal` makes a log durable.
+keeps them until the end is acknowledged, and sends again what `size` says is missing. `seal` makes a log durable; a short one may become so
+with the record that counts it (`seal_or_read`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import msgspec
 from cictl.wire.jobs import LoggedStep
 from cictl_server.blobs.contract import Readable
 from cictl_server.log_writer.line_marks import LineMark
+from cictl_server.store.contract import ShortFile
 
 GRANULARITY = timedelta(seconds=1)
 """Bytes that arrive within this time after noted ones count as arrived with them."""
@@ -125,6 +127,10 @@ class LogWriter(ABC):
     @abstractmethod
     def seal(self, name: str) -> int:
         """Return the size of the log once each of these bytes survives a power loss that spares whatever the store commits from now on."""
+
+    def seal_or_read(self, name: str) -> tuple[int, ShortFile | None]:
+        """Return the size of the log, and the log itself where it is short: then it is durable only with a transaction that takes it along."""
+        return self.seal(name), None
 
     @abstractmethod
     def finish(self, name: str, *, size: int, project: str) -> None:

@@ -16,9 +16,12 @@ from cictl_server.log_writer.content import FirstBytes
 from cictl_server.log_writer.contract import LogEditor, LogWriter, WholeLog
 from cictl_server.log_writer.file_index import FileLogIndex, is_news
 from cictl_server.log_writer.open_files import OpenLog, OpenLogs
+from cictl_server.store.contract import ShortFile
 
 _SUFFIX = ".log"
 _UNDECIDED = ".undecided"
+_SHORT_BYTES = 4096
+"""A log up to this size goes along with the record of its end: then a job waits for one flush less."""
 
 
 class FileLogs(LogWriter):
@@ -73,18 +76,35 @@ class FileLogs(LogWriter):
 
     def seal(self, name: str) -> int:
         """Flush the log, and close it: it is over, or an agent sends it anew after a look."""
+        with self._taken(name) as descriptor:
+            if descriptor is None:
+                return 0
+            os.fsync(descriptor)
+            return os.fstat(descriptor).st_size
+
+    def seal_or_read(self, name: str) -> tuple[int, ShortFile | None]:
+        """Close the log as `seal` does, but flush it only if it is long."""
+        with self._taken(name) as descriptor:
+            if descriptor is None:
+                return 0, None
+            content = os.pread(descriptor, _SHORT_BYTES + 1, 0)
+            if len(content) <= _SHORT_BYTES:
+                return len(content), ShortFile(path=self._path(name), content=content)
+            os.fsync(descriptor)
+            return os.fstat(descriptor).st_size, None
+
+    @contextmanager
+    def _taken(self, name: str) -> Iterator[int | None]:
+        """Yield a descriptor of a log that is over, for the block; None if there is no log."""
         descriptor = self._open.take(name)
         if descriptor is None:
-            try:
+            with suppress(FileNotFoundError):
                 descriptor = os.open(self._path(name), os.O_RDONLY)
-            except FileNotFoundError:
-                return 0
         try:
-            size = os.fstat(descriptor).st_size
-            os.fsync(descriptor)
+            yield descriptor
         finally:
-            os.close(descriptor)
-        return size
+            if descriptor is not None:
+                os.close(descriptor)
 
     def finish(self, name: str, *, size: int, project: str) -> None:
         """Leave the log where it is: a file serves readers of a finished log as well."""

@@ -17,10 +17,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import msgspec
 
+from cictl.base.system.durable import flush_file
 from cictl.wire.problems import Code
 from cictl_server.errors import ROOM_HINT, StoreError
 from cictl_server.store.records.agents import AgentRecord
@@ -116,8 +118,30 @@ class View(ABC):
         """
 
 
+class ShortFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is not durable yet, and so short that a store may put it into its journal.
+
+    Attributes:
+        path: Where it is; for a store in a directory, below that.
+        content: All of it.
+    """
+
+    path: Path
+    content: bytes
+
+
 class Transaction(View):
     """A View that can change: `put` and `delete` work, and are seen by later reads in the same transaction."""
+
+    def take_along(self, file: ShortFile, *, job: JobRecord) -> None:
+        """Make *file*, whose bytes do not change any more, durable with the changes of this transaction.
+
+        A journal takes its bytes, so it waits for no flush of its own. Another store flushes it here.
+
+        Args:
+            job: The execution that it belongs to, which this transaction changes.
+        """
+        flush_file(file.path)
 
     @abstractmethod
     def after_commit(self, action: Callable[[], None]) -> None:

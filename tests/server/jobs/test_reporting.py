@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cictl_testing.server import RunningServer
+from cictl_testing.stores.disk import path_of, watched
 
 from cictl.wire.agents import StatusRequest
 from cictl.wire.codec import decode
@@ -16,6 +17,7 @@ from cictl.wire.jobs import LONGEST_OUTPUT, LONGEST_WARNING, MOST_WARNINGS, JobE
 from cictl_server.errors import LogGap
 from cictl_server.log_writer.files import FileLogs
 from cictl_server.services.logs.book import LogBook, Written
+from cictl_server.store.contract import ShortFile
 
 
 def prepare(server: RunningServer, status: str) -> JobExecution:
@@ -352,16 +354,31 @@ def test_long_outputs_do_not_swell_a_list(server: RunningServer) -> None:
     assert listed["is_cut"]
 
 
+@pytest.mark.tinydb
+@pytest.mark.parametrize(
+    ("size", "files"),
+    [pytest.param(4096, ["state.journal"], id="short"), pytest.param(4097, ["LOG", "state.journal"], id="long")],
+)
+def test_a_short_log_becomes_durable_with_the_end_of_its_job(
+    server: RunningServer, size: int, files: list[str]
+) -> None:
+    job = prepare(server, "running")
+    flushed: list[str] = []
+    with watched(lambda name, args: flushed.append(path_of(args[0]).name) if name == "fsync" else None):
+        server.report(job.id, "succeeded", output_append="x" * size, output_offset=0, output_size=size)
+    assert [name.replace(f"{job.id}.log", "LOG") for name in flushed] == files
+
+
 class CrashingLogs(FileLogs):
     """Logs that can lose their bytes, before they are sealed and at any other time: what is not sealed need not survive."""
 
     crashes_before_seal = False
 
-    def seal(self, name: str) -> int:
+    def seal_or_read(self, name: str) -> tuple[int, ShortFile | None]:
         if self.crashes_before_seal:
             self.crashes_before_seal = False
             self.crash(name)
-        return super().seal(name)
+        return super().seal_or_read(name)
 
     def crash(self, name: str) -> None:
         with self.edit(name) as log:

@@ -102,7 +102,7 @@ class ReportingService:
     def report(self, job_id: str, request: StatusRequest, *, lease_token: str = "") -> JobExecution:
         """Apply a status report and return the resulting execution, its log's end included as far as it may be shown.
 
-        The log is written before the status: a terminal status is stored only when every byte of the log is durable.
+        The log is written before the status: a terminal status is stored only when every byte of the log is durable, or with it.
 
         Raises:
             InvalidRequest: No agent id, or a status that agents don't report; an unknown execution, as the contract has it.
@@ -193,10 +193,8 @@ class ReportingService:
                 tx.after_commit(lambda: self._note_cut(job))
             if not status.is_terminal:
                 return self._store_progress(tx, present, request)
-            # What another server appends for another end, after this one was compared, does not count.
-            size = self._logs.size(job.log_name) if written.sealed_size is None else written.sealed_size
             tx.after_commit(lambda: self._note_end(job, request, status))
-            return self._store_end(tx, present, request, status, log_size=size)
+            return self._store_end(tx, present, request, status, written)
 
         stored = self._store.write(store, reach=Reach(agent=request.agent_id, job=job))
         return _Applied(stored, written.size) if stored else None
@@ -276,7 +274,8 @@ class ReportingService:
             written = self._logs.continue_by(job.log_name, request.output.encode())
         if is_last and written.other is None:
             # First this: what is not durable yet may still be lost, and then nobody would ask for it again.
-            size = self._logs.seal(job.log_name)
+            size, short = self._logs.seal_or_read(job.log_name)
+            written = replace(written, short=short)
             if not (job.log_limit or written.is_cut):
                 self._check_whole(job, request, size=size)
                 return replace(written, sealed_size=size)
@@ -341,8 +340,12 @@ class ReportingService:
         )
 
     def _store_end(
-        self, tx: Transaction, job: JobRecord, request: StatusRequest, status: JobStatus, *, log_size: int
+        self, tx: Transaction, job: JobRecord, request: StatusRequest, status: JobStatus, written: Written
     ) -> JobRecord:
+        # What another server appends for another end, after this one was compared, does not count.
+        log_size = self._logs.size(job.log_name) if written.sealed_size is None else written.sealed_size
+        if written.short is not None:
+            tx.take_along(written.short, job=job)
         has_failed = status is JobStatus.FAILED
         ending = Ending(
             log_size=log_size,

@@ -19,6 +19,7 @@ from cictl_server.services.history.lifecycle import shown_log_size
 from cictl_server.services.logs.masked import MaskedLog, append_quickly
 from cictl_server.services.logs.snapshots import SNAPSHOT_LIMIT, Join
 from cictl_server.services.secrets.masks import Mask, Masks
+from cictl_server.store.contract import ShortFile
 from cictl_server.store.records.jobs import JobRecord
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
         sent: The same bytes as their agent sent them.
         size: How many bytes the log has now; None if that was not looked at.
         sealed_size: How many bytes the log had once it was durable and compared at an end; None if it was not.
+        short: The whole log, at its end, if it has to become durable with the record.
     """
 
     is_cut: bool = False
@@ -45,6 +47,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     sent: bytes = b""
     size: int | None = None
     sealed_size: int | None = None
+    short: ShortFile | None = None
 
 
 class LogBook:
@@ -169,6 +172,10 @@ class LogBook:
     def seal(self, name: str) -> int:
         """Make the log durable, and return its size."""
         return self._writer.seal(name)
+
+    def seal_or_read(self, name: str) -> tuple[int, ShortFile | None]:
+        """Make the log durable, or return it for `Transaction.take_along`; and its size."""
+        return self._writer.seal_or_read(name)
 
     def stored(self) -> Iterator[tuple[int, str]]:
         """Yield the number of the execution and the name of each log."""

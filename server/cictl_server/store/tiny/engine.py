@@ -16,8 +16,9 @@ import cictl
 from cictl.base.system.durable import sync_directory
 from cictl_server.store.contract import StoreCorrupt, StoreFailed, StoreFigures, StoreLocked
 from cictl_server.store.tiny import snapshot
-from cictl_server.store.tiny.journal import Journal, JournalEntry, encode_entry
+from cictl_server.store.tiny.journal import FileAlong, Journal, JournalEntry, encode_entry
 from cictl_server.store.tiny.picture import Picture
+from cictl_server.store.tiny.short_files import ShortFiles
 from cictl_server.store.tiny.snapshot import SCHEMA, Meta, Tables
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,9 @@ class Engine:
         """Those that are being read."""
         self._changes: list[Change] | None = None
         """The changes of the present transaction; None outside of one."""
+        self._files = ShortFiles(directory)
+        self._along: list[FileAlong] = []
+        """The files that come along with the present transaction."""
         self._unflushed: deque[tuple[int, list[Change]]] = deque()
         """The changes of each ticket that may not be durable yet, to undo them if the journal fails."""
         self._in_flight: set[int] = set()
@@ -121,6 +125,10 @@ class Engine:
             return False
         self._apply((table, key, before, None))
         return True
+
+    def take_along(self, path: Path, content: bytes, *, job: int) -> None:
+        """Make a file of this execution durable with the changes of the present transaction, of which there are some."""
+        self._along.append(self._files.along(path, content, job=job))
 
     @property
     def has_changes(self) -> bool:
@@ -189,10 +197,11 @@ class Engine:
                 covered = self._journal.size
             # The state may be ahead of the disk. A snapshot must never hold what a failed flush undoes, so the
             # journal is made durable first. A crash before `drop_head` leaves lines that the snapshot has already; they
-            # are recognised by their numbers and skipped.
+            # are recognised by their numbers and skipped, and so are the files in them: these are flushed before.
             try:
                 try:
                     self._journal.drain()
+                    self._files.flush()
                     size = snapshot.write(self.snapshot_path, meta, picture.tables(), rest=self._closed.wait)
                 finally:
                     with self.lock:
@@ -221,6 +230,7 @@ class Engine:
             try:
                 self._undo_unflushed()
                 self._sequence -= self._journal.go_on() or 0
+                self._files.take_back(after=self._sequence)
             finally:
                 self._compacting.release()
 
@@ -245,6 +255,7 @@ class Engine:
             if compacts and self._journal.size and not self._journal.has_failed:
                 self._compact_or_log()
         finally:
+            self._files.close()
             self._journal.close()
             self._file_lock.release()
 
@@ -264,8 +275,11 @@ class Engine:
         self._journal = Journal(directory / "state.journal")
         try:
             sync_directory(directory)
+            files: list[tuple[int, FileAlong]] = []
             for entry in self._journal.replay(after=self._sequence):
                 self._replay(entry)
+                files += [(entry.sequence, file) for file in entry.files]
+            self._files.restore(files, is_there=lambda number: number in self.tables.get("jobs", {}))
         except BaseException:
             self._journal.close()
             raise
@@ -309,7 +323,7 @@ class Engine:
         self.check()
         assert self._changes is None, "transactions do not nest"
         changes: list[Change] = []
-        self._changes = changes
+        self._changes, self._along = changes, []
         last_ids = dict(self._last_ids)
         try:
             yield
@@ -328,8 +342,10 @@ class Engine:
         document = [
             (table, key, _GONE if after is None else msgspec.Raw(after)) for (table, key), after in final.items()
         ]
-        ticket = self._journal.append(encode_entry(JournalEntry(self._sequence + 1, document)))
+        ticket = self._journal.append(encode_entry(JournalEntry(self._sequence + 1, document, self._along)))
         self._sequence += 1
+        if self._along:
+            self._files.note(self._sequence, self._along)
         while self._unflushed and self._unflushed[0][0] <= self._journal.durable:
             self._unflushed.popleft()
         self._unflushed.append((ticket, changes))

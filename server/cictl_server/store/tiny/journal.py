@@ -41,11 +41,27 @@ _MOST_STARTS = 100
 """At so many places of a damaged last line another line is looked for; texts from outside may look like one."""
 
 
+class FileAlong(msgspec.Struct, frozen=True, array_like=True):
+    """A short file that one transaction makes durable.
+
+    Attributes:
+        path: Below the directory of the data.
+        job: The execution that it belongs to.
+        settled: Number of a transaction: files that came along up to that one are durable by themselves.
+    """
+
+    path: str
+    job: int
+    content: bytes
+    settled: int = 0
+
+
 class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
-    """One transaction: its number, and the table, id and JSON (null if deleted) of each changed document."""
+    """One transaction: its number, the table, id and JSON (null if deleted) of each changed document, and files that came along."""
 
     sequence: int
     changes: list[tuple[str, int, msgspec.Raw]]
+    files: list[FileAlong] = []
 
 
 def encode_entry(entry: JournalEntry) -> bytes:

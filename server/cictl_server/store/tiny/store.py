@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from cictl.base.json_errors import NOT_OF_TYPE
-from cictl_server.store.contract import Reach, Store, StoreCorrupt, StoreFigures, Transaction, View
+from cictl_server.store.contract import Reach, ShortFile, Store, StoreCorrupt, StoreFigures, Transaction, View
 from cictl_server.store.records.agents import AgentRecord
+from cictl_server.store.records.jobs import JobRecord
 from cictl_server.store.records.projects import ChainRecord, ProjectRecord, ScheduleRecord
 from cictl_server.store.records.secrets import SecretRecord, VaultConnectionRecord
 from cictl_server.store.records.settings import AnswerRecord, SettingRecord
@@ -62,6 +63,10 @@ class _Transaction(Transaction):
         self.audit = TinyAudit(engine)
         self.notifications = TinyNotifications(engine)
         self.actions: list[Callable[[], None]] = []
+        self._engine = engine
+
+    def take_along(self, file: ShortFile, *, job: JobRecord) -> None:
+        self._engine.take_along(file.path, file.content, job=job.number)
 
     def after_commit(self, action: Callable[[], None]) -> None:
         self.actions.append(action)
