@@ -24,7 +24,7 @@ _FOLDER = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that look with a browser, and leave them out where there is none, unless it is required."""
     for item in items:
-        if _FOLDER in item.path.parents and {"browser", "look"} & set(getattr(item, "fixturenames", ())):
+        if {"browser", "look"} & set(getattr(item, "fixturenames", ())) and _FOLDER in item.path.parents:
             item.add_marker(pytest.mark.browser)
             if not CHROMIUM.exists() and not IS_REQUIRED:
                 item.add_marker(pytest.mark.skip(reason=f"no {CHROMIUM}: apt install chromium"))
