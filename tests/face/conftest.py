@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cictl_testing.face.browser import CHROMIUM, IS_REQUIRED, Looking, chromium
+from cictl_testing.face.browser import CHROMIUM, IS_REQUIRED, Contexts, Looking, chromium
 from cictl_testing.server import RunningServer, SteppedClock
 from cictl_testing.servers.threads import ThreadedServer
 from cictl_testing.stores.fixtures import chosen_store, own_postgres, postgres, postgres_places
-from playwright.sync_api import Browser
 
 from cictl_server.app import create_app
 
@@ -31,9 +31,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[Contexts]:
     with chromium() as found:
-        yield found
+        yield Contexts(found)
+
+
+@pytest.fixture(scope="session")
+def port() -> Iterator[int]:
+    """The port of all servers that one worker looks at: a context that is used again knows its server."""
+    with socket.socket() as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
+        yield reserved.getsockname()[1]
 
 
 @dataclass
@@ -45,12 +54,12 @@ class Shown:
 
 
 @pytest.fixture
-def shown(tmp_path: Path, chosen_store: None) -> Iterator[Shown]:
+def shown(tmp_path: Path, chosen_store: None, port: int) -> Iterator[Shown]:
     """A server that is reached through a socket. Its clock begins now, so that ages on pages are those of the browser."""
     clock = SteppedClock()
     clock.now = datetime.now(UTC)
     server = RunningServer(tmp_path / "data", clock=clock)
-    threads = ThreadedServer(create_app(server.services))
+    threads = ThreadedServer(create_app(server.services), port=port)
     yield Shown(server, threads.url)
     server.services.core.hub.close()
     threads.stop()
@@ -58,7 +67,7 @@ def shown(tmp_path: Path, chosen_store: None) -> Iterator[Shown]:
 
 
 @pytest.fixture
-def look(browser: Browser, shown: Shown) -> Iterator[Looking]:
+def look(browser: Contexts, shown: Shown) -> Iterator[Looking]:
     """Opens pages of the server: `look("/runs/1")`. What the browser complains of fails the test."""
     looking = Looking(browser, shown.url)
     yield looking

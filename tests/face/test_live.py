@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cictl_testing.face.browser import Looking
+from cictl_testing.face.browser import Contexts, Looking
 from cictl_testing.ports import free_port
 from cictl_testing.servers.whole import running
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from .conftest import Shown
 
@@ -75,7 +75,7 @@ def test_the_tabs_of_a_browser_share_one_stream(shown: Shown, look: Looking) -> 
     assert shown.server.services.core.hub.waiting == 1
 
 
-def test_a_server_that_comes_back_is_heard_again(browser: Browser, tmp_path: Path) -> None:
+def test_a_server_that_comes_back_is_heard_again(browser: Contexts, tmp_path: Path) -> None:
     port = free_port()
     look = Looking(browser, f"http://127.0.0.1:{port}")
     with running(tmp_path / "data", port=port):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    WebError,
     expect,
     sync_playwright,
 )
@@ -65,10 +67,19 @@ class Watch:
 
     def __post_init__(self) -> None:
         self.context.set_default_timeout(_TIMEOUT_MS)
-        self.context.on("console", self._hear)
-        self.context.on("weberror", lambda error: self._complain(f"script: {error.error}"))
-        self.context.on("requestfailed", self._failed)
-        self.context.on("response", self._answered)
+        self._listeners: dict[str, Callable[[Any], None]] = {
+            "console": self._hear,
+            "weberror": self._stumble,
+            "requestfailed": self._failed,
+            "response": self._answered,
+        }
+        for event, listener in self._listeners.items():
+            self.context.on(event, listener)  # type: ignore[call-overload]
+
+    def end(self) -> None:
+        """Listen no longer."""
+        for event, listener in self._listeners.items():
+            self.context.remove_listener(event, listener)
 
     def expects(self, pattern: str) -> None:
         """Let complaints pass that have *pattern*, a regular expression."""
@@ -80,6 +91,9 @@ class Watch:
     def _complain(self, text: str) -> None:
         if not any(pattern.search(text) for pattern in self.expected):
             self.complaints.append(text)
+
+    def _stumble(self, error: WebError) -> None:
+        self._complain(f"script: {error.error}")
 
     def _hear(self, message: ConsoleMessage) -> None:
         # The console's own line about an answer is `_answered` once more.
@@ -97,10 +111,46 @@ class Watch:
 
 
 @dataclass
+class Contexts:
+    """Contexts of one browser, each for one who looks and afterwards for the next one who wants the same.
+
+    A new one takes a new process for its pages, which is most of what a look costs. That process lives as long as the context has a page, so each
+    keeps an empty one.
+    """
+
+    browser: Browser
+    _free: dict[str, list[BrowserContext]] = field(default_factory=dict)
+    _keys: dict[BrowserContext, str] = field(default_factory=dict)
+
+    def take(self, url: str, **options: Any) -> BrowserContext:
+        """Return one for the server at *url* in which nobody has been; *options* are those of Playwright."""
+        key = json.dumps([url, options], sort_keys=True)
+        if free := self._free.get(key):
+            return free.pop()
+        context = self.browser.new_context(base_url=url, **options)
+        context.new_page()
+        self._keys[context] = key
+        return context
+
+    def give_back(self, context: BrowserContext) -> None:
+        """Close the pages of *context*, and forget everything that they have stored."""
+        key = self._keys[context]
+        kept, *others = context.pages
+        for page in others:
+            page.close()
+        context.clear_cookies()
+        session = context.new_cdp_session(kept)
+        session.send("Network.clearBrowserCache")
+        session.send("Storage.clearDataForOrigin", {"origin": json.loads(key)[0], "storageTypes": "all"})
+        session.detach()
+        self._free.setdefault(key, []).append(context)
+
+
+@dataclass
 class Looking:
     """Somebody with a browser, looking at one server. Each call gives a page of its own in a context of its own."""
 
-    browser: Browser
+    contexts: Contexts
     url: str
     watches: list[Watch] = field(default_factory=list)
 
@@ -114,8 +164,8 @@ class Looking:
             script: Whether scripts run.
             options: Further ones of a context, such as `color_scheme="dark"`.
         """
-        context = self.browser.new_context(
-            base_url=self.url, viewport={"width": width, "height": 900}, java_script_enabled=script, **options
+        context = self.contexts.take(
+            self.url, viewport={"width": width, "height": 900}, java_script_enabled=script, **options
         )
         self.watches.append(Watch(context))
         page = context.new_page()
@@ -142,7 +192,8 @@ class Looking:
     def close(self) -> None:
         """End all pages, and fail if one of them complained."""
         for watch in self.watches:
-            watch.context.close()
+            self.contexts.give_back(watch.context)
+            watch.end()
         for watch in self.watches:
             watch.check()
 
