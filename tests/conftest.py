@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
+import re
 import signal
 import sys
 from collections.abc import Generator, Iterator
@@ -73,6 +75,18 @@ def _no_wait_for_the_disk(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def _return_at_once(_: int) -> None:
     pass
+
+
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a new folder. Before pytest's own fixture makes one it looks through those of all tests before."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    folder = tmp_path_factory.getbasetemp() / f"{name}{next(_NUMBERS)}"
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 @pytest.fixture
