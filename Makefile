@@ -8,7 +8,7 @@ SELECTION := $(filter -k% --lf --last-failed tests/% ./tests/%,$(ARGS))
 WORKERS ?= $(if $(SELECTION),0,5)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint types check bench docs site lock build clean
+.PHONY: help demo test collect fuzz lint types check bench docs site lock build clean
 # Packages come by their hashes, so cictl itself, which has none, is installed without them: with what builds it, also by its hash.
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 
@@ -22,6 +22,10 @@ test: $(VENV)/dev ## Run every test, side by side, in about twenty minutes; ARGS
 	@echo "Running $(if $(SELECTION),what ARGS selects,every test: about twenty minutes on two cores)"
 	@echo "$(if $(filter 0,$(WORKERS)),One after the other; WORKERS=5 for,$(WORKERS)) side by side"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
+
+# Each worker of a fresh checkout would compile all of them for itself.
+collect: $(VENV)/dev ## Find every test without running it, and keep their byte code
+	@found=$$($(BIN)/python -m pytest --collect-only -qq -p no:cacheprovider 2>&1) || { echo "$$found" | tail -40; exit 1; }
 
 fuzz: $(VENV)/dev ## Try one target of tests/fuzz with fresh examples; ARGS='journal --minutes 10'
 	@PYTHONPATH=tests/support $(BIN)/python -m cictl_testing.fuzz $(ARGS)
