@@ -61,8 +61,14 @@ def table(figures: Sequence[Figure]) -> str:
     rows = ["| measured | ratio | target | value here |", "| --- | --- | --- | --- |"]
     for figure in figures:
         ratio = "" if figure.ratio is None else f"{told(figure.ratio)} of {figure.base}"
-        rows.append(f"| {figure.name} | {ratio} | {_target(figure)} | {told(figure.value)} {figure.unit} |")
+        rows.append(f"| {figure.name} | {ratio} | {_target(figure)} | {_value(figure)} {figure.unit} |")
     return "\n".join(rows)
+
+
+def _value(figure: Figure) -> str:
+    """Return the value, with more digits if it misses its target by so little that it would read as met."""
+    text = told(figure.value)
+    return f"{figure.value:.5g}" if figure.is_missed and text in figure.target.split() else text
 
 
 def _target(figure: Figure) -> str:

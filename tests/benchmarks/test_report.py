@@ -45,6 +45,14 @@ def test_a_table_shows_ratios_before_values() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "text"), [(2.0, "≤ 2 | 2"), (2.0025, "[missed](#two-requests-and-one-more) | 2.0025")]
+)
+def test_a_target_missed_by_little_does_not_read_as_met(value: float, text: str) -> None:
+    row = report.table([Figure(name="requests a trivial job", value=value, unit="", target="<= 2")])
+    assert text in row
+
+
+@pytest.mark.parametrize(
     ("target", "value", "ratio", "is_missed"),
     [
         pytest.param(">= 0.7", 100, 0.69, True, id="ratio-too-small"),
