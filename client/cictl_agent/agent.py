@@ -123,6 +123,7 @@ class Agent:
                 self._work(heartbeat, stop)
             finally:
                 self.exit_code = orders.exit_code
+                self._tools.close()
                 heartbeat.close(says_farewell=Feature.AGENT_PROCESS in asking.features)
 
     def kill(self) -> None:

@@ -40,6 +40,9 @@ class KnownTools:
         self._clock = clock
         self._lock = threading.Lock()
         self._is_looking = False
+        self._looking: threading.Thread | None = None
+        self.is_closed = False
+        """Set by `close`."""
         self._must_scan = False
         self._wanted: tuple[str, ...] = ()
         self._wanted_id = ""
@@ -79,12 +82,22 @@ class KnownTools:
                 self._found = {name: version for name, version in self._found.items() if name in kept}
         self._start()
 
+    def close(self) -> None:
+        """Look for nothing any more, and wait until the tools that are being asked have answered, or used up their time."""
+        with self._lock:
+            self.is_closed = True
+            looking = self._looking
+        self._prober.end()
+        if looking is not None:
+            looking.join()
+
     def _start(self) -> None:
         with self._lock:
-            if self._is_looking or not (self._must_scan or self._due()):
+            if self.is_closed or self._is_looking or not (self._must_scan or self._due()):
                 return
             self._is_looking = True
-        threading.Thread(target=self._look_for_all, name="tools", daemon=True).start()
+            self._looking = threading.Thread(target=self._look_for_all, name="tools", daemon=True)
+            self._looking.start()
 
     def _due(self) -> list[str]:
         """Return the wanted tools that must be looked for now. The lock must be held."""
@@ -99,6 +112,8 @@ class KnownTools:
             except Exception:
                 logger.exception("cannot look for tools")
                 self._note(dict.fromkeys(names, ""))
+            if self.is_closed:
+                return
             self.scanned.set()
             self.on_news()
 

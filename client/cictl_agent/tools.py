@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath
@@ -88,14 +89,27 @@ class Prober:
         """
         self._system = system
         self._environment = {**environment, "LC_ALL": "C"}
+        self._ended = threading.Event()
         self._known_seconds = limit_seconds or _KNOWN_SECONDS
         self._other_seconds = limit_seconds or _OTHER_SECONDS
 
     def versions(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the version of each tool by name, empty for one that is not there; four are asked at once."""
+        """Return the version of each tool by name, empty for one that is not there; four are asked at once.
+
+        After `end` those that were not asked yet are left out.
+        """
+
+        def asked(name: str) -> str | None:
+            return None if self._ended.is_set() else self.version(name)
+
         distinct = list(dict.fromkeys(names))
         with ThreadPoolExecutor(_PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
-            return dict(zip(distinct, pool.map(self.version, distinct), strict=True))
+            versions = zip(distinct, pool.map(asked, distinct), strict=True)
+            return {name: version for name, version in versions if version is not None}
+
+    def end(self) -> None:
+        """Ask no further tools."""
+        self._ended.set()
 
     def scan(self) -> dict[str, str]:
         """Return the versions of those of `TOOLS`, of the common ones, and of xorg-dev, that are there."""

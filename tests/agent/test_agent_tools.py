@@ -186,6 +186,25 @@ def test_what_many_jobs_want_is_looked_for_unasked(looking: Looking, programs: P
     assert looking.tools.capabilities["tool.python3"] == "3.12.1"
 
 
+def test_an_agent_that_ends_asks_no_further_tool(looking: Looking, programs: Programs, tmp_path: Path) -> None:
+    go_on = tmp_path / "go-on"
+    asked = [f"t{number}" for number in range(5)]  # of which four are asked at once
+    for name in asked:
+        programs.add(name, f"until [ -e {go_on} ]; do :; done; echo 1.2")
+    looking.tools.want(asked, "1")
+    for name in asked[:4]:
+        programs.eventually_called(name)
+    closing = threading.Thread(target=looking.tools.close)
+    closing.start()
+    eventually(lambda: looking.tools.is_closed, what="the close")
+    go_on.touch()
+    closing.join(60)
+    assert not [each for each in threading.enumerate() if each.name == "tools" or each.name.startswith("probe")]
+    assert programs.calls("t4") == []
+    looking.tools.scan()
+    assert programs.calls("t4") == []
+
+
 def test_a_server_that_wants_everything_gets_a_limited_part(looking: Looking, programs: Programs) -> None:
     for number in range(MOST_WANTED_TOOLS + 1):
         (programs.bin_dir / f"t{number}").symlink_to("/bin/true")

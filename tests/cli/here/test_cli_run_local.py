@@ -64,7 +64,7 @@ def checkout(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     before = state_of(made)
     yield made
     assert state_of(made) == before
-    assert not any(temporary.iterdir())
+    assert sorted(temporary.rglob("*")) == []
 
 
 def state_of(checkout: Path) -> object:
