@@ -51,6 +51,7 @@ _VOLATILE = frozenset(
         "recent_log",
         "now_utc",
         "server_time_utc",
+        "hours",  # of the load of agents, up to now
     }
 )
 """Fields that a request changes, or the time."""
