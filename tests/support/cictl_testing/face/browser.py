@@ -42,7 +42,8 @@ _AXE = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
     "resultTypes": ["violations"],
 }
-_TIMEOUT_MS = 20_000
+_TIMEOUT_MS = 60_000
+"""How long a page may take. One that follows a log waits twenty times as long as the last answer took, which is a lot on a loaded machine."""
 
 
 @contextmanager
