@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 SELECTION := $(filter -k% --lf --last-failed tests/% ./tests/%,$(ARGS))
 WORKERS ?= $(if $(SELECTION),0,5)
 
+# What one process has compiled, the next ones load, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test collect fuzz lint types check bench docs site lock build clean
 # Packages come by their hashes, so cictl itself, which has none, is installed without them: with what builds it, also by its hash.
