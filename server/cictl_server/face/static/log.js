@@ -401,7 +401,7 @@ async function keepLooking(log) {
       const isNews = await log.look();
       log.tell("");
       // A server that is slow to answer is asked less often.
-      pause = Math.max(isNews ? 1000 : Math.min(3000, pause * 1.2), 20 * (performance.now() - begun));
+      pause = Math.min(15000, Math.max(isNews ? 1000 : Math.min(3000, pause * 1.2), 20 * (performance.now() - begun)));
     } catch { log.tell("Not connected. Trying again …"); pause = Math.min(15000, Math.max(2000, pause * 1.5)); }
   }
 }

@@ -18,7 +18,7 @@ async function keepTail(tail) {
         document.getElementById("log-told").textContent = rows.dataset.told;
         goToEnd(tail);
       }
-      pause = Math.max(1500, 20 * (performance.now() - begun));
+      pause = Math.min(15000, Math.max(1500, 20 * (performance.now() - begun)));
     } catch { pause = Math.min(15000, pause * 1.5); }
   }
 }
