@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from cictl.expressions.evaluation import Lookup, evaluate
 from cictl.expressions.parsing import parse
