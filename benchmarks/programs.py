@@ -15,6 +15,7 @@ from typing import IO, NamedTuple
 import psutil
 from figures import Untrue
 from load import Connection
+from serving import kind_served
 
 CICTL = (sys.executable, "-m", "cictl")
 """The program of this tree."""
@@ -41,7 +42,7 @@ def serving(data: Path, *options: str, cictl: Sequence[str] = CICTL) -> Iterator
     Raises:
         Untrue: It told no address, or is not ready.
     """
-    command = [*cictl, "serve", "--port", "0", "--data-dir", str(data), *options]
+    command = [*cictl, "serve", "--server", kind_served(), "--port", "0", "--data-dir", str(data), *options]
     with TemporaryFile("w+") as told:  # no pipe: nobody reads what the server tells later
         begun = time.perf_counter()
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=told) as process:
