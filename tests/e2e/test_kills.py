@@ -33,9 +33,10 @@ MOST_WAITING = 2 * AGENTS
 def workplace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workplace]:
     """One whose server has the chosen store."""
     on_database = chosen_kind() == "postgresql"
+    store = {"CICTL_STORE": request.getfixturevalue("database_url")} if on_database else {}
     place = Workplace(
-        tmp_path, environment={"CICTL_STORE": request.getfixturevalue("database_url")} if on_database else {}
-    )
+        tmp_path, environment={"TMPDIR": str(tmp_path), **store}
+    )  # what the killed leave goes with the test
     yield place
     place.close()
 

@@ -108,7 +108,11 @@ def kill_at_each_step(command: tuple[str, ...], seaweed: Seaweed, directory: Pat
     steps = ["of settings", "of projects", "of audit", "of jobs", "of artifacts"]
     random.shuffle(steps)
     for step in steps:
-        copying = Process(*command, environment=seaweed.environment(), directory=directory)
+        environment = {
+            **seaweed.environment(),
+            "TMPDIR": str(directory),
+        }  # what is left there by the killed goes with the test
+        copying = Process(*command, environment=environment, directory=directory)
         copying.wait_for_line(step)
         copying.kill()
         copying.stop()
