@@ -202,7 +202,7 @@ def test_an_agent_that_ends_asks_no_further_tool(looking: Looking, programs: Pro
     assert not [each for each in threading.enumerate() if each.name == "tools" or each.name.startswith("probe")]
     assert programs.calls("t4") == []
     looking.tools.scan()
-    assert programs.calls("t4") == []
+    assert not [each for each in threading.enumerate() if each.name == "tools"]
 
 
 def test_a_server_that_wants_everything_gets_a_limited_part(looking: Looking, programs: Programs) -> None:

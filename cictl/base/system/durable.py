@@ -8,11 +8,7 @@ from pathlib import Path
 
 def sync_directory(path: Path) -> None:
     """Flush the directory *path*, so that names added to it or removed from it are durable."""
-    directory = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    flush_file(path)  # which a directory is for this
 
 
 def flush_file(path: Path) -> None:
