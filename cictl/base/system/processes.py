@@ -64,6 +64,15 @@ class Process(NamedTuple):
         except (psutil.Error, OSError):
             return "?"
 
+    def arguments(self) -> tuple[str, ...]:
+        """Return its command line; empty if it is gone."""
+        import psutil
+
+        try:
+            return tuple(self.handle.cmdline())
+        except (psutil.Error, OSError):
+            return ()
+
 
 def sessions() -> dict[int, int]:
     """Return the session of each process, by process id. It costs far less than `table`."""

@@ -21,7 +21,7 @@ from cictl_agent.job.caches import directories as caches
 from cictl_agent.job.caches.saved import SavedCaches, saved_caches
 from cictl_agent.job.checkout import Checkout, folder_of_source
 from cictl_agent.job.containers.container import Container, ContainerHost, read_spec, running_container
-from cictl_agent.job.containers.engine import ENGINE_HELPERS
+from cictl_agent.job.containers.engine import is_helper
 from cictl_agent.job.containers.services import running_services
 from cictl_agent.job.dependencies import dependency_ids, restore_dependencies
 from cictl_agent.job.environment import inherited_environment, job_environment
@@ -200,7 +200,7 @@ class JobRun:
         self.processes.leftovers.finish()
         # Of a container job only the engine's own helpers can be left here; its processes went with the container.
         named = {} if self.job.facts.container_image else self.processes.killed
-        if killed := [f"{name} ({pid})" for pid, name in named.items() if name not in ENGINE_HELPERS]:
+        if killed := [f"{left.name} ({pid})" for pid, left in named.items() if not is_helper(*left)]:
             more = f" and {len(killed) - _MOST_NAMED} more" if len(killed) > _MOST_NAMED else ""
             self.log.line(f"[run] killed at the job's end: {', '.join(killed[:_MOST_NAMED])}{more}")
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from cictl.base.system.children import running as children_of_ours
 from cictl.base.system.processes import Process, sessions, table, uptime
@@ -69,6 +69,13 @@ def reset_ignored_signals() -> None:
             signal.signal(number, lambda _number, _frame: None)
 
 
+class Killed(NamedTuple):
+    """What a process was that `kill_all` has killed, as far as the system tells: the name of its program, and its command line."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+
 class Processes(Protocol):
     """The processes of one job."""
 
@@ -80,8 +87,8 @@ class Processes(Protocol):
         """The outputs that are still open although their commands have ended."""
 
     @property
-    def killed(self) -> Mapping[int, str]:
-        """The names of the processes that `kill_all` has killed, by process id, as far as the system tells them."""
+    def killed(self) -> Mapping[int, Killed]:
+        """The processes that `kill_all` has killed, by process id."""
 
     def open_pipe(self, output: IO[bytes]) -> Pipe:
         """Return a reader for the output of a command."""
@@ -130,7 +137,7 @@ class JobProcesses:
         """
         self.groups: JobGroups = PosixGroups()
         self.leftovers = Leftovers()
-        self.killed: dict[int, str] = {}
+        self.killed: dict[int, Killed] = {}
         self._job_id = job_id
         self._adopts_orphans = adopts_orphans
         self._leaders: set[int] = set()
@@ -177,7 +184,9 @@ class JobProcesses:
             return
         deadline = None
         while found := self._find():
-            self.killed.update((process.pid, process.name()) for process in found if process.pid not in self.killed)
+            for process in found:
+                if process.pid not in self.killed:
+                    self.killed[process.pid] = Killed(process.name(), process.arguments())
             # All are stopped first: a shell that still runs could start another process while its siblings die.
             for number in (signal.SIGSTOP, signal.SIGKILL):
                 for process in found:
@@ -305,7 +314,7 @@ class TreeProcesses:
     def __init__(self, groups: TaskkillGroups) -> None:
         self.groups: JobGroups = groups
         self.leftovers = Leftovers()
-        self.killed: dict[int, str] = {}
+        self.killed: dict[int, Killed] = {}
         self._leaders: set[int] = set()
 
     def open_pipe(self, output: IO[bytes]) -> Pipe:

@@ -480,6 +480,17 @@ def test_processes_left_behind_are_gone_when_the_job_is_over(run: RunJob) -> Non
     assert f"sh ({pid})" in job.text.partition("[run] killed at the job's end: ")[2]
 
 
+@pytest.mark.parametrize(
+    ("command", "is_named"),
+    [("container cleanup 1f2e", False), ("container prune", True)],
+    ids=["engine", "step"],
+)
+def test_the_engine_cleans_up_behind_a_service_unnamed(run: RunJob, command: str, is_named: bool) -> None:
+    podman = "printf '#!/bin/sh\\ntouch up; sleep 1000; :\\n' > podman; chmod +x podman"
+    job = run(script=f"{podman}; setsid ./podman {command} > /dev/null 2>&1 & until [ -e up ]; do sleep 0.02; done")
+    assert ("[run] killed at the job's end: podman (" in job.text) == is_named
+
+
 def test_nothing_of_a_finished_job_stays_in_the_spool(run: RunJob, agent: AgentThread) -> None:
     run(script="echo x")
     run(script="echo y")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -13,8 +14,10 @@ from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.process_groups import JobGroups
 from cictl_agent.system.processes import Processes
 
-ENGINE_HELPERS = frozenset({"conmon", "pasta", "pasta.avx2", "rootlessport", "slirp4netns"})
+_HELPERS = frozenset({"conmon", "pasta", "pasta.avx2", "rootlessport", "slirp4netns"})
 """The programs that podman leaves behind for each container, and that end with it."""
+_CLEANUP = ("container", "cleanup")
+"""What `conmon` calls podman with when a container has ended, also after it was removed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +90,11 @@ class Engine:
         except CommandTimedOut as error:
             return CommandResult(-1, str(error))
         return CommandResult(ended.code, output.decode(errors="replace"))
+
+
+def is_helper(name: str, arguments: Sequence[str]) -> bool:
+    """Tell whether a process was left by the engine itself, by its program's name and its command line."""
+    return name in _HELPERS or (name == "podman" and _CLEANUP in pairwise(arguments))
 
 
 def reason(answer: CommandResult) -> str:
