@@ -34,6 +34,7 @@ from cictl_server.services.audit.refusals import RefusalBudget
 from cictl_server.services.audit.trail import Trail, chain_ends
 from cictl_server.services.core.deeds import deed_of_system
 from cictl_server.services.core.hub import Hub
+from cictl_server.services.core.scratch import FOLDER as SCRATCH
 from cictl_server.services.retention.sweep import Sweep
 from cictl_server.services.secrets.own.sealing import FILE as SECRETS_KEY
 from cictl_server.signals.watches import LocalWakes
@@ -388,12 +389,14 @@ def _swap(directory: Path, new: Path, *, aside: Path) -> Path | None:
 
 
 def _is_apart(path: Path) -> bool:
-    """Tell whether *path* stays where it is: files of updates and of earlier restores, a signature, the first token, and the key
-    of secrets.
+    """Tell whether *path* stays where it is: files of updates and of earlier restores, temporary ones, a signature, the first token,
+    and the key of secrets.
 
     A backup with the key would open the secrets in it, and a restore must not take away the key that opens them.
     """
-    return path.name in ("updates", FIRST_TOKEN, _NEW, SIGNATURE, SECRETS_KEY) or path.name.startswith(REPLACED)
+    return path.name in ("updates", SCRATCH, FIRST_TOKEN, _NEW, SIGNATURE, SECRETS_KEY) or path.name.startswith(
+        REPLACED
+    )
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from cictl.base.clock import utc_now
 from cictl_server.background import Background
 from cictl_server.services import Services
 from cictl_server.services.core.file_watch import INTERVAL_SECONDS as FILE_WATCH_SECONDS
@@ -75,6 +76,7 @@ class Upkeep:
         self._services.updates.fellows.follow()
 
     def _keep_in_bounds(self) -> None:
+        self._services.core.scratch.remove_left(utc_now())
         if self._leads():
             self._services.retention.retention.run_in_background(self._stopping)
             self._services.retention.usage.measure(self._stopping)

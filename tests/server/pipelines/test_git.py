@@ -14,6 +14,7 @@ from cictl_testing.servers.answers import AnsweringServer, Reply
 from msgspec.structs import replace
 
 from cictl_server.errors import GitFailed
+from cictl_server.services.core.scratch import Scratch
 from cictl_server.services.projects.git_places import GitPlaces
 from cictl_server.services.projects.remotes import Remotes
 from cictl_server.store.contract import Transaction
@@ -22,8 +23,8 @@ PROJECT = "version: 1\nproject: {name: large}\npipelines: [{id: p, jobs: [{id: j
 
 
 @pytest.fixture
-def remotes() -> Remotes:
-    return Remotes(places=GitPlaces())
+def remotes(tmp_path: Path) -> Remotes:
+    return Remotes(places=GitPlaces(), scratch=Scratch(tmp_path / "scratch"))
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from cictl_server.services.core.limits.memory import SharedMemory
 from cictl_server.services.core.limits.places import Places
 from cictl_server.services.core.metrics import Metrics
 from cictl_server.services.core.pulse import Pulse
+from cictl_server.services.core.scratch import FOLDER, Scratch
 from cictl_server.signals.contract import Signals
 from cictl_server.store.contract import Store
 
@@ -35,6 +36,7 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
     waiting_leases: Places
     downloads: Places
     memory: SharedMemory
+    scratch: Scratch
     ids: NumberSource
     events: EventLog
     pulse: Pulse
@@ -72,6 +74,7 @@ class Core(msgspec.Struct, frozen=True, kw_only=True):
             waiting_leases=Places(places=lease_places, use="waiting leases"),
             downloads=Places(places=download_places, use="downloads"),
             memory=SharedMemory(),
+            scratch=Scratch(directory / FOLDER),
             ids=NumberSource(clock, last=last, server=lambda: signals.members.number),
             events=EventLog(hub, signals.feed),
             pulse=Pulse(clock),

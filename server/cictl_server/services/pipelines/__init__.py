@@ -74,6 +74,7 @@ class Pipelines(msgspec.Struct, frozen=True, kw_only=True):
                 runs=runs,
                 numbers=numbers,
                 limits=artifact_limits,
+                scratch=core.scratch,
             ),
             previews=PreviewService(
                 store=store, preparer=preparer, matching=fleet.matching, runtime=about.runtime, policies=policies

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from cictl_server.services.artifacts.artifacts import StoredFile
 from cictl_server.services.artifacts.limits import ArtifactLimits
 from cictl_server.services.core.deeds import actor_name
 from cictl_server.services.core.ids import NumberSource
+from cictl_server.services.core.scratch import Scratch
 from cictl_server.services.history.lookup import get_job
 from cictl_server.services.pipelines.commits import CommitNote
 from cictl_server.services.pipelines.planning import WORKTREE
@@ -47,6 +47,7 @@ class WorktreeService(msgspec.Struct, frozen=True, kw_only=True):
     runs: RunService
     numbers: NumberSource
     limits: ArtifactLimits
+    scratch: Scratch
 
     def receive(self, project_id: int, body: IO[bytes]) -> Worktree:
         """Keep a bundle of git, whose HEAD is a commit of the files, for one run of a pipeline of the project.
@@ -60,8 +61,8 @@ class WorktreeService(msgspec.Struct, frozen=True, kw_only=True):
         with self.store.read() as view:
             get_project(view, project_id)
         run_id = f"run-{self.numbers.next()}"
-        with tempfile.TemporaryDirectory(prefix="cictl-worktree-") as directory:
-            bundle = Path(directory) / "bundle"
+        with self.scratch.folder("worktree") as directory:
+            bundle = directory / "bundle"
             with bundle.open("wb") as file:
                 _copy(body, file, most=self.limits.total_bytes)
             commit = self._commit_of(bundle)
@@ -129,8 +130,8 @@ class WorktreeService(msgspec.Struct, frozen=True, kw_only=True):
     @contextmanager
     def _bundle(self, project_id: int, worktree: str) -> Iterator[Path]:
         """Yield the bundle as a file of this machine."""
-        with tempfile.TemporaryDirectory(prefix="cictl-worktree-") as directory:
-            bundle = Path(directory) / "bundle"
+        with self.scratch.folder("worktree") as directory:
+            bundle = directory / "bundle"
             try:
                 with (
                     self.blobs.open(worktree_of(self.blobs, project_id, worktree)) as source,

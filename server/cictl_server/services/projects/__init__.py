@@ -21,7 +21,7 @@ class Projects(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def build(cls, core: Core) -> Projects:
-        remotes = Remotes(places=GitPlaces())
+        remotes = Remotes(places=GitPlaces(), scratch=core.scratch)
         looks = LookBook(core.signals)
         projects = ProjectService(
             store=core.store,

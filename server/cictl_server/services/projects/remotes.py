@@ -5,10 +5,8 @@ A question costs one `ls-remote`. For files, the commit and its trees are fetche
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +14,7 @@ import msgspec
 from cictl.base.names.git_names import is_commit, is_short_commit, ref_fault
 from cictl.base.system.children import Stop
 from cictl_server.errors import GitFailed
+from cictl_server.services.core.scratch import Scratch
 from cictl_server.services.projects.git import REMOTE, Git, RemoteFailed, check_ref, check_repository
 from cictl_server.services.projects.git_places import GitPlaces
 from cictl_server.services.projects.ref_lists import BRANCHES, TAGS, RefList
@@ -148,6 +147,7 @@ class Remotes(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     places: GitPlaces
+    scratch: Scratch
 
     def resolve(self, repo: str, ref: str, *, seconds: float = QUESTION_SECONDS, stop: Stop | None = None) -> Resolved:
         """Return what *ref* means.
@@ -231,8 +231,8 @@ class Remotes(msgspec.Struct, frozen=True, kw_only=True):
     @contextmanager
     def _repository(self, repo: str, stop: Stop | None) -> Iterator[Git]:
         repo = check_repository(repo, field="repository")
-        with self.places.take(stop) as ends, tempfile.TemporaryDirectory(prefix="cictl-git-") as directory:
-            yield Git(Path(directory), repo, stop=ends)
+        with self.places.take(stop) as ends, self.scratch.folder("git") as directory:
+            yield Git(directory, repo, stop=ends)
 
 
 def _resolve(git: Git, ref: str, *, seconds: float) -> Resolved:

@@ -68,7 +68,7 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True):
 
         rounds = Rounds(
             store=core.store,
-            checks=checks(Remotes(places=own_places)),
+            checks=checks(Remotes(places=own_places, scratch=core.scratch)),
             looks=projects.looks,
             hub=core.hub,
             clock=core.clock,
@@ -83,7 +83,7 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True):
         )
         followers = Followers(
             store=core.store,
-            remotes=Remotes(places=own_places),
+            remotes=Remotes(places=own_places, scratch=core.scratch),
             preparer=pipelines.preparer,
             runs=pipelines.runs,
             numbers=core.ids,
