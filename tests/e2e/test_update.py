@@ -20,7 +20,6 @@ from cictl.installation.processes import announced
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("real versions"),
-    pytest.mark.timeout(600),  # virtual environments are built, on machines with other work too
 ]
 
 

@@ -12,8 +12,7 @@ from cictl_testing.servers.release_server import ReleaseServer
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("second machine"),
-    pytest.mark.timeout(600),
-]  # virtual environments are built, on machines with other work too
+]
 
 INSTALLED = {"etc/systemd/system/cictl-agent.service", "etc/default/cictl-agent"}
 

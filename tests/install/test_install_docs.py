@@ -14,10 +14,7 @@ from cictl_testing.servers.release_server import ReleaseServer
 
 from cictl.cli.app.main import main
 
-pytestmark = [
-    pytest.mark.xdist_group("second machine"),
-    pytest.mark.timeout(600),  # virtual environments are built, on machines with other work too
-]
+pytestmark = pytest.mark.xdist_group("second machine")
 
 PAGE = (SOURCE / "docs" / "operations.md").read_text()
 COMMANDS = sorted(set(re.findall(r"^(?:sudo |podman exec cictl )?(cictl .*)$", PAGE, re.MULTILINE)))

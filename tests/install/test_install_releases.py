@@ -16,8 +16,6 @@ from cictl_testing.servers.release_server import ReleaseServer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-pytestmark = pytest.mark.timeout(600)  # virtual environments are built, on machines with other work too
-
 KEY = Ed25519PrivateKey.generate()
 RAW = base64.b64encode(KEY.public_key().public_bytes_raw()).decode()
 

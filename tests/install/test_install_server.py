@@ -19,10 +19,7 @@ from cictl.installation.layout import Layout
 
 __all__ = ["database_url", "postgres"]
 
-pytestmark = [
-    pytest.mark.xdist_group("first machine"),
-    pytest.mark.timeout(600),  # virtual environments are built, on machines with other work too
-]
+pytestmark = pytest.mark.xdist_group("first machine")
 
 UNITS = {f"etc/systemd/system/cictl{kind}" for kind in (".service", "-updater.path", "-updater.service")}
 INSTALLED = UNITS | {"etc/default/cictl", "usr/local/bin/cictl"}

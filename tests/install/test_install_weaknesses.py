@@ -12,10 +12,7 @@ import pytest
 from cictl_testing.installs.machine import SCRIPTS, SERVER, Machine, publish
 from cictl_testing.servers.release_server import ReleaseServer
 
-pytestmark = [
-    pytest.mark.xdist_group("second machine"),
-    pytest.mark.timeout(600),  # virtual environments are built, on machines with other work too
-]
+pytestmark = pytest.mark.xdist_group("second machine")
 
 
 @pytest.mark.weakness("I1")

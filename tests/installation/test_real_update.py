@@ -30,7 +30,6 @@ from cictl_client import Client
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("real versions"),
-    pytest.mark.timeout(600),  # virtual environments are built, on machines with other work too
 ]
 
 
