@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from cictl_testing.agents.ending import EndLate, end_groups_late
 from cictl_testing.agents.programs import Programs
 from cictl_testing.agents.thread import TEST_JOB, AgentThread
 from cictl_testing.servers.scripted_server import ScriptedServer
@@ -46,6 +48,12 @@ def processes() -> Iterator[JobProcesses]:
     yield found
     found.kill_all()
     found.leftovers.close()
+
+
+@pytest.fixture
+def end_late(monkeypatch: pytest.MonkeyPatch) -> EndLate:
+    """Return the verb of its type."""
+    return partial(end_groups_late, monkeypatch)
 
 
 @pytest.fixture

@@ -130,11 +130,12 @@ def test_cancelled_job_is_stopped_and_reported(server: ScriptedServer, agent: Ag
 
 
 def test_heartbeat_names_the_running_job_and_its_answer_can_stop_it(server: ScriptedServer, agent: AgentThread) -> None:
-    job_id = server.enqueue(script="echo ready; sleep 1000")
-    server.begun(job_id, "ready")
+    job_id = server.enqueue(script="sleep 1000")
+    eventually(
+        lambda: server.heartbeats[-1:] and server.heartbeats[-1].running_job_ids == [job_id], what="the job's name"
+    )
     server.orders.append(HeartbeatResponse(accepted=True, cancel_job_ids=[job_id], refresh_tools_requested=True))
     assert server.finished(job_id).last.error == "job is over on server"
-    assert any(heartbeat.running_job_ids == [job_id] for heartbeat in server.heartbeats)
 
 
 def test_stopped_agent_stops_its_job_and_reports_it(server: ScriptedServer, agent: AgentThread) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from cictl_testing.agents.thread import AgentThread, gone
 from cictl_testing.files import make_repository, zipped
+from cictl_testing.processes import eventually
 from cictl_testing.servers.scripted_server import ScriptedServer, ServedJob
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import Cause, JobStatus, Source, Step
-from cictl_agent.job import results
 from cictl_agent.job.failures import script_failure
 from cictl_agent.log.file_listing import Level, Listing
 from cictl_agent.system.commands import Exit
@@ -265,12 +265,12 @@ def test_large_files_that_are_packed_already_arrive_whole(server: ScriptedServer
     assert f"{checked.decode().strip()} noise\n" in job.text
 
 
-def test_an_upload_that_takes_too_long_ends(
-    server: ScriptedServer, run: RunJob, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(results, "_KEEPING_SECONDS", 0)
+def test_an_upload_that_takes_too_long_ends(server: ScriptedServer, agent: AgentThread) -> None:
     server.fail_next("upload-zip", status=503, times=99)
-    job = run(script="echo x > f", artifact_globs=["f"], timeout_seconds=1)
+    job_id = server.enqueue(script="echo x > f", artifact_globs=["f"], timeout_seconds=1000)
+    eventually(lambda: any(request.endswith("/upload-zip") for request in server.requests), what="the upload")
+    agent.let_time_pass()
+    job = server.finished(job_id)
     assert (job.last.error, job.last.cause) == ("job timed out", Cause.TIMED_OUT)
     assert job.text.endswith("[control] job timed out, and its artifacts are not kept\n")
 
@@ -438,8 +438,10 @@ def test_coverage_is_reported(run: RunJob) -> None:
     assert job.tests.coverage.percent == 50
 
 
-def test_job_that_takes_too_long(run: RunJob) -> None:
-    last = run(script="sleep 1000", timeout_seconds=1).last
+def test_job_that_takes_too_long(server: ScriptedServer, agent: AgentThread) -> None:
+    job = server.begun(server.enqueue(script="echo ready; sleep 1000", timeout_seconds=1000), "ready")
+    agent.let_time_pass()
+    last = server.finished(job.execution.id).last
     assert (last.error, last.cause, last.exit_code) == ("job timed out", Cause.TIMED_OUT, -1)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cictl_testing.agents.ending import EndLate
 from cictl_testing.agents.thread import gone
 
 from cictl.base.job_parts import CacheSpec
@@ -408,7 +409,8 @@ def test_scan_finds_tools_with_versions(tmp_path: Path, monkeypatch: pytest.Monk
     assert Prober(Linux(), os.environ).scan() == {"go": "1.22.1", "zip": "1"}
 
 
-def test_tool_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tool_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end_late: EndLate) -> None:
+    end_late(tmp_path / "pid")
     (tmp_path / "go").write_text(f"#!/bin/sh\nsleep 1000 & echo $! > {tmp_path}/pid\nwait\n")
     (tmp_path / "go").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cictl_testing.agents.ending import EndLate
 from cictl_testing.agents.thread import gone, is_alive
 from cictl_testing.processes import eventually
 from cictl_testing.servers.scripted_server import ScriptedServer, ServedJob
@@ -105,7 +106,8 @@ def test_the_job_goes_on_after_a_step_that_may_fail(run: RunSteps) -> None:
 # Time limits
 
 
-def test_a_step_that_takes_too_long_is_killed_with_its_group(run: RunSteps, tmp_path: Path) -> None:
+def test_a_step_that_takes_too_long_is_killed_with_its_group(run: RunSteps, tmp_path: Path, end_late: EndLate) -> None:
+    end_late(tmp_path / "pid")
     script = f"trap '' INT TERM; sleep 1000 & echo $! > {tmp_path}/pid; sleep 1000"
     job = run(Step(script=script, name="Wait", timeout_seconds=1), Step(script="echo after", condition="always()"))
     assert (job.last.error, job.last.cause) == ("Step 1/2: Wait: timed out after 1 s", Cause.TIMED_OUT)

@@ -8,9 +8,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from cictl_testing.agents.ending import EndLate
 from cictl_testing.agents.thread import TEST_JOB, gone, is_alive
 from cictl_testing.processes import eventually
 
+from cictl_agent.system import commands
 from cictl_agent.system.commands import CommandTimedOut, Exit, run_command
 from cictl_agent.system.interruption import Interrupted, Interruption, StopReason
 from cictl_agent.system.pipes import Leftovers, SelectedPipe
@@ -113,7 +115,8 @@ def test_command_leads_a_session_of_its_own(shell: Shell) -> None:
     assert session == pid
 
 
-def test_interrupted_group_gets_the_chance_to_tidy_up(shell: Shell) -> None:
+def test_interrupted_group_gets_the_chance_to_tidy_up(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "_GRACE_SECONDS", 60.0)
     shell.interrupt_at("ready")
     with pytest.raises(Interrupted) as caught:
         shell.run("trap 'echo tidied; exit 7' INT; echo ready; while :; do sleep 0.05; done")
@@ -195,7 +198,8 @@ def test_stray_of_another_job_is_left_alone(shell: Shell) -> None:
     assert is_alive(pid)
 
 
-def test_command_that_takes_too_long_is_stopped(shell: Shell) -> None:
+def test_command_that_takes_too_long_is_stopped(shell: Shell, tmp_path: Path, end_late: EndLate) -> None:
+    end_late(tmp_path / "pid")
     with pytest.raises(CommandTimedOut, match=r"0\.2 s"):
         shell.run("echo $$ > pid; sleep 1000", limit_seconds=0.2)
     assert gone(shell.pid("pid"))

@@ -47,7 +47,7 @@ def test_busy_service_finishes_its_job_and_wipes_before_it_ends(server: Scripted
     kept = service.config.cache_dir / "deps"
     kept.mkdir(parents=True)
     server.orders += [RESTART, HeartbeatResponse(accepted=True, wipe_cache_requested=True)]
-    eventually(lambda: not server.orders, what="both orders")
+    server.obeyed()
     eventually(lambda: remarks(server), what="the answer")
     assert remarks(server) == ["restart deferred: agent busy with active job"]
     (service.config.work_dir / "go").touch()

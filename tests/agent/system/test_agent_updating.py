@@ -103,7 +103,7 @@ def test_update_waits_for_the_job_and_comes_after_wiping(
     kept = agent.config.cache_dir / "deps"
     kept.mkdir(parents=True)
     server.orders += [UPDATE, HeartbeatResponse(accepted=True, wipe_cache_requested=True)]
-    eventually(lambda: not server.orders, what="both orders")
+    server.obeyed()
     assert layout.current() == OLD
     (agent.config.work_dir / "go").touch()
     agent.join()
@@ -116,7 +116,7 @@ def test_newest_wish_counts(server: ScriptedServer, layout: Layout, agent: Agent
     job_id = server.enqueue(script="echo ready; while [ ! -e ../../go ]; do sleep 0.02; done")
     server.begun(job_id, "ready")
     server.orders += [UPDATE, HeartbeatResponse(accepted=True, update_requested=True, update_target=NEWER)]
-    eventually(lambda: not server.orders, what="both orders")
+    server.obeyed()
     (agent.config.work_dir / "go").touch()
     agent.join()
     assert layout.current() == NEWER
@@ -125,7 +125,7 @@ def test_newest_wish_counts(server: ScriptedServer, layout: Layout, agent: Agent
 def test_version_that_runs_already_is_no_update(server: ScriptedServer, layout: Layout, agent: AgentThread) -> None:
     server.orders.append(HeartbeatResponse(accepted=True, update_requested=True, update_target=OLD))
     server.finished(server.enqueue())
-    eventually(lambda: not server.orders, what="the order")
+    server.obeyed()
     assert failures(server) == []
     assert manifest.find_applying(layout) is None
 

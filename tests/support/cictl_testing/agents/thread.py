@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,8 @@ from cictl_testing.processes import eventually
 
 TEST_JOB = f"job-of-a-test-{os.getpid()}"
 """The id of a job whose processes are started without an agent; no other test run on this machine has it."""
+
+_MINUTES = 300
 
 
 class Addressed(Protocol):
@@ -44,14 +47,22 @@ class AgentThread(threaded.AgentThread):
             Agent(self.config, heartbeat_seconds=1, platform=platform, updater=updater, container_use=container_use)
         )
 
+    def let_time_pass(self) -> None:
+        """Do now what the running job has put off for more than minutes, such as to end because its time is over."""
+        timers = self.agent._timers
+        with timers._changed:
+            late = [timer for timer in timers._waiting if not timer.is_off and timer.due > time.monotonic() + _MINUTES]
+        for timer in late:
+            timer.action()
+
 
 def gone(pid: int) -> bool:
     """Wait until a process has ended; one that nobody has buried yet counts as ended."""
-    return bool(eventually(lambda: not is_alive(pid), what=f"the end of process {pid}", seconds=10))
+    return bool(eventually(lambda: not is_alive(pid), what=f"the end of process {pid}"))
 
 
 def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second, if it was waited for after the file was opened
         return False

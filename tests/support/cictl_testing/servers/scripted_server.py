@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import socket
 import threading
 import zipfile
@@ -32,6 +33,8 @@ from cictl.wire.results.artifacts import Artifact, ArtifactList, ArtifactUpload
 from cictl.wire.results.reports import TestReport, TestReportResponse, TestReportUpload
 from cictl_server.httpd.waitress_server import Httpd
 from cictl_testing.processes import eventually
+
+_COMMANDS = re.compile(r"^\[run\] .*$", re.MULTILINE)
 
 FEATURES = ("job-state", "lease-wait", "log-append", "minimal-replies")
 
@@ -149,13 +152,19 @@ class ScriptedServer:
         return eventually(lambda: self._find(job_id, terminal=True), what=f"the end of {job_id}")
 
     def begun(self, job_id: str, text: str = "") -> ServedJob:
-        """Wait until the job runs, and *text* is in its log."""
+        """Wait until the job runs, and its log has *text*, but for what the agent shows of the commands themselves."""
 
         def look() -> ServedJob | None:
             job = self._find(job_id, terminal=False)
-            return job if job and job.reports and text in job.text else None
+            return job if job and job.reports and text in _COMMANDS.sub("", job.text) else None
 
         return eventually(look, what=f"{text!r} in the log of {job_id}")
+
+    def obeyed(self) -> None:
+        """Wait until the agent has noted all orders: only then it sends the heartbeat after them."""
+        eventually(lambda: not self.orders, what="the heartbeats that take the orders")
+        beats = len(self.heartbeats)
+        eventually(lambda: len(self.heartbeats) > beats, what="the heartbeat after the orders")
 
     def cancel(self, job_id: str) -> None:
         with self._lock:
