@@ -85,9 +85,9 @@ class KnownTools:
     def close(self) -> None:
         """Look for nothing any more, and wait until the tools that are being asked have answered, or used up their time."""
         with self._lock:
+            self._prober.end()
             self.is_closed = True
             looking = self._looking
-        self._prober.end()
         if looking is not None:
             looking.join()
 

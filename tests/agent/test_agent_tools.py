@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -147,8 +148,10 @@ class Looking:
 
 
 @pytest.fixture
-def looking(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Looking:
-    return Looking()
+def looking(programs: Programs) -> Iterator[Looking]:
+    started = Looking()
+    yield started
+    started.tools.close()
 
 
 def test_wanted_tools_are_found_and_what_is_missing_is_looked_for_again_later(

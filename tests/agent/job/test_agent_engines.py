@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cictl_testing.agents.engine import StandInEngine
 from cictl_testing.agents.thread import AgentThread
+from cictl_testing.processes import eventually
 from cictl_testing.servers.scripted_server import ScriptedServer
 
 from cictl.wire.jobs import JobStatus
@@ -146,6 +147,7 @@ def test_job_goes_to_the_engine_that_answers_and_the_next_one_where_it_went(
     docker.fail("run", NO_DAEMON)
     assert NO_DAEMON in server.finished(server.enqueue(metadata=IN_IMAGE)).last.error
     assert server.finished(server.enqueue(metadata=IN_IMAGE)).status is JobStatus.SUCCEEDED
+    eventually(lambda: len(server.leases) > 3, what="the lease after the jobs")
     agent.stop()
     assert len(podman.called("run")) == 1
     assert server.leases[-1].capabilities["container_engine"] == "podman"
