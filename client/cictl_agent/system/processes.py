@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
@@ -29,7 +29,9 @@ JOB_VARIABLE = "CICTL_JOB_EXECUTION_ID"
 
 _PR_SET_DUMPABLE = 4  # linux/prctl.h
 _PR_SET_CHILD_SUBREAPER = 36
-_KILL_SECONDS = 1.0
+_KILL_SECONDS = 5.0
+_FOREIGN_KILL_SECONDS = 1.0
+"""For processes of other accounts, which can't be told to end; they may end with those that can."""
 _TICK_SECONDS = 0.01
 _TEND_SECONDS = 0.05
 _SLACK_SECONDS = 1.0  # starts are told in ticks
@@ -110,7 +112,10 @@ class Processes(Protocol):
         """
 
     def kill_all(self) -> None:
-        """Kill every process of the job, and return when they are gone, or after a second."""
+        """Kill every process of the job, and return when they are gone.
+
+        What does not end, such as one that waits for a dead disk, is waited for five seconds; what this account may not kill, a second.
+        """
 
     def close(self) -> None:
         """Note that the job is over, after `kill_all`, and end what only a job that is over can have left."""
@@ -182,19 +187,15 @@ class JobProcesses:
     def kill_all(self) -> None:
         if self._is_empty:
             return
-        deadline = None
+        begun = None
         while found := self._find():
             for process in found:
                 if process.pid not in self.killed:
                     self.killed[process.pid] = Killed(process.name(), process.arguments())
-            # All are stopped first: a shell that still runs could start another process while its siblings die.
-            for number in (signal.SIGSTOP, signal.SIGKILL):
-                for process in found:
-                    with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.kill(process.pid, number)
+            are_told = _told_to_end(found)
             # On a busy machine a look alone may take long, so the time counts from when they were told to end.
-            deadline = deadline or time.monotonic() + _KILL_SECONDS
-            if time.monotonic() > deadline:
+            begun = begun or time.monotonic()
+            if time.monotonic() - begun > (_KILL_SECONDS if are_told else _FOREIGN_KILL_SECONDS):
                 return
             time.sleep(_TICK_SECONDS)
 
@@ -338,6 +339,18 @@ class TreeProcesses:
 
     def close(self) -> None:
         """Do nothing: what outlives its command is out of reach."""
+
+
+def _told_to_end(found: Iterable[Process]) -> bool:
+    """Kill processes, and tell whether there was one that may be killed."""
+    are_told = False
+    # All are stopped first: a shell that still runs could start another process while its siblings die.
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for process in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process.pid, number)
+                are_told = True
+    return are_told
 
 
 def _has_children(*, dead: bool = False) -> bool:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cictl_testing.agents.thread import gone, is_alive
 
+from cictl_agent.system import processes as system
 from cictl_agent.system.commands import run_command
 from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.platforms.macos import MacOS
@@ -112,3 +116,21 @@ def test_a_command_that_begins_after_nothing_was_left_is_killed_all_the_same(pro
         processes.kill_all()
         assert child.wait(30) == -signal.SIGKILL
         processes.forget(child.pid)
+
+
+def test_the_end_of_a_process_is_awaited_on_a_machine_that_is_slow_to_end_it(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, seconds, kill = itertools.count(), itertools.count(step=2), os.kill
+    with processes.starting():
+        child = subprocess.Popen(["sleep", "1000"], **processes.groups.of_job())
+        processes.add(child.pid)
+
+    def kill_late(pid: int, number: int) -> None:
+        if number == signal.SIGKILL and next(asked) == 1:
+            kill(pid, number)
+
+    monkeypatch.setattr(system, "os", SimpleNamespace(**{**vars(os), "kill": kill_late}))
+    monkeypatch.setattr(system, "time", SimpleNamespace(monotonic=lambda: float(next(seconds)), sleep=time.sleep))
+    processes.kill_all()
+    assert child.wait(30) == -signal.SIGKILL
