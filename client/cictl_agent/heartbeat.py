@@ -85,6 +85,7 @@ class Heartbeat:
         self._is_troubled = False
         self._is_refused = False
         self._is_settled = threading.Event()
+        self._telling = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self.is_known = threading.Event()
         """Set once the server has answered the greeting; no job may run before. Cleared when another process has the id."""
@@ -109,8 +110,9 @@ class Heartbeat:
 
     def remark(self, text: str) -> None:
         """Tell the server *text*, which is about a restart, at once."""
-        self._is_settled.clear()
-        self._remarks.append(text)
+        with self._telling:
+            self._remarks.append(text)
+            self._is_settled.clear()
         self.beat_now()
 
     def settle(self, seconds: float) -> bool:
@@ -155,10 +157,11 @@ class Heartbeat:
         self._is_troubled = self._is_refused = False
         self._refusals = backoff(_RETRY_SECONDS, _LONGEST_REFUSAL_SECONDS)
         self._note_rival(answer.rival)
-        if remark:
-            self._remarks.popleft()
-        if not self._remarks:
-            self._is_settled.set()
+        with self._telling:
+            if remark:
+                self._remarks.popleft()
+            if not self._remarks:
+                self._is_settled.set()
         if failure:
             self._update_failures.popleft()
         logger.debug("heartbeat agent=%s", self._agent_id)

@@ -24,7 +24,7 @@ CAPABILITY = "container_engine"
 SETTING = "CICTL_CONTAINER_ENGINE"
 
 _ENGINES = ("docker", "podman")
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 30.0
 
 
 class EngineChoice:

@@ -28,8 +28,8 @@ from cictl_agent.system.processes import JOB_VARIABLE, Processes
 from cictl_agent.tools import LAST_RESORTS, MUTE, TOOLS, version_in
 
 _DEFAULT_DIRECTORY = "/workspace"
-_PROBE_SECONDS = 3.0
-_KILL_SECONDS = 10.0
+_PROBE_SECONDS = 10.0
+_KILL_SECONDS = 60.0
 _PROBES_AT_ONCE = 4
 
 _PROBED = ("git", "go", "gh", "cmake", "ccache", "ninja", "gcc", "clang", "docker", "xcodebuild", "iscc", "signtool")
@@ -57,7 +57,7 @@ class ContainerUse:
         probed: Tools that are looked for inside, beside those that the job requires.
     """
 
-    up_seconds: float = 15.0
+    up_seconds: float = 60.0
     ready_seconds: float = 120.0
     probed: tuple[str, ...] = _PROBED
 

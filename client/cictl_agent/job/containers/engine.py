@@ -14,6 +14,8 @@ from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.process_groups import JobGroups
 from cictl_agent.system.processes import Processes
 
+ANSWER_SECONDS = 60.0
+"""How long an engine may take to answer a short question. It takes seconds on a busy machine; this ends what hangs."""
 _HELPERS = frozenset({"conmon", "pasta", "pasta.avx2", "rootlessport", "slirp4netns"})
 """The programs that podman leaves behind for each container, and that end with it."""
 _CLEANUP = ("container", "cleanup")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from cictl_agent.job.containers.engine import Engine, reason
+from cictl_agent.job.containers.engine import ANSWER_SECONDS, Engine, reason
 from cictl_agent.job.containers.leftovers import REMOVE_SECONDS, Leftovers
 from cictl_agent.job.failures import JobFailed
 from cictl_agent.log.spool import JobLog
@@ -15,7 +15,6 @@ from cictl_agent.system.commands import CommandResult
 from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.processes import Processes
 
-_INSPECT_SECONDS = 5.0
 _NAME_TAKEN = "is already in use"
 """What docker and podman say of a container's name."""
 
@@ -67,7 +66,7 @@ class Launcher:
         """
         if launch.image.startswith("-"):
             raise _failed(launch, "the image looks like an option")
-        if self.engine.ask("image", "inspect", launch.image, limit_seconds=_INSPECT_SECONDS).code == 0:
+        if self.engine.ask("image", "inspect", launch.image, limit_seconds=ANSWER_SECONDS).code == 0:
             return
         self.log.line(f"[{launch.marker}] pulling {launch.image}")
         pulled = self.run(["pull", launch.image], log=self.log)
@@ -96,7 +95,7 @@ class Launcher:
         Raises:
             JobFailed: It does not; its last words are in the log.
         """
-        seen = self.engine.ask("inspect", "-f", "{{.State.Running}}", launch.name, limit_seconds=_INSPECT_SECONDS)
+        seen = self.engine.ask("inspect", "-f", "{{.State.Running}}", launch.name, limit_seconds=ANSWER_SECONDS)
         if seen.code:
             raise JobFailed(f"{launch.title} is not inspectable: {reason(seen)}")
         if seen.output.strip() != "true":
@@ -105,7 +104,7 @@ class Launcher:
 
     def show_last_words(self, launch: Launch) -> None:
         """Show the end of a container's own log in that of the job."""
-        said = self.engine.ask("logs", "--tail", "20", launch.name, limit_seconds=_INSPECT_SECONDS)
+        said = self.engine.ask("logs", "--tail", "20", launch.name, limit_seconds=ANSWER_SECONDS)
         for line in said.output.splitlines():
             self.log.line(f"[{launch.marker}] {line}")
 

@@ -19,7 +19,7 @@ import msgspec
 from cictl.base.job_parts import ServiceSpec
 from cictl.base.json_errors import NOT_OF_TYPE
 from cictl_agent.job.containers.container import Container, ContainerHost, container_name
-from cictl_agent.job.containers.engine import Engine, reason
+from cictl_agent.job.containers.engine import ANSWER_SECONDS, Engine, reason
 from cictl_agent.job.containers.launching import Launch, Launcher
 from cictl_agent.job.environment import inherited_environment
 from cictl_agent.job.failures import JobFailed
@@ -32,7 +32,6 @@ from cictl_agent.system.processes import JOB_VARIABLE, Processes
 
 LOOPBACK = "127.0.0.1"
 
-_INSPECT_SECONDS = 5.0
 _READY_ANSWER_SECONDS = 10.0
 """How long one attempt at the command may take that tells whether a service is ready."""
 _PORT = re.compile(r"(\d+)/tcp")
@@ -176,7 +175,7 @@ class _Starter:
     def _ports(self, image: str) -> tuple[int, ...]:
         """Return the TCP ports that an image says it listens on."""
         told = self.launcher.engine.ask(
-            "image", "inspect", "-f", "{{json .Config.ExposedPorts}}", image, limit_seconds=_INSPECT_SECONDS
+            "image", "inspect", "-f", "{{json .Config.ExposedPorts}}", image, limit_seconds=ANSWER_SECONDS
         )
         try:
             exposed = msgspec.json.decode(told.output, type=dict[str, object] | None) or {}
@@ -192,7 +191,7 @@ class _Starter:
         """
         if self.container or not service.ports or self._has_our_network(service):
             return {port: port for port in service.ports}
-        told = self.launcher.engine.ask("port", service.launch.name, limit_seconds=_INSPECT_SECONDS)
+        told = self.launcher.engine.ask("port", service.launch.name, limit_seconds=ANSWER_SECONDS)
         published = {int(inside): int(outside) for inside, outside in _PUBLISHED.findall(told.output)}
         if missing := [port for port in service.ports if port not in published]:
             raise JobFailed(
@@ -203,7 +202,7 @@ class _Starter:
 
     def _has_our_network(self, service: _Service) -> bool:
         told = self.launcher.engine.ask(
-            "inspect", "-f", "{{.HostConfig.NetworkMode}}", service.launch.name, limit_seconds=_INSPECT_SECONDS
+            "inspect", "-f", "{{.HostConfig.NetworkMode}}", service.launch.name, limit_seconds=ANSWER_SECONDS
         )
         return told.output.strip() == _OWN_NETWORK
 
