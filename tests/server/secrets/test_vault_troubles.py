@@ -252,6 +252,24 @@ class TestAVaultThatHangs:
         assert [answer.assigned for answer in answers] == [False]
         assert server.job(slow).waiting_reason.endswith("send vault request: no answer in time")
 
+    def test_it_holds_few_threads_and_whoever_needs_it_has_a_turn_later(
+        self, server: RunningServer, frozen: OpenBao
+    ) -> None:
+        slow = enqueue(server, step({"A": "{{ secret.t }}"}, secret("p")))
+        other = enqueue(server, {"run": "true"})
+        places = server.services.secrets.lease_secrets.places
+        for number in range(places.places):
+            places.take_place(f"job-of-others-{number}")
+        assert server.leased("b").id == other
+        assert server.job(slow).waiting_reason == "Vault is asked for 24 other jobs just now, as many as may be at once"
+        server.clock.step(3600)
+        assert not server.lease("a").assigned
+        assert server.job(slow).status == "queued", "it is not given up: nothing is known against its Vault"
+        places.leave_place("job-of-others-0")
+        frozen.thaw()
+        server.clock.step(1)
+        assert env_of(server.leased("a")) == {"A": "value"}
+
     def test_what_is_cancelled_meanwhile_stays_cancelled(self, server: RunningServer, frozen: OpenBao) -> None:
         job_id = enqueue(server, step({"A": "{{ secret.t }}"}, secret("p")))
         answers: list[LeaseResponse] = []

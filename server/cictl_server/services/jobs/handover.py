@@ -25,6 +25,7 @@ from cictl_server.services.history.settling import Settler
 from cictl_server.services.jobs.views import job_view
 from cictl_server.services.secrets.lease_secrets import (
     PREFIX,
+    SecretsCrowded,
     SecretsDelayed,
     SecretService,
     SecretsRefused,
@@ -72,14 +73,15 @@ class Handover:
             self._settler.put(tx, msgspec.structs.replace(job, not_before=None))
 
     def postpone(self, tx: Transaction, job: JobRecord) -> bool:
-        """Let a claimable *job* wait while a Vault that it needs is known to be out; tell whether it has to wait.
+        """Let a claimable *job* wait while a Vault that it needs must not be asked; tell whether it has to wait.
 
-        An execution that has waited for `PATIENCE` is not postponed: its last attempt asks the Vault itself.
+        An execution that has waited for `PATIENCE` is not postponed because its Vault is out: its last attempt asks the Vault itself.
         """
-        outage = self._secrets.find_outage(job, tx)
-        if outage is None or self._is_overdue(job):
+        delay = self._secrets.find_delay(job, tx)
+        if delay is None or self._gives_up(job, delay):
             return False
-        self._settler.put(tx, self._waiting(job, reason=outage.text, until=outage.until))
+        until = delay.until or self._clock() + pause_after(1)
+        self._settler.put(tx, self._waiting(job, reason=delay.text, until=until))
         return True
 
     def deliver(self, job: JobRecord) -> LeaseResponse | None:
@@ -149,7 +151,7 @@ class Handover:
         return True
 
     def _put_back(self, job: JobRecord, delay: SecretsDelayed) -> LeaseResponse | None:
-        if self._is_overdue(job):
+        if self._gives_up(job, delay):
             minutes = int(PATIENCE.total_seconds() // 60)
             return self._fail(job, f"{PREFIX}{delay} (tried for {minutes} minutes)")
         if self._store.write(lambda tx: self._requeue(tx, job, delay)):
@@ -172,8 +174,11 @@ class Handover:
         changes: dict[str, Any] = {"not_before": until, "waiting_reason": reason}
         return msgspec.structs.replace(queued, secrets_since=job.secrets_since or now, **changes)
 
-    def _is_overdue(self, job: JobRecord) -> bool:
-        return job.secrets_since is not None and self._clock() - job.secrets_since >= PATIENCE
+    def _gives_up(self, job: JobRecord, delay: SecretsDelayed) -> bool:
+        """Tell whether *job* has waited for its secrets for too long to go on because of *delay*."""
+        if job.secrets_since is None or isinstance(delay, SecretsCrowded):
+            return False
+        return self._clock() - job.secrets_since >= PATIENCE
 
     def _fail(self, job: JobRecord, problem: str) -> LeaseResponse | None:
         if not self._store.write(lambda tx: self._end(tx, job, problem)):

@@ -3,7 +3,7 @@ never stored."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -17,19 +17,26 @@ from cictl.project_file import replace_secrets, secret_names
 from cictl.project_file.findings import quote
 from cictl.redaction import url_secrets
 from cictl.wire.jobs import Step
+from cictl_server.errors import NoCapacity
+from cictl_server.services.core.limits.places import Places
 from cictl_server.services.secrets.own.secrets import OwnSecretService, SecretElsewhere, SecretMissing
 from cictl_server.services.secrets.tokens import literal_token
 from cictl_server.services.secrets.vault.connections import find_by_name
 from cictl_server.services.secrets.vault.errors import VaultProblem, VaultRefused, VaultUnavailable
-from cictl_server.services.secrets.vault.outages import Outage, Outages
+from cictl_server.services.secrets.vault.outages import Outages
 from cictl_server.services.secrets.vault.reading import VaultAccess, VaultReader, within
 from cictl_server.services.secrets.vault.tokens import TokenCache
 from cictl_server.store.contract import Store, View
 from cictl_server.store.records.jobs import JobRecord
 from cictl_server.store.records.secrets import VaultConnectionRecord
 
+PLACES = 24
+"""For how many executions Vaults are asked at once. Each holds a server thread, so this stays well below `SPARE_THREADS` of `serve`."""
+
 LEASE_SECONDS = 4.0
 """How long a lease may wait for secrets. An agent of the reference gives the request up after 5 seconds."""
+
+_CROWDED = f"Vault is asked for {PLACES} other jobs just now, as many as may be at once"
 
 PREFIX = "secret resolution failed before execution: "
 
@@ -56,6 +63,10 @@ class SecretsDelayed(Exception):
 
     def __str__(self) -> str:
         return self.text
+
+
+class SecretsCrowded(SecretsDelayed):
+    """Vaults are asked for as many executions as they may be. Nothing is wrong, so whoever waits is not given up."""
 
 
 class ResolvedSecrets(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +97,7 @@ class SecretService(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         has_vaults: Otherwise no Vault is asked, and all secrets are the server's own.
+        places: Taken while a Vault is asked: a slow one must not hold every thread of the server.
     """
 
     store: Store
@@ -94,16 +106,19 @@ class SecretService(msgspec.Struct, frozen=True, kw_only=True):
     outages: Outages
     own: OwnSecretService
     has_vaults: bool = True
+    places: Places = msgspec.field(default_factory=lambda: Places(places=PLACES, use="reading secrets from Vault"))
 
-    def find_outage(self, job: JobRecord, view: View) -> Outage | None:
-        """Return the outage of a Vault that *job* needs, None for none. Costs nothing when no Vault is out."""
-        if not self.outages.any or not needs_secrets(job):
+    def find_delay(self, job: JobRecord, view: View) -> SecretsDelayed | None:
+        """Return why a Vault that *job* needs must not be asked now; None if it may. Costs nothing when all of them answer soon."""
+        is_crowded = self.places.waiting >= self.places.places
+        if not self.has_vaults or not (is_crowded or self.outages.any) or not needs_secrets(job):
             return None
-        for name in dict.fromkeys(step.vault_connection.strip() for step, _ in _using(job) if step.vault_connection):
+        names = dict.fromkeys(step.vault_connection.strip() for step, _ in _using(job) if step.vault_connection)
+        for name in names:
             connection = find_by_name(view, name)
             if connection is not None and (outage := self.outages.find(connection, job.id)):
-                return outage
-        return None
+                return SecretsDelayed(text=outage.text, until=outage.until)
+        return SecretsCrowded(text=_CROWDED, until=None) if is_crowded and names else None
 
     def resolve(self, job: JobRecord) -> ResolvedSecrets:
         """Read the secrets of *job* within `LEASE_SECONDS`, each path in Vault once.
@@ -128,16 +143,7 @@ class SecretService(msgspec.Struct, frozen=True, kw_only=True):
             raise SecretsDelayed(text=str(error), until=None) from error
         except (VaultRefused, SecretMissing) as error:
             raise SecretsRefused(f"{PREFIX}{error}") from error
-        reader = VaultReader(self.access, self.tokens, seconds=LEASE_SECONDS)
-        try:
-            values = within(LEASE_SECONDS, lambda: _read_all(reader, needs))
-        except VaultUnavailable as error:
-            raise self._delay(reader, error) from error
-        except VaultProblem as error:
-            self._note_answers([reader.waits_for])
-            raise SecretsRefused(f"{PREFIX}{error}") from error
-        self._note_answers(need.connection for need in needs)
-        return _resolved(job, values, own)
+        return _resolved(job, self._read(job, needs) if needs else {}, own)
 
     def resolve_again(self, job: JobRecord) -> list[str]:
         """Return the values to mask in what the agent of *job* sends, read like those of a lease, for a server that forgot them.
@@ -147,10 +153,29 @@ class SecretService(msgspec.Struct, frozen=True, kw_only=True):
             SecretsDelayed: They can't be read now.
         """
         with self.store.read() as view:
-            outage = self.find_outage(job, view)
-        if outage is not None:
-            raise SecretsDelayed(text=outage.text, until=outage.until)
+            delay = self.find_delay(job, view)
+        if delay is not None:
+            raise delay
         return self.resolve(job).values
+
+    def _read(self, job: JobRecord, needs: Sequence[_Need]) -> Mapping[tuple[int, str], str]:
+        """Return the values by step number and name. Raises what `resolve` raises."""
+        try:
+            self.places.take_place(job.id)
+        except NoCapacity as error:
+            raise SecretsCrowded(text=_CROWDED, until=None) from error
+        reader = VaultReader(self.access, self.tokens, seconds=LEASE_SECONDS)
+        try:
+            values = within(LEASE_SECONDS, lambda: _read_all(reader, needs))
+        except VaultUnavailable as error:
+            raise self._delay(reader, error) from error
+        except VaultProblem as error:
+            self._note_answers([reader.waits_for])
+            raise SecretsRefused(f"{PREFIX}{error}") from error
+        finally:
+            self.places.leave_place(job.id)
+        self._note_answers(need.connection for need in needs)
+        return values
 
     def _own_values(self, job: JobRecord, view: View) -> Iterable[tuple[str, str]]:
         """Yield the name and the value of each secret that the server keeps itself.
