@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from cictl_testing.face.browser import WIDTHS, Looking, findings, overflow
 from msgspec.structs import replace
@@ -111,7 +113,7 @@ def test_rows_of_a_matrix_are_folded_and_found_from_the_graph(shown: Shown, look
     picture = page.get_by_role("region", name="Graph of jobs")
     expect(picture.get_by_role("link")).to_have_count(2)
     picture.get_by_role("link", name="test: 2 queued").click()
-    assert page.url.endswith("#rows-build-test")
+    expect(page).to_have_url(re.compile("#rows-build-test$"))
     expect(page.get_by_role("link", name="two", exact=True)).to_be_hidden()
     page.get_by_text("2 rows").click()
     expect(page.get_by_role("link", name="two", exact=True)).to_be_visible()

@@ -128,13 +128,16 @@ export async function refresh() {
   if (isFetching || document.hidden) { isStale = true; return; }
   isFetching = true;
   isStale = false;
+  const begun = performance.now();
   try {
     const answer = await fetch(location.href, { headers: performance.now() - done < 2000 ? PART : { ...PART, "X-Seen": seen }, cache: "no-cache" });
     if (isLogin(answer.url)) say("You are not logged in any more.", answer.url); // it tells the way back here
     else {
       say("");
       const main = parse(await answer.text());
-      if (main && (answer.ok || answer.status === 404)) put(main);
+      // A page that was asked for before a deed was done may not tell of it. What the deed answered stays, and is asked for anew where that is watched.
+      if (begun < done) isStale = document.getElementById("main").dataset.watch !== "";
+      else if (main && (answer.ok || answer.status === 404)) put(main);
     }
   } catch { say("The server does not answer. Trying again …"); }
   setTimeout(() => { isFetching = false; if (isStale) refresh(); }, 1000);
