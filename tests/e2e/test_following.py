@@ -41,11 +41,11 @@ def test_a_run_is_followed_through_two_restarts_of_the_server(workplace: Workpla
     workplace.start_agent()
     counting(workplace)
     run = workplace.background("run", "shop/build", "--follow")
-    run.wait_for_line("at gate-1")
+    run.wait_for_line("at gate-1", is_whole=True)
     workplace.server.kill()
     pass_gate(workplace, "gate-1")
     workplace.start_server()
-    run.wait_for_line("at gate-2")
+    run.wait_for_line("at gate-2", is_whole=True)
     workplace.server.stop()
     pass_gate(workplace, "gate-2")
     workplace.start_server()
@@ -75,11 +75,11 @@ def test_the_command_that_an_interrupted_run_prints_attaches_again(workplace: Wo
     workplace.start_agent()
     counting(workplace)
     run = workplace.background("run", "shop/build", "--follow")
-    run.wait_for_line("at gate-1")
+    run.wait_for_line("at gate-1", is_whole=True)
     run.interrupt()
     assert run.wait() == 130
     again = workplace.background(*attach_command(run))
-    again.wait_for_line("at gate-1")
+    again.wait_for_line("at gate-1", is_whole=True)
     for gate in ("gate-1", "gate-2"):
         pass_gate(workplace, gate)
     assert again.wait() == 0, again.output
@@ -92,7 +92,7 @@ def test_an_interrupted_log_goes_on_at_the_byte_where_it_was_left(workplace: Wor
     workplace.ok("run", "shop/build")
     [job_id] = job_ids(workplace)
     logs = workplace.background("jobs", "logs", "-f", job_id)
-    logs.wait_for_line("at gate-1")
+    logs.wait_for_line("at gate-1", is_whole=True)
     logs.interrupt()
     assert logs.wait() == 130
     again = workplace.background(*attach_command(logs))

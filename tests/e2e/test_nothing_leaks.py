@@ -28,7 +28,7 @@ JOBS = """\
         steps:
           - run: |
               echo $DEPLOY; echo $SIGN >&2; printf %s "$DEPLOY" | base64; env | sort; tr '\\0' ' ' < /proc/self/environ
-              echo hi > out; echo at the gate; while [ ! -e GATE ]; do sleep 0.05; done
+              echo hi > out; echo; echo at the gate; while [ ! -e GATE ]; do sleep 0.05; done
             env: {DEPLOY: "{{ secret.deploy }}", SIGN: "a {{ secret.sign }} b"}
           - test: {name: unit, command: cp report.xml r.xml, format: junit-xml, report: r.xml}
 """
@@ -206,7 +206,7 @@ def test_no_token_cookie_or_secret_is_left_anywhere(team: Team) -> None:
     agent = team.begin()
     team.browse()
     run = place.background("run", "shop/build", "--follow")
-    run.wait_for_line("at the gate")
+    run.wait_for_line("at the gate", is_whole=True)
     team.err()
     processes = of_processes(place.server, agent, run)
     (place.directory / "gate").touch()

@@ -38,9 +38,9 @@ def test_a_followed_run_shows_lines_while_they_are_written(workplace: Workplace)
         f"          - run: echo first; while [ ! -e {gate} ]; do sleep 0.05; done; echo second\n",
     )
     run = workplace.background("run", "shop/build", "--follow")
-    run.wait_for_line("first")
+    run.wait_for_line("first", is_whole=True)
     gate.touch()
-    run.wait_for_line("second")
+    run.wait_for_line("second", is_whole=True)
     assert run.wait() == 0
 
 
@@ -171,7 +171,7 @@ def test_cancel_ends_the_process_tree_and_keeps_the_log(workplace: Workplace) ->
     )
     workplace.ok("run", "shop/build")
     [job_id] = job_ids(workplace)
-    eventually(lambda: "ready" in workplace.cictl("jobs", "logs", job_id).stdout, what="the step")
+    workplace.wait_for_log(job_id, "ready")
     workplace.ok("jobs", "cancel", job_id)
     eventually(lambda: not alive(pids), what="the end of the process tree")
     log = workplace.ok("jobs", "logs", job_id)
@@ -204,7 +204,7 @@ def test_deactivation_ends_the_job_and_outlives_a_restart(workplace: Workplace) 
     )
     workplace.ok("run", "shop/build")
     [first] = job_ids(workplace)
-    eventually(lambda: "begun" in workplace.cictl("jobs", "logs", first).stdout, what="the step")
+    workplace.wait_for_log(first, "begun")
     workplace.ok("agents", "deactivate", "a")
     ended = json.loads(workplace.ok("jobs", "show", first, "-o", "json"))["job_execution"]
     assert (ended["status"], ended["error"]) == ("failed", "cancelled by user")
@@ -231,7 +231,7 @@ def test_a_killed_server_loses_nothing(workplace: Workplace) -> None:
     )
     define(workplace, f'      - id: work\n        steps: [{{run: "{script}"}}]\n')
     run = workplace.background("run", "shop/build", "--follow")
-    run.wait_for_line("ready")
+    run.wait_for_line("ready", is_whole=True)
     workplace.server.kill()
     gate.touch()
     eventually(lambda: "line 900\n" in copy.read_text(), what="the job, which goes on without a server")
@@ -273,7 +273,7 @@ def test_interrupting_a_followed_run_leaves_the_job_alone(workplace: Workplace) 
         f"      - id: work\n        steps: [{{run: 'echo begun; while [ ! -e {gate} ]; do sleep 0.05; done'}}]\n",
     )
     run = workplace.background("run", "shop/build", "--follow")
-    run.wait_for_line("begun")
+    run.wait_for_line("begun", is_whole=True)
     run.interrupt()
     assert run.wait() == 130
     assert "cictl jobs" in run.output
@@ -288,7 +288,7 @@ def test_an_agent_that_is_stopped_reports_and_leaves_nothing(workplace: Workplac
     define(workplace, f"      - id: work\n        steps: [{{run: 'sleep 600 & echo $! > {pids}; echo begun; wait'}}]\n")
     workplace.ok("run", "shop/build")
     [job_id] = job_ids(workplace)
-    eventually(lambda: "begun" in workplace.cictl("jobs", "logs", job_id).stdout, what="the step")
+    workplace.wait_for_log(job_id, "begun")
     os.kill(agent.process.pid, 15)
     assert agent.wait() == 0
     assert not alive(pids)

@@ -62,7 +62,7 @@ def test_a_job_and_its_followers_go_on_behind_it(workplace: Workplace, nginx: Ng
     }
     waiting = workplace.background("--server", ways["hasty"], "jobs", "watch", job_id)
     for name in ways.keys() - {"buffered"}:
-        followers[name].wait_for_line("at gate-1")
+        followers[name].wait_for_line("at gate-1", is_whole=True)
     followers["buffered"].wait_for_line(" 200 ")
     waiting.wait_for_line("running")
     workplace.server.kill()
@@ -70,7 +70,7 @@ def test_a_job_and_its_followers_go_on_behind_it(workplace: Workplace, nginx: Ng
     waiting.wait_for_line("an nginx page: 502; the server behind it does not answer")
     workplace.start_server()
     for name in ways.keys() - {"buffered"}:
-        followers[name].wait_for_line("at gate-2")
+        followers[name].wait_for_line("at gate-2", is_whole=True)
     pass_gate(workplace, "gate-2")
     for follower in followers.values():
         assert follower.wait() == 0, follower.output

@@ -186,7 +186,7 @@ def test_a_log_is_whole_after_crashes_of_database_and_server(tmp_path: Path, own
         run = place.background("run", "shop/count", "--wait")
         [job_id] = eventually(lambda: place.cictl("jobs", "list", "-o", "name").stdout.split(), what="the job")
         for number, crash in enumerate(crashes, start=1):
-            wait_for_line(place, job_id, f"round {number}")
+            place.wait_for_log(job_id, f"round {number}")
             crash()
             (place.directory / f"gate-{number}").touch()
         assert run.wait() == 0, run.output
@@ -206,10 +206,6 @@ def define_counting(place: Workplace, *, rounds: int) -> None:
     jobs = f"[{{id: j, steps: [{{run: '{'; '.join(steps)}'}}]}}]"
     text = f"version: 1\nproject: {{name: shop}}\npipelines: [{{id: count, jobs: {jobs}}}]\n"
     place.ok("projects", "import", str(make_repository(place.directory / "repository", {"cictl.yaml": text})))
-
-
-def wait_for_line(place: Workplace, job_id: str, line: str) -> None:
-    eventually(lambda: line in log(place, job_id).splitlines(), what=line)
 
 
 def log(place: Workplace, job_id: str) -> str:

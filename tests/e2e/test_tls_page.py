@@ -104,9 +104,9 @@ def test_logs_stream_and_artifacts_of_any_size_pass(site: Site, workplace: Workp
     script = f"head -c 3000000 /dev/urandom > big; echo begun; while [ ! -e {gate} ]; do sleep 0.05; done; echo ended"
     define(workplace, f"      - id: work\n        artifacts: [big]\n        steps: [{{run: '{script}'}}]\n")
     run = workplace.background("run", "shop/build", "--follow")
-    run.wait_for_line("begun")  # while the job runs: nothing is held back
+    run.wait_for_line("begun", is_whole=True)  # while the job runs: nothing is held back
     gate.touch()
-    run.wait_for_line("ended")
+    run.wait_for_line("ended", is_whole=True)
     assert run.wait() == 0, run.output
     workplace.ok("jobs", "download", "@last/work", "big", "-O", "got")
     assert (workplace.directory / "got" / "big").stat().st_size == 3_000_000

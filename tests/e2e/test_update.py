@@ -89,14 +89,14 @@ def test_an_update_under_a_running_job_and_the_way_back(
     place.start_agent()
     gate = start_job(place)
     run = place.background("run", "shop/build", "--follow")
-    run.wait_for_line("first")
+    run.wait_for_line("first", is_whole=True)
 
     applied = place.cictl("update", "apply", "--yes")
     assert (applied.returncode, place.version) == (0, NEW), applied.stderr + "".join(place.updater.said)
     assert "1 running job will go on" in applied.stderr
     assert f"update successful: {NEW}" in applied.stderr
     gate.touch()
-    run.wait_for_line("second")
+    run.wait_for_line("second", is_whole=True)
     assert run.wait() == 0
     [job] = json.loads(place.ok("jobs", "list", "-o", "json"))["job_executions"]
     assert job["status"] == "succeeded"
@@ -119,6 +119,7 @@ def test_a_version_that_does_not_work_is_taken_back(
 ) -> None:
     wheel = stub_wheel(tmp_path / "built", tag, flavour)
     releases.publish(tag, {wheel.name: wheel.read_bytes()})
+    place.updater.health_seconds = 20
     done = place.cictl("update", "apply", "--yes", "-o", "json")
     assert done.returncode == 1, done.stderr
     message = f"update to {tag} failed health check; rolled back to {OLD}"

@@ -6,6 +6,7 @@ import ctypes
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -30,6 +31,9 @@ _FRESH = (sys.executable, "-m", "cictl")
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
+_LIBC = ctypes.CDLL(None)
+"""Loaded here: in a child of a process with threads, the lock that loading takes may be held by one that is no more."""
+
 
 def eventually(check: Callable[[], T | None], *, what: str, seconds: float = DEADLINE_SECONDS) -> T:
     """Poll *check* until it returns something true, and return that."""
@@ -43,7 +47,7 @@ def eventually(check: Callable[[], T | None], *, what: str, seconds: float = DEA
 
 def die_with_us() -> None:
     """Let a child be killed when this process ends without tidying up, as by SIGKILL; to be called in the child, on Linux."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 class Process:
@@ -75,15 +79,19 @@ class Process:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
-    def wait_for_line(self, text: str, *, seconds: float = DEADLINE_SECONDS) -> str:
-        """Return the next line that contains *text*."""
+    def wait_for_line(self, text: str, *, is_whole: bool = False, seconds: float = DEADLINE_SECONDS) -> str:
+        """Return the next line that contains *text*.
+
+        Args:
+            is_whole: The line must be *text*. A log also shows the commands of a step before it begins: what these print is told apart so.
+        """
         deadline = time.monotonic() + seconds
         while True:
             try:
                 line = self._lines.get(timeout=max(0.01, deadline - time.monotonic()))
             except queue.Empty:
                 raise AssertionError(f"no line with {text!r} in:\n{''.join(self.seen)}") from None
-            if text in line:
+            if line.rstrip("\n") == text if is_whole else text in line:
                 return line
 
     def wait(self, *, seconds: float = DEADLINE_SECONDS) -> int:
@@ -112,13 +120,21 @@ class Process:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self._reader.join(timeout=5)
+        self._reader.join(timeout=60)
         self._output.close()
 
     def _read(self) -> None:
         for line in self._output:
             self.seen.append(line)
             self._lines.put(line)
+
+
+def _reserved_port() -> socket.socket:
+    """Return what has a port of its own: the system gives it to nobody, and a server that says so itself may listen there, again and again."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", 0))
+    return bound
 
 
 def _start_fresh(
@@ -171,12 +187,13 @@ class Workplace:
         self.extra = environment or {}
         self.url = ""
         self._children: list[Process] = []
+        self._reserved = _reserved_port()
+        self._port: int = self._reserved.getsockname()[1]
         self.server = self.start_server()
 
     def start_server(self) -> Process:
         """Start the server; again on the same port after it was killed."""
-        port = self.url.rpartition(":")[2] or "0"
-        self.server = self._spawn("serve", "--port", port, "--data-dir", str(self.data))
+        self.server = self._spawn("serve", "--port", str(self._port), "--data-dir", str(self.data))
         self.url = self.server.wait_for_line(" serves ").partition(" serves ")[2].split(",")[0]
         return self.server
 
@@ -210,9 +227,14 @@ class Workplace:
     def background(self, *arguments: str, token: str = "") -> Process:
         return self._spawn(*arguments, token=token)
 
+    def wait_for_log(self, job_id: str, line: str) -> None:
+        """Wait until the log of a job has *line*, by itself: it also shows the commands of a step, before that begins."""
+        eventually(lambda: line in self.cictl("jobs", "logs", job_id, "--raw").stdout.splitlines(), what=line)
+
     def close(self) -> None:
         for child in reversed(self._children):
             child.stop()
+        self._reserved.close()
 
     def _spawn(self, *arguments: str, token: str = "") -> Process:
         child = Process(*arguments, environment=self._environment(token), directory=self.directory)

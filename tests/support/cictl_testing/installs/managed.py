@@ -12,7 +12,6 @@ from cictl.installation.health import probe
 from cictl.installation.layout import Layout
 from cictl.installation.processes import announced, end
 from cictl_testing.installs.supervisor import Supervisor
-from cictl_testing.ports import free_port
 from cictl_testing.processes import DEADLINE_SECONDS, Process, Workplace, eventually
 
 _LOOK_SECONDS = 0.1
@@ -23,9 +22,11 @@ class PathUnit:
 
     Attributes:
         said: What each run of it wrote.
+        health_seconds: How long a version may take to be healthy. Who waits for one that never is sets a shorter time.
     """
 
     def __init__(self, layout: Layout) -> None:
+        self.health_seconds = DEADLINE_SECONDS
         self._layout = layout
         self._stopping = threading.Event()
         self.said: list[str] = []
@@ -47,7 +48,7 @@ class PathUnit:
         command += ["--home", str(self._layout.home), "--data-dir", str(self._layout.data_dir)]
         done = subprocess.run(
             command,
-            env={**os.environ, "CICTL_UPDATE_HEALTH_TIMEOUT": "20"},
+            env={**os.environ, "CICTL_UPDATE_HEALTH_TIMEOUT": str(self.health_seconds)},
             capture_output=True,
             text=True,
             check=False,
@@ -63,8 +64,8 @@ class _InstalledWorkplace(Workplace):
     def __init__(self, directory: Path, layout: Layout, settings: Mapping[str, str]) -> None:
         """Start whatever version is current, with *settings* in its environment."""
         self.layout = layout
-        self._port = free_port()
-        self._settings = {"CICTL_CONTAINER": "0", "CICTL_UPDATE_HEALTH_TIMEOUT": "20", **self.mode, **settings}
+        limit = {"CICTL_UPDATE_HEALTH_TIMEOUT": str(DEADLINE_SECONDS)}
+        self._settings = {"CICTL_CONTAINER": "0", **limit, **self.mode, **settings}
         super().__init__(directory)
 
     def start_server(self) -> Process:
