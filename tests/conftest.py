@@ -16,6 +16,7 @@ from unittest import mock
 import pytest
 from cictl_testing.forks.forked import FRESH
 from cictl_testing.servers.whole import kind_tested
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["cictl_testing.clean_checkout"]
 
@@ -28,6 +29,10 @@ os.environ["CICTL_SERVER_KIND"] = kind_tested()
 
 # A worker of pytest-xdist ignores Ctrl-C, and whatever it starts would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long one example takes says nothing where a process may have to wait for its turn longer than Hypothesis allows.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 _HURRIED = {"agent", "cli", "fuzz", "server"}
 """Folders whose tests ask nothing of the disk; what is durable is tested in `store`, `installation` and `e2e`."""
