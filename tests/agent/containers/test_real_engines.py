@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -45,10 +43,6 @@ def command_lines() -> str:
     """Return the command lines of all processes."""
     lines = (process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]))
     return "\n".join(" ".join(line) for line in lines)
-
-
-def _uptime() -> float:
-    return float(Path("/proc/uptime").read_text().split()[0])
 
 
 def none_left(text: str) -> bool:
@@ -158,21 +152,6 @@ def test_container_that_nobody_removed_gives_way(site: Site) -> None:
     name = container_name(nth_job_id(len(site.server.jobs) + 1))
     site.engine.ask("run", "-d", "--stop-timeout", "0", "--name", name, IMAGE, "sleep", "infinity")
     assert site.run("echo new").text.endswith("new\n")
-
-
-def test_first_step_begins_soon_after_the_lease(site: Site) -> None:
-    """Compared with the engine's own start of a container; the better of two each, because others use the machine too."""
-
-    def of_engine() -> float:
-        begun = time.monotonic()
-        site.engine.ask("run", "--rm", IMAGE, "true")
-        return time.monotonic() - begun
-
-    def of_job() -> float:
-        begun = _uptime()
-        return float(site.run("cut -d' ' -f1 /proc/uptime").text.split()[-1]) - begun
-
-    assert min(of_job() for _ in range(2)) < 8 * min(of_engine() for _ in range(2))
 
 
 def test_image_is_pulled_while_the_log_tells(site: Site, registry: Registry) -> None:

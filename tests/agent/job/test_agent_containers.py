@@ -329,6 +329,15 @@ def test_container_of_an_agent_of_a_former_version_is_removed(
     assert (engine.containers, list(markers.iterdir())) == ([], [])
 
 
+def test_a_step_begins_after_few_calls_of_the_engine(run: RunJob, engine: StandInEngine) -> None:
+    """Each costs a process, which is most of the time until then. The last two look for tools inside."""
+    run()
+    before = len(engine.calls)
+    run()
+    [first, *_] = [number for number, call in enumerate(engine.calls) if number >= before and "-i" in call.arguments]
+    assert [call.verb for call in engine.calls[before:first]] == ["image", "run", "inspect", "exec", "exec"]
+
+
 def test_stale_container_is_removed_first(run: RunJob, engine: StandInEngine) -> None:
     engine.add_container(NAME)
     assert run().status is JobStatus.SUCCEEDED

@@ -86,9 +86,12 @@ class RealEngine:
         if self._daemon is not None:
             self._daemon.terminate()
             self._daemon.wait(timeout=_CALL_SECONDS)
-        for process in _processes_of(self.directory):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        # Again and again: what dies may have been about to start another one, as `conmon` does.
+        while processes := _processes_of(self.directory):
+            for process in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(processes, timeout=_CALL_SECONDS)
         _unmount_below(self.directory)
         shutil.rmtree(self.directory)
         if self._bridge:
@@ -227,4 +230,5 @@ def _unmount_below(directory: Path) -> None:
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     points = [line.split()[4] for line in lines]
     for point in sorted((p for p in points if p.startswith(f"{directory}/")), reverse=True):
-        subprocess.run(["umount", "-l", point], check=True, timeout=_CALL_SECONDS)
+        # It may be gone by now; what stays can't be deleted, and that fails.
+        subprocess.run(["umount", "-l", point], check=False, capture_output=True, timeout=_CALL_SECONDS)
