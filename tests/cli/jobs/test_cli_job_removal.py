@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from cictl_testing.processes import DEADLINE_SECONDS
@@ -47,12 +48,8 @@ def test_a_waited_rerun_ends_with_the_result(
 ) -> None:
     old = finished(server)
 
-    def work() -> None:
-        leased = server.lease(wait_seconds=20).job_execution
-        assert leased is not None
-        server.report(leased.id, result, output_append="made\n", output_offset=0)
-
-    agent = threading.Thread(target=work)
+    fields = {"output_append": "made\n", "output_offset": 0}
+    agent = threading.Thread(target=work_once, args=(server, result), kwargs=fields)
     agent.start()
     ran = run("jobs", "rerun", old, how)
     agent.join(DEADLINE_SECONDS)
@@ -64,17 +61,17 @@ def test_a_waited_rerun_ends_with_the_result(
 def test_a_wait_ends_when_the_job_does(run: Run, server: RunningServer) -> None:
     """The server's events end it, long before the next look."""
     old = finished(server)
-    agent = threading.Thread(target=lambda: work_once(server))
+    agent = threading.Thread(target=work_once, args=(server, "succeeded"))
     agent.start()
     ran = run("jobs", "rerun", old, "--wait", "--timeout", str(DEADLINE_SECONDS))
     agent.join(DEADLINE_SECONDS)
     assert ran.code == 0
 
 
-def work_once(server: RunningServer) -> None:
-    leased = server.lease(wait_seconds=20).job_execution
-    assert leased is not None
-    server.report(leased.id, "succeeded")
+def work_once(server: RunningServer, result: str, **fields: Any) -> None:
+    while (leased := server.lease(wait_seconds=20).job_execution) is None:
+        pass
+    server.report(leased.id, result, **fields)
 
 
 def test_rerun_of_what_never_started_is_7(run: Run, server: RunningServer) -> None:

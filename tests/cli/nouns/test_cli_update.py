@@ -266,10 +266,11 @@ def test_a_restart(it: Updatable, run: Run) -> None:
     assert it.left == 1
 
 
-def test_a_restart_is_waited_for(it: Updatable, run: Run) -> None:
+def test_a_restart_is_waited_for(it: Updatable, run: Run, turn: threading.Lock) -> None:
     def restart() -> None:
         eventually(lambda: it.left, what="the order")
-        it.server.restart()
+        with turn:
+            it.server.restart()
 
     thread = threading.Thread(target=restart)
     thread.start()

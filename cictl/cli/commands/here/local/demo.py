@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cictl.wire.jobs import JobExecution
     from cictl_client import Client
 
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0
 _IDLE_RUNS = 20
 _AGENT = "demo-agent"
 
