@@ -249,12 +249,14 @@ def test_a_hundred_executions_on_three_agents_run_once_each(workplace: Workplace
     for agent_id in ("a", "b", "c"):
         workplace.start_agent(agent_id)
     marks = workplace.directory / "marks"
+    # The first job of each agent waits for those of the others, so that none is left without one.
+    script = f"echo {{{{name}}}} >> {marks}; until [ $(wc -l < {marks}) -ge 3 ]; do sleep 0.05; done"
     rows = ", ".join(f'{{name: "n{n}"}}' for n in range(100))
     make_repository(
         workplace.directory / "repository",
         {
             "cictl.yaml": HEAD + f"  - id: many\n    jobs:\n      - id: mark\n"
-            f"        matrix: {{include: [{rows}]}}\n        steps: [{{run: 'echo {{{{name}}}} >> {marks}'}}]\n"
+            f"        matrix: {{include: [{rows}]}}\n        steps: [{{run: '{script}'}}]\n"
         },
     )
     workplace.ok("projects", "import", str(workplace.directory / "repository"))

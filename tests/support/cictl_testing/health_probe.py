@@ -1,4 +1,7 @@
-"""Prints the seconds in which 99 of 100 requests of `/healthz` are answered. Run as a program, so that no other thread is counted."""
+"""Prints for each server, asked in turns, the seconds in which 99 of 100 requests of `/healthz` are answered.
+
+Run as a program, so that no other thread is counted.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import http.client
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 _PROBES = 300
@@ -24,5 +28,10 @@ def seconds_of_one(url: str) -> float:
     return time.perf_counter() - begun
 
 
+def p99(seconds: Sequence[float]) -> float:
+    return statistics.quantiles(seconds, n=100)[98]
+
+
 if __name__ == "__main__":
-    print(statistics.quantiles((seconds_of_one(sys.argv[1]) for _ in range(_PROBES)), n=100)[98])
+    rounds = [[seconds_of_one(url) for url in sys.argv[1:]] for _ in range(_PROBES)]
+    print(*(p99(seconds) for seconds in zip(*rounds, strict=True)), sep="\n")
