@@ -11,9 +11,24 @@ from cictl_testing.agents.thread import TEST_JOB, AgentThread
 from cictl_testing.servers.scripted_server import ScriptedServer
 
 from cictl.redaction import Redactor
+from cictl_agent import orders, tools
+from cictl_agent.job.containers import container
 from cictl_agent.log.spool import JobLog
 from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.processes import JobProcesses
+
+
+@pytest.fixture(autouse=True)
+def _limits_of_a_loaded_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tools take their time to tell their versions. What is to hang gets a limit of its own."""
+    for module, name in ((tools, "_KNOWN_SECONDS"), (tools, "_OTHER_SECONDS"), (container, "_PROBE_SECONDS")):
+        monkeypatch.setattr(module, name, 60.0)
+
+
+@pytest.fixture
+def _heard_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an agent that ends for a restart wait as long as the server needs to hear why."""
+    monkeypatch.setattr(orders, "_SETTLE_SECONDS", 60.0)
 
 
 @pytest.fixture

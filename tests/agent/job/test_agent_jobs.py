@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 from cictl_testing.agents.thread import AgentThread, gone
 from cictl_testing.files import make_repository, zipped
-from cictl_testing.processes import eventually
 from cictl_testing.servers.scripted_server import ScriptedServer, ServedJob
 
 from cictl.base.job_parts import CacheSpec
 from cictl.wire.jobs import Cause, JobStatus, Source, Step
-from cictl_agent.job.failures import script_failure
+from cictl_agent.job import failures
 from cictl_agent.log.file_listing import Level, Listing
 from cictl_agent.system.commands import Exit
 
@@ -130,10 +129,11 @@ def test_what_an_exit_code_says_is_said(run: RunJob, script: str, reason: str) -
     ],
 )
 def test_memory_is_only_suspected_of_its_own_signal(returncode: int, reason: str) -> None:
-    assert script_failure(Exit(returncode), ran_out_of_memory=True) == reason
+    assert failures.script_failure(Exit(returncode), ran_out_of_memory=True) == reason
 
 
-def test_step_killed_by_a_signal(run: RunJob) -> None:
+def test_step_killed_by_a_signal(run: RunJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(failures, "_VMSTAT", tmp_path / "none")  # other processes of this machine may run out of memory
     last = run(step_plan=plan("kill -KILL $$")).last
     assert (last.error, last.exit_code) == ("Step 1/1: kill -KILL $$: killed by SIGKILL", -1)
 
@@ -268,7 +268,7 @@ def test_large_files_that_are_packed_already_arrive_whole(server: ScriptedServer
 def test_an_upload_that_takes_too_long_ends(server: ScriptedServer, agent: AgentThread) -> None:
     server.fail_next("upload-zip", status=503, times=99)
     job_id = server.enqueue(script="echo x > f", artifact_globs=["f"], timeout_seconds=1000)
-    eventually(lambda: any(request.endswith("/upload-zip") for request in server.requests), what="the upload")
+    server.begun(job_id, "[artifacts] uploading")
     agent.let_time_pass()
     job = server.finished(job_id)
     assert (job.last.error, job.last.cause) == ("job timed out", Cause.TIMED_OUT)
@@ -329,8 +329,8 @@ def test_files_that_move_are_not_mentioned_where_that_is_not_wanted(server: Scri
 
 def test_missing_dependency_fails_the_job(server: ScriptedServer, run: RunJob) -> None:
     server.fail_next("job-x/artifacts", status=404, text="no such job")
-    last = run(env={"CIWI_DEP_ARTIFACT_JOB_IDS": "job-x"}).last
-    assert last.error.startswith("dependency artifact download failed: job-x: ")
+    error = "dependency artifact download failed: job-x: "
+    assert run(env={"CIWI_DEP_ARTIFACT_JOB_IDS": "job-x"}).last.error.startswith(error)
 
 
 def test_caches_live_on_and_are_measured(run: RunJob) -> None:

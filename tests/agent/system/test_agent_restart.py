@@ -35,12 +35,14 @@ def test_service_says_that_it_is_one(server: ScriptedServer, service: AgentThrea
     assert server.leases[0].capabilities["run_mode"] == "service"
 
 
+@pytest.mark.usefixtures("_heard_before_the_end")
 def test_idle_service_tells_the_server_and_ends(server: ScriptedServer, service: AgentThread) -> None:
     server.orders.append(RESTART)
     service.join()
     assert remarks(server) == [SELF_EXIT]
 
 
+@pytest.mark.usefixtures("_heard_before_the_end")
 def test_busy_service_finishes_its_job_and_wipes_before_it_ends(server: ScriptedServer, service: AgentThread) -> None:
     job_id = server.enqueue(script="echo ready; while [ ! -e ../../go ]; do sleep 0.02; done")
     server.begun(job_id, "ready")

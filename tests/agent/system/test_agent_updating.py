@@ -85,6 +85,7 @@ def test_managed_agent_offers_that_it_can_be_updated(server: ScriptedServer, age
 
 
 @pytest.mark.weakness("U14")
+@pytest.mark.usefixtures("_heard_before_the_end")
 def test_idle_agent_switches_and_ends(server: ScriptedServer, layout: Layout, agent: AgentThread) -> None:
     server.orders.append(UPDATE)
     agent.join()
