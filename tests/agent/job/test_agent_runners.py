@@ -22,7 +22,7 @@ from cictl_agent.job.reports import StepReports
 SUITES = Path(__file__).parent / "suites"
 """Tiny suites in which something passes, fails, is skipped, and prints what XML can't hold."""
 
-DEADLINE_SECONDS = 240
+DEADLINE_SECONDS = 540
 
 MAVEN_REPOSITORY = Path("/usr/share/maven-repo/org/apache/maven/plugins/maven-surefire-plugin")
 """Debian's, so that Maven asks no network."""

@@ -147,6 +147,7 @@ def test_service_is_restarted_by_powershell(server: ScriptedServer, agent: Agent
     assert agent.agent.exit_code == 0
 
 
+@pytest.mark.usefixtures("_heard_before_the_end")
 def test_service_that_cannot_be_restarted_fails_so_that_it_is_recovered(
     server: ScriptedServer, agent: AgentThread, programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
