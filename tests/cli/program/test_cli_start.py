@@ -57,7 +57,7 @@ def test_a_health_check_needs_no_http_library(showcase: Shop) -> None:
 
 
 def test_a_health_check_with_options_needs_none_either(showcase: Shop) -> None:
-    code, loaded = loaded_by("healthcheck", "--timeout", "1", server=showcase.url)
+    code, loaded = loaded_by("healthcheck", "--timeout", "50", server=showcase.url)
     assert code == 0
     assert loaded.isdisjoint(HEAVY)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pexpect
 
+from cictl_testing.processes import DEADLINE_SECONDS
+
 NO_CHANGE: Mapping[str, str] = {}
 
 
@@ -36,7 +38,7 @@ class Screen:
             cwd=str(cwd or self._home),
             dimensions=(24, columns),
             encoding="utf-8",
-            timeout=60,
+            timeout=DEADLINE_SECONDS,
         )
 
     def show(self, *argv: str, columns: int = 80, env: Mapping[str, str] = NO_CHANGE) -> str:
