@@ -28,6 +28,8 @@ KILLED = -1
 
 _TICK_SECONDS = 0.05
 _GRACE_SECONDS = 2.0
+_NEWS_SECONDS = 10.0
+"""How long a command may take to hear that its work was ended elsewhere, as by `docker kill`; its exit code is that of the work."""
 _QUIET_SECONDS = 0.1
 _DRAIN_SECONDS = 1.0
 _MOST_ANSWER = 1 << 16
@@ -319,7 +321,7 @@ class _Running:
             instead()
         else:
             self._processes.groups.interrupt(self.process.pid)
-        deadline = time.monotonic() + _GRACE_SECONDS
+        deadline = time.monotonic() + (_NEWS_SECONDS if instead else _GRACE_SECONDS)
         while self._is_alive() and time.monotonic() < deadline:
             self.pump(_TICK_SECONDS)
             if not self._pipe.is_open and self.process.poll() is not None:

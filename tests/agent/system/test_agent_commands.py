@@ -124,6 +124,24 @@ def test_interrupted_group_gets_the_chance_to_tidy_up(shell: Shell, monkeypatch:
     assert caught.value.exit_code == 7
 
 
+def test_command_whose_work_is_ended_elsewhere_has_the_time_to_hear_of_it(
+    tmp_path: Path, interruption: Interruption, processes: JobProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_GRACE_SECONDS", 0.0)
+    interruption.give(StopReason.OVER)
+    with pytest.raises(Interrupted) as caught:
+        run_command(
+            ["sh", "-c", "until [ -e over ]; do sleep 0.02; done; exit 7"],
+            directory=tmp_path,
+            environment=os.environ,
+            sink=lambda data: None,
+            interruption=interruption,
+            processes=processes,
+            on_stop=(tmp_path / "over").touch,
+        )
+    assert caught.value.exit_code == 7
+
+
 def test_child_that_ignores_interrupts_is_killed(shell: Shell) -> None:
     shell.interrupt_at("ready")
     with pytest.raises(Interrupted) as caught:

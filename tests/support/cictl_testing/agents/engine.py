@@ -77,4 +77,6 @@ class StandInEngine:
 
     def _set_fault(self, verb: str, fault: dict[str, object]) -> None:
         faults = json.loads((self._state / "faults").read_text())
-        (self._state / "faults").write_text(json.dumps({**faults, verb: fault}))
+        made = self._state / "faults.new"  # a call may be reading the other one
+        made.write_text(json.dumps({**faults, verb: fault}))
+        made.rename(self._state / "faults")
