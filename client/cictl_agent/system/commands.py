@@ -191,19 +191,20 @@ class _Answer:
     def text(self) -> str:
         """Return the start of the output, after the command's end.
 
-        A process that it left behind may keep the pipe open, so the wait for the end of the output is short.
+        A process that it left behind may keep the pipe open, so the thread waits for the end of the output but shortly.
         """
         self.end.close()
         self._is_over.set()
-        self._thread.join(_DRAIN_SECONDS)
+        self._thread.join()
         return bytes(self._kept).decode(errors="replace")
 
     def _pump(self, pipe: Pipe) -> None:
         deadline = None
         while pipe.is_open and (deadline is None or time.monotonic() < deadline):
+            is_over = self._is_over.is_set()  # asked first: what came until then is found by the look after it
             data = pipe.read(_TICK_SECONDS)
             self._kept += data[: _MOST_ANSWER - len(self._kept)]
-            if self._is_over.is_set():
+            if is_over:
                 if not data:
                     break
                 deadline = deadline or time.monotonic() + _DRAIN_SECONDS

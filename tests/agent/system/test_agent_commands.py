@@ -190,6 +190,28 @@ def test_what_a_background_child_prints_comes_in_whole_lines() -> None:
     assert heard == "one\nhalf é\nlast".encode()
 
 
+def test_what_a_short_command_prints_just_before_its_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    has_looked, is_over = threading.Event(), threading.Event()
+
+    class FirstLook(SelectedPipe):
+        """Finds nothing at first, and is told so late that the command has printed and ended by then."""
+
+        def read(self, seconds: float) -> bytes:
+            if is_over.is_set():
+                return super().read(seconds)
+            has_looked.set()
+            is_over.wait(60)
+            return b""
+
+    monkeypatch.setattr(commands, "open_pipe", FirstLook)
+    with commands._Answer() as answer:
+        assert has_looked.wait(60)
+        answer.end.write(b"it 1.2\n")
+        answer._is_over.set()
+        is_over.set()
+        assert answer.text() == "it 1.2\n"
+
+
 def test_an_id_that_the_system_gives_to_a_stranger_is_spared(processes: JobProcesses) -> None:
     with subprocess.Popen(["sleep", "1000"], start_new_session=True) as stranger:
         processes.add(stranger.pid)
