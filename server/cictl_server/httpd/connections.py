@@ -416,20 +416,27 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self.taken_at = time.monotonic()
         self.last_activity = time.time()
 
+    def check_connected(self) -> None:
+        """Return if the client is still there.
+
+        Raises:
+            ClientDisconnected: It has gone, or was let go of.
+        """
+        if not self.connected or self.will_close:
+            raise ClientDisconnected
+
     def check_taking(self, *, unsent: int) -> None:
-        """Let go of a client that has gone, or takes nothing.
+        """Let go of a client that takes nothing just now, and has taken nothing for too long.
 
         Args:
             unsent: How many bytes it is to get that are not queued.
 
         Raises:
-            ClientDisconnected: It has gone.
+            ClientDisconnected: It was let go of.
         """
-        is_stalled = time.monotonic() - self.taken_at > self.limits.stalled_seconds
-        if is_stalled:
+        if time.monotonic() - self.taken_at > self.limits.stalled_seconds:
             self._note_stall(unsent)
             self.close_soon()
-        if is_stalled or not self.connected or self.will_close:
             raise ClientDisconnected
 
     def close_if_slow(self, now: float) -> None:

@@ -40,10 +40,11 @@ def _send(channel: Channel, socket: int, descriptor: int, position: int, end: in
     poll = select.poll()
     poll.register(socket, select.POLLOUT)
     while position < end:
-        channel.check_taking(unsent=end - position)
+        channel.check_connected()
         try:
             sent = os.sendfile(socket, descriptor, position, min(_BLOCK_BYTES, end - position))
         except BlockingIOError:
+            channel.check_taking(unsent=end - position)  # after a try: it may be this process that stood still
             poll.poll(_LOOK_MILLISECONDS)
             continue
         except ConnectionError as error:

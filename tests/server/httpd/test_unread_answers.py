@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import socket
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from io import BytesIO
 from pathlib import Path
 from threading import Event
 from urllib.parse import urlsplit
 
 import pytest
+from cictl_testing.ends import other_end_of
 from cictl_testing.pressure import MIB, Calm
 from cictl_testing.processes import Workplace, eventually
 
 from cictl.wire.agents import HeartbeatRequest, StatusRequest
-from cictl_client import Client, NoCapacity
+from cictl_client import Client, NoCapacity, Unreachable
 from cictl_server.services import DEFAULT_DOWNLOAD_PLACES
 
 pytestmark = pytest.mark.xdist_group("a server of test_unread_answers")
@@ -75,7 +77,7 @@ def gets_everything(client: Client, job_id: str) -> bool:
         with Path(os.devnull).open("wb") as sink:
             size = client.download_artifact(client.list_artifacts(job_id)[0], sink)
         return (size, len(client.read_log(job_id).data)) == (SIZE, 8 * MIB)
-    except NoCapacity:
+    except (NoCapacity, Unreachable):  # the last: this process stood still for longer than a client may take nothing
         return False
 
 
@@ -129,14 +131,21 @@ def open_files(place: Workplace) -> int:
     return len(list(Path(f"/proc/{place.server.process.pid}/fd").iterdir()))
 
 
+def downloading(
+    stack: ExitStack, place: Workplace, job_id: str, *, count: int, buffer: int = 4096
+) -> list[socket.socket] | None:
+    """Begin so many downloads, and read nothing; None if earlier clients still hold too many places."""
+    asked = [asking(stack, place, f"/artifacts/{job_id}/big.bin", buffer=buffer) for _ in range(count)]
+    begun = [connection.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200" for connection in asked]
+    return asked if all(begun) else None
+
+
 def test_who_reads_nothing_keeps_no_connection(place: Workplace, job_id: str) -> None:
     """The system tells of no room for such a client, so nobody may wait for that to close the connection."""
-    before = open_files(place)
     with ExitStack() as stack:
-        for _ in range(8):
-            asking(stack, place, f"/artifacts/{job_id}/big.bin")
-        eventually(lambda: open_files(place) >= before + 8, what="the downloads")
-        eventually(lambda: open_files(place) <= before, what="the end of the connections")
+        found = eventually(lambda: downloading(stack, place, job_id, count=8), what="eight places")
+        ends = [other_end_of(connection) for connection in found]
+        eventually(lambda: not any(is_held() for is_held in ends), what="the end of the connections")
 
 
 def test_who_holds_all_files_locks_nobody_out(place: Workplace) -> None:
@@ -156,14 +165,44 @@ def test_who_holds_all_files_locks_nobody_out(place: Workplace) -> None:
 
 def test_who_reads_slowly_gets_everything(place: Workplace, job_id: str) -> None:
     """It takes longer in all than a client may take nothing."""
+    eventually(lambda: reads_slowly(place, job_id), what="a machine that lets this process read often enough")
+
+
+def reads_slowly(place: Workplace, job_id: str) -> bool:
+    """Read slowly at first, and then the rest. Tell whether it came; not if this process stood still for too long meanwhile."""
     with ExitStack() as stack:
         connection = asking(stack, place, f"/artifacts/{job_id}/big.bin", buffer=1 << 17)
-        begun, got = time.monotonic(), 0
-        while time.monotonic() - begun < 3 * STALLED_SECONDS:
-            got += len(connection.recv(1 << 17))
-            Event().wait(STALLED_SECONDS / 10)
-        assert got < SIZE
+        begun, got, longest = time.monotonic(), 0, 0.0
         while got < SIZE:
+            before = time.monotonic()
+            if before - begun < 3 * STALLED_SECONDS:
+                Event().wait(STALLED_SECONDS / 10)
             block = connection.recv(1 << 17)
+            longest = max(longest, time.monotonic() - before)
+            if not block:
+                assert longest > STALLED_SECONDS / 2, "the server has closed the connection"
+                return False
+            got += len(block)
+        assert time.monotonic() - begun > 3 * STALLED_SECONDS
+    return True
+
+
+def test_a_server_that_stood_still_goes_on_with_its_answers(place: Workplace, job_id: str) -> None:
+    """As after SIGSTOP and SIGCONT: its clients have taken all that there was, but it did not see that."""
+    with ExitStack() as stack:
+        [connection] = eventually(lambda: downloading(stack, place, job_id, count=1, buffer=1 << 17), what="a place")
+        place.server.process.send_signal(signal.SIGSTOP)
+        got = 0
+        try:
+            connection.settimeout(STALLED_SECONDS + 0.5)
+            with suppress(TimeoutError):
+                while True:
+                    got += len(connection.recv(1 << 20))
+        finally:
+            place.server.process.send_signal(signal.SIGCONT)
+        assert got < SIZE
+        connection.settimeout(60)
+        while got < SIZE:
+            block = connection.recv(1 << 20)
             assert block, "the server has closed the connection"
             got += len(block)
