@@ -31,8 +31,13 @@ os.environ["CICTL_SERVER_KIND"] = kind_tested()
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long one example takes says nothing where a process may have to wait for its turn longer than Hypothesis allows.
-settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# And each run tries the same examples: what a change is judged by is not drawn by lot.
+settings.register_profile(
+    "shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None
+)
 settings.load_profile("shared machine")
+
+_SLOW_SECONDS = 900
 
 _HURRIED = {"agent", "cli", "fuzz", "server"}
 """Folders whose tests ask nothing of the disk; what is durable is tested in `store`, `installation` and `e2e`."""
@@ -40,7 +45,13 @@ _HURRIED = {"agent", "cli", "fuzz", "server"}
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin what takes long first, so that no worker has to be waited for in the end; groups begin before all others."""
+    """Begin what takes long first, so that no worker has to be waited for in the end; groups begin before all others.
+
+    What takes long is also given longer than others before it counts as hanging: a loaded machine makes minutes of it.
+    """
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_SLOW_SECONDS))
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
