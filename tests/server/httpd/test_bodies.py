@@ -220,5 +220,8 @@ def size_of_parts(place: Workplace) -> int:
 
 def spooled(place: Workplace) -> int:
     """Return how many bytes the temporary files of the server hold, which have no names."""
-    entries = Path(f"/proc/{place.server.process.pid}/fd").iterdir()
-    return sum(entry.stat().st_size for entry in entries if "(deleted)" in str(entry.readlink()))
+    held = 0
+    for entry in Path(f"/proc/{place.server.process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            held += entry.stat().st_size if "(deleted)" in str(entry.readlink()) else 0
+    return held

@@ -12,12 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
-from cictl.wire.agents import LeaseRequest
+from cictl.wire.agents import HeartbeatRequest, LeaseRequest, StatusRequest
 from cictl.wire.jobs import JobExecution
-from cictl_client import Client
+from cictl_client import Client, ClientError
 from cictl_testing.files import make_repository
 from cictl_testing.forks.forked import Forked, can_fork, run_forked
 from cictl_testing.servers.whole import kind_tested
@@ -116,7 +117,7 @@ class Process:
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -189,6 +190,8 @@ class Workplace:
         self._children: list[Process] = []
         self._reserved = _reserved_port()
         self._port: int = self._reserved.getsockname()[1]
+        self._is_closing = threading.Event()
+        self._holders: list[threading.Thread] = []
         self.server = self.start_server()
 
     def start_server(self) -> Process:
@@ -215,13 +218,16 @@ class Workplace:
         return done.stdout
 
     def held_job(self, agent_id: str = "a") -> JobExecution:
-        """Import a project, run its job, and lease that as *agent_id*; the test itself is this agent."""
+        """Import a project, run its job, and lease and begin that as *agent_id*; the test itself is this agent, which stays alive."""
         text = "version: 1\nproject: {name: big}\npipelines: [{id: p, jobs: [{id: j, steps: [{run: 'true'}]}]}]\n"
         self.ok("projects", "import", str(make_repository(self.directory / "repository", {"cictl.yaml": text})))
         self.ok("run", "big/p")
         with Client(self.url) as client:
             leased = client.lease(LeaseRequest(agent_id=agent_id)).job_execution
-        assert leased is not None
+            assert leased is not None
+            client.report_status(leased.id, StatusRequest(agent_id=agent_id, status="running"))
+        self._holders.append(threading.Thread(target=self._hold, args=(agent_id, leased.id)))
+        self._holders[-1].start()
         return leased
 
     def background(self, *arguments: str, token: str = "") -> Process:
@@ -232,9 +238,20 @@ class Workplace:
         eventually(lambda: line in self.cictl("jobs", "logs", job_id, "--raw").stdout.splitlines(), what=line)
 
     def close(self) -> None:
+        self._is_closing.set()
+        for holder in self._holders:
+            holder.join()
         for child in reversed(self._children):
             child.stop()
         self._reserved.close()
+
+    def _hold(self, agent_id: str, job_id: str) -> None:
+        """Give the signs of life without which the server would end the job while a long test goes on."""
+        beat = HeartbeatRequest(agent_id=agent_id, running_job_ids=[job_id])
+        with Client(self.url, retries=0) as client:
+            while not self._is_closing.wait(5):
+                with suppress(ClientError):
+                    client.heartbeat(beat)
 
     def _spawn(self, *arguments: str, token: str = "") -> Process:
         child = Process(*arguments, environment=self._environment(token), directory=self.directory)
