@@ -106,7 +106,7 @@ def test_what_is_prepared_outlives_a_transaction_that_is_rolled_back(postgres: P
 
 
 def test_a_connection_that_is_lost_raises(postgres: Postgres, connection: PreparingConnection) -> None:
-    postgres.execute(f"SELECT pg_terminate_backend({connection.info.backend_pid}, 5000)")
+    postgres.execute(f"SELECT pg_terminate_backend({connection.info.backend_pid}, 60000)")
     with pytest.raises(psycopg.OperationalError), Pipeline(connection) as pipeline:
         pipeline.send("SELECT 2")
     assert connection.closed

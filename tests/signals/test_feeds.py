@@ -68,5 +68,5 @@ def test_events_wake_their_followers(two: Two) -> None:
         watch.clear()
         begun = two.there.feed.last_number()
         two.here.feed.add(JOB, "job-1")
-        assert watch.wait(30)
+        assert watch.wait(60)
         eventually(lambda: subjects(two.there.feed, begun) == ["job-1"], what="the event")
