@@ -199,7 +199,7 @@ def test_a_follower_gets_no_part_of_a_secret(server: RunningServer, job_id: str)
     follower.start()
     append(server, job_id, "er22!", offset=8)
     append(server, job_id, "bye", offset=13, status="succeeded")
-    follower.join(timeout=20)
+    follower.join(timeout=60)
     [stream] = streams
     data = [json.loads(line[6:]) for line in stream.splitlines() if line.startswith("data: ")]
     assert b"".join(base64.b64decode(piece["data_base64"]) for piece in data[:-1]) == b"say ********!bye"

@@ -282,8 +282,14 @@ def test_a_vault_that_drips_is_left_when_the_time_is_over(beginning: bytes) -> N
     now = datetime.now(UTC)
     with DrippingServer(beginning) as vault:
         connection = VaultConnectionRecord(id=1, name="pantry", url=vault.url, created=now, updated=now)
-        client = VaultClient(connection, ends_at=time.monotonic() + 0.3)
+        client = VaultClient(connection, ends_at=time.monotonic() + 60)
+
+        def let_the_time_be_over() -> None:
+            vault.found.wait(60)
+            client._transport._cutoff.move(0)
+
+        threading.Thread(target=let_the_time_be_over).start()
         with pytest.raises(VaultUnavailable, match=r"^send vault request: no answer in time$"):
             client.login(SECRET_ID)
         client.close()
-        assert vault.lost.wait(timeout=30)
+        assert vault.lost.wait(timeout=60)

@@ -15,6 +15,7 @@ class DrippingServer:
 
     Attributes:
         url: With `http://`.
+        found: Set once a client is dripped on.
         lost: Set once a client that was dripped on has gone.
     """
 
@@ -22,7 +23,7 @@ class DrippingServer:
         self._beginning = beginning
         self._drop = drop
         self._is_over = threading.Event()
-        self.lost = threading.Event()
+        self.found, self.lost = threading.Event(), threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._accept, name="dripping", daemon=True)]
@@ -57,6 +58,7 @@ class DrippingServer:
     def _drip(self, client: socket.socket) -> None:
         with client, suppress(OSError):
             client.sendall(self._beginning)
+            self.found.set()
             while not self._is_over.wait(_PAUSE_SECONDS):
                 client.sendall(self._drop)
         self.lost.set()
