@@ -30,7 +30,7 @@ def test_work_that_fails_is_done_again_and_an_outage_is_not_logged_at_each_pass(
     background = Background(stopping)
     work, succeeded = passes([StoreAway(), ValueError("odd"), StoreAway()])
     background.repeat("sweeping", work, first=0, pause=0.001)
-    assert succeeded.wait(30)
+    assert succeeded.wait(60)
     stopping.set()
     background.join()
     assert [record.message for record in caplog.records] == ["sweeping failed"]
@@ -42,11 +42,11 @@ def test_the_end_waits_for_work_that_is_under_way() -> None:
 
     def work() -> None:
         begun.set()
-        done.append(may_end.wait(30))
+        done.append(may_end.wait(60))
 
     background = Background(stopping)
     background.repeat("long", work, first=0, pause=0)
-    assert begun.wait(30)
+    assert begun.wait(60)
     stopping.set()
     threading.Timer(0.05, may_end.set).start()
     background.join()

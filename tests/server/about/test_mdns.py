@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +19,10 @@ from cictl_server import serve
 from cictl_server.mdns import SERVICE_TYPE, Advert, Advertiser, find_advertiser, reachable_addresses
 
 DEADLINE_SECONDS = 120.0
+# Other runs of these tests on this machine are on the same loopback.
+FOUND, SERVES = (
+    f"ciwi-{name}-{os.getpid()}-{random.SystemRandom().randrange(1 << 16)}" for name in ("found", "serves")
+)
 LOCAL = ["127.0.0.1", "::1", "192.0.2.7", "10.0.0.3", "169.254.1.1", "fe80::1", "2001:db8::5"]
 
 
@@ -72,26 +78,26 @@ def neighbours() -> Iterator[Neighbours]:
 
 
 def test_a_server_is_found_and_takes_itself_back(neighbours: Neighbours) -> None:
-    advertiser = Advertiser(make_advert("ciwi-found"))
+    advertiser = Advertiser(make_advert(FOUND))
     advertiser.start()
-    info = neighbours.named("ciwi-found")
+    info = neighbours.named(FOUND)
     assert (info.port, info.server, info.parsed_addresses()) == (8112, "box.local.", ["127.0.0.1"])
     assert info.properties == {b"name": b"ciwi", b"api_version": b"1", b"version": b"1.2.3"}
     advertiser.stop()
-    assert neighbours.is_gone("ciwi-found")
+    assert neighbours.is_gone(FOUND)
 
 
 def test_a_server_that_is_found_answers(
     tmp_path: Path, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def on_loopback(_host: str, port: int, **_: object) -> Advertiser:
-        return Advertiser(make_advert("ciwi-serves", port=port))
+        return Advertiser(make_advert(SERVES, port=port))
 
     monkeypatch.setattr(serve, "find_advertiser", on_loopback)
     with running(tmp_path):
-        found = neighbours.named("ciwi-serves")
+        found = neighbours.named(SERVES)
         assert Probe(f"http://127.0.0.1:{found.port}").health().status == "ok"
-    assert neighbours.is_gone("ciwi-serves")
+    assert neighbours.is_gone(SERVES)
 
 
 def test_a_failure_keeps_no_server_from_serving(

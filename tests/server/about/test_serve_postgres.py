@@ -104,7 +104,8 @@ def serve(
 def test_an_absent_database_is_waited_for_and_then_named(tmp_path: Path) -> None:
     ended = serve(tmp_path, "--store", "postgresql://cictl:secret@127.0.0.1:9/ci")
     assert ended.returncode == 9
-    assert len(re.findall(r"waiting for postgresql://cictl@127\.0\.0\.1:9/ci: ", ended.stderr)) == 6
+    # At once, and then every five seconds of thirty: fewer if this machine lets it wait for longer.
+    assert 2 <= len(re.findall(r"waiting for postgresql://cictl@127\.0\.0\.1:9/ci: ", ended.stderr)) <= 6
     assert "error: cannot reach postgresql://cictl@127.0.0.1:9/ci: " in ended.stderr
     assert "secret" not in ended.stderr
 

@@ -80,6 +80,6 @@ def _cpu_seconds() -> float:
 
 
 def seconds_of_a_page(server: RunningServer) -> float:
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert len(server.get("/api/v1/audit").json["records"]) == 100
-    return time.perf_counter() - begun
+    return time.process_time() - begun

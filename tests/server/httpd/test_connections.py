@@ -18,7 +18,7 @@ from cictl_client.probe import Probe
 from cictl_server.httpd.connections import ConnectionLimits
 from cictl_server.serve import ServerKind
 
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def test_half_open_connections_lock_nobody_out(tmp_path: Path) -> None:
 
 
 def test_the_most_silent_of_a_peer_makes_room(tmp_path: Path) -> None:
-    with serving(tmp_path, server=ServerKind.WAITRESS, of_peer=3) as address, ExitStack() as stack:
+    with serving(tmp_path, server=ServerKind.WAITRESS, of_peer=3, header_seconds=600) as address, ExitStack() as stack:
         idle, half_open = (stack.enter_context(connected(address)) for _ in range(2))
         idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert idle.recv(1 << 12).startswith(b"HTTP/1.1 200")
@@ -97,7 +97,7 @@ def test_the_most_silent_of_a_peer_makes_room(tmp_path: Path) -> None:
 
 
 def test_when_all_places_are_taken_the_most_silent_of_all_makes_room(tmp_path: Path) -> None:
-    with serving(tmp_path, server=ServerKind.WAITRESS, of_all=3) as address, ExitStack() as stack:
+    with serving(tmp_path, server=ServerKind.WAITRESS, of_all=3, header_seconds=600) as address, ExitStack() as stack:
         half_open = stack.enter_context(socket.create_connection(address, SECONDS, source_address=("127.0.0.2", 0)))
         idle = stack.enter_context(connected(address))
         idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -108,7 +108,7 @@ def test_when_all_places_are_taken_the_most_silent_of_all_makes_room(tmp_path: P
 
 
 def test_of_a_crowd_that_is_too_large_the_last_stay(tmp_path: Path) -> None:
-    with serving(tmp_path, server=ServerKind.WAITRESS, of_all=20) as address, ExitStack() as stack:
+    with serving(tmp_path, server=ServerKind.WAITRESS, of_all=20, header_seconds=600) as address, ExitStack() as stack:
         crowd = [stack.enter_context(connected(address)) for _ in range(200)]
         eventually(lambda: all(map(is_closed, crowd[:180])), what="the end of those who came first")
         with Client(f"http://127.0.0.1:{address[1]}", retries=0, timeout=SECONDS) as client:

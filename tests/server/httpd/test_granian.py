@@ -43,14 +43,14 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def ask(server: Server, request: bytes) -> bytes:
     """Send *request*, and return all that comes until the server closes the connection."""
-    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=60) as connection:
         connection.sendall(request)
         return b"".join(iter(lambda: connection.recv(1 << 16), b""))
 
 
 def cut_off(server: Server, request: bytes) -> None:
     """Send *request*, say that nothing follows, and wait until the server closes the connection."""
-    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=60) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
         while connection.recv(1 << 16):
@@ -70,7 +70,7 @@ def test_a_lease_waits_and_gets_the_job(server: Server) -> None:
     eventually(lambda: server.services.core.waiting_leases.waiting, what="the agent to wait")
     with Client(server.url) as client:
         [job_id] = client.run_pipeline(pipeline, RunRequest()).job_execution_ids
-        waiting.join(30)
+        waiting.join(60)
         job = answers[0].job_execution
         assert job is not None
         assert job.id == job_id
@@ -84,7 +84,7 @@ def test_a_lease_waits_and_gets_the_job(server: Server) -> None:
 def test_a_stream_is_told_what_happens_and_ends_with_the_server(tmp_path: Path) -> None:
     with (
         running(tmp_path, server=ServerKind.GRANIAN) as server,
-        requests.get(f"{server.url}/api/v1/events", stream=True, timeout=30) as stream,
+        requests.get(f"{server.url}/api/v1/events", stream=True, timeout=60) as stream,
     ):
         lines = stream.iter_lines()
         assert next(lines) == b": events"
@@ -190,7 +190,7 @@ def test_only_trusted_proxies_say_for_whom_they_ask(trusted: list[str], expected
         thread = threading.Thread(target=httpd.run)
         thread.start()
         headers = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
-        answer = requests.get(url, headers=headers, timeout=30)
+        answer = requests.get(url, headers=headers, timeout=60)
         httpd.stop()
         thread.join()
     assert answer.text == expected
@@ -217,7 +217,7 @@ class SlowToGoOn:
 
     def _go_on(self) -> None:
         self.has_begun.set()
-        self.may_end.wait(30)
+        self.may_end.wait(60)
 
 
 def test_an_answer_that_goes_on_as_the_server_stops_is_ended_by_its_own_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +263,7 @@ def ask_for_work(connection: socket.socket) -> None:
 
 
 def test_of_a_crowd_from_one_address_only_those_stay_who_ask(tmp_path: Path) -> None:
-    with serving(tmp_path, server=ServerKind.GRANIAN, of_peer=20) as address, ExitStack() as stack:
+    with serving(tmp_path, server=ServerKind.GRANIAN, of_peer=20, header_seconds=600) as address, ExitStack() as stack:
         asking = stack.enter_context(connected(address))
         ask_for_work(asking)
         crowd = [stack.enter_context(connected(address)) for _ in range(60)]
@@ -294,10 +294,10 @@ def tls(authority: Authority) -> Tls:
 def test_it_serves_tls_alone(tmp_path: Path, authority: Authority, tls: Tls) -> None:
     with running(tmp_path / "data", server=ServerKind.GRANIAN, tls=tls) as server:
         assert server.url.startswith("https://")
-        answer = requests.get(f"{server.url}/healthz", verify=str(authority.ca), timeout=30)
+        answer = requests.get(f"{server.url}/healthz", verify=str(authority.ca), timeout=60)
         assert (answer.status_code, answer.headers["cictl-server"]) == (200, server.instance_id)
         with pytest.raises(requests.ConnectionError):
-            requests.get(server.url.replace("https", "http") + "/healthz", timeout=30)
+            requests.get(server.url.replace("https", "http") + "/healthz", timeout=60)
 
 
 def test_tls_without_granian_is_refused(tmp_path: Path, tls: Tls) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from cictl_server.httpd.loop import Loop
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 Pair = tuple[socket.socket, socket.socket]
 

@@ -16,7 +16,7 @@ from cictl_server.httpd.incoming import Head
 from cictl_server.httpd.waitress_server import AWAY_SECONDS
 from cictl_server.serve import ServerKind
 
-SECONDS = 30.0
+SECONDS = 60.0
 _RESET = struct.pack("ii", 1, 0)
 
 

@@ -80,7 +80,8 @@ def test_what_was_sent_is_not_kept_for_as_long_as_the_connection(server: Threade
 
 def kept_bytes(channel: Any) -> int:
     """Return how many bytes the buffers of a connection hold, be they sent or not."""
-    return sum(buffer.buf.file.seek(0, os.SEEK_END) for buffer in channel.outbufs if buffer.buf is not None)
+    with channel.outbuf_lock:  # under which the server closes them
+        return sum(buffer.buf.file.seek(0, os.SEEK_END) for buffer in channel.outbufs if buffer.buf is not None)
 
 
 class Reader:

@@ -28,7 +28,7 @@ class Step:
     def service(self) -> None:
         self.thread = threading.current_thread().name
         self.begun.set()
-        self.go.wait(20)
+        self.go.wait(60)
         self.done.set()
 
     def cancel(self) -> None:
@@ -39,14 +39,14 @@ class Step:
 def workers() -> Iterator[Workers]:
     made = Workers(2)
     yield made
-    made.shutdown(seconds=20)
+    made.shutdown(seconds=60)
 
 
 def test_one_thread_does_what_comes_one_after_the_other(workers: Workers) -> None:
     steps = [Step(goes_on=True) for _ in range(3)]
     for step in steps:
         workers.add_task(step)
-        assert step.done.wait(20)
+        assert step.done.wait(60)
     assert {step.thread for step in steps} <= {"worker-0", "worker-1"}  # the first may not be free again in time
     assert steps[0].thread == "worker-0"
 
@@ -55,10 +55,10 @@ def test_what_finds_no_thread_is_done_by_the_first_that_is_free(workers: Workers
     busy, late = [Step(), Step()], Step(goes_on=True)
     for step in (*busy, late):
         workers.add_task(step)
-    assert all(step.begun.wait(20) for step in busy)
+    assert all(step.begun.wait(60) for step in busy)
     assert not late.begun.is_set()
     busy[1].go.set()
-    assert late.done.wait(20)
+    assert late.done.wait(60)
     assert late.thread == busy[1].thread
     busy[0].go.set()
 
@@ -72,8 +72,8 @@ def test_work_that_fails_takes_no_thread_along(workers: Workers, caplog: pytest.
         workers.add_task(Broken())
     after = Step(goes_on=True)
     workers.add_task(after)
-    assert after.done.wait(20)
-    workers.shutdown(seconds=20)
+    assert after.done.wait(60)
+    workers.shutdown(seconds=60)
     assert caplog.text.count("RuntimeError: broken") == 3
 
 
@@ -81,7 +81,7 @@ def test_a_shutdown_ends_what_goes_on_and_gives_up_what_no_thread_has_begun() ->
     workers, busy, late = Workers(1), Step(), Step()
     workers.add_task(busy)
     workers.add_task(late)
-    assert busy.begun.wait(20)
+    assert busy.begun.wait(60)
     workers.shutdown(seconds=0)
     assert late.is_cancelled
     assert not busy.is_cancelled
@@ -96,7 +96,7 @@ def test_requests_that_come_together_on_one_connection_are_answered_in_their_ord
 
     server = ThreadedServer(app)
     request = b"GET /%d HTTP/1.1\r\nHost: a\r\nConnection: %s\r\n\r\n"
-    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=20)) as client:
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=60)) as client:
         client.sendall(b"".join(request % (number, b"close" if number == 5 else b"keep-alive") for number in range(6)))
         got = b"".join(iter(lambda: client.recv(1 << 16), b""))
     server.stop()
@@ -112,7 +112,7 @@ def test_an_answer_has_the_same_header_whether_the_connection_stays_or_not(size:
         return [b"x" * size]
 
     def asked(connection: str) -> list[bytes]:
-        with closing(socket.create_connection(("127.0.0.1", server.port), timeout=20)) as client:
+        with closing(socket.create_connection(("127.0.0.1", server.port), timeout=60)) as client:
             client.sendall(f"GET / HTTP/1.1\r\nHost: a\r\nConnection: {connection}\r\n\r\n".encode())
             got = b""
             while not got.endswith(b"\r\n\r\n" + b"x" * size):

@@ -91,7 +91,7 @@ def test_a_follower_sees_what_is_appended_while_it_waits(server: RunningServer) 
     follower.start()
     server.report(job_id, "running", output_append="two", output_offset=4)
     server.report(job_id, "succeeded")
-    follower.join(timeout=20)
+    follower.join(timeout=60)
     assert seen
     pieces = [base64.b64decode(str(data["data_base64"])) for name, data in events(seen[0]) if name == "log"]
     assert b"".join(pieces) == b"one two"

@@ -106,22 +106,30 @@ def test_a_pause_that_makes_no_sense_is_refused(
     assert (answer.status_code, answer.text.strip()) == expected
 
 
+@pytest.fixture
+def long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let leases wait so long that only who wakes them ends that."""
+    monkeypatch.setattr("cictl_server.services.jobs.leasing.WAIT_LIMIT_SECONDS", 600)
+
+
 def waiting_lease(server: RunningServer) -> tuple[threading.Thread, list[LeaseResponse]]:
     answers: list[LeaseResponse] = []
-    thread = threading.Thread(target=lambda: answers.append(server.lease("waits", wait_seconds=20)))
+    thread = threading.Thread(target=lambda: answers.append(server.lease("waits", wait_seconds=600)), daemon=True)
     thread.start()
     return thread, answers
 
 
+@pytest.mark.usefixtures("long_waits")
 def test_the_end_of_a_pause_wakes_who_waits(server: RunningServer) -> None:
     job_id = server.enqueue()
     pause(server)
     thread, answers = waiting_lease(server)
     resume(server)
-    thread.join(timeout=15)
+    thread.join(timeout=60)
     assert [answer.job_execution and answer.job_execution.id for answer in answers] == [job_id]
 
 
+@pytest.mark.usefixtures("long_waits")
 def test_a_project_gets_only_its_share(server: RunningServer) -> None:
     server.restart_with(run_limits=RunLimits(running=1))
     pipeline = server.define(WORK)
@@ -134,7 +142,7 @@ def test_a_project_gets_only_its_share(server: RunningServer) -> None:
     thread, answers = waiting_lease(server)
     server.report(first, "running", "a")
     server.report(first, "succeeded", "a")
-    thread.join(timeout=15)
+    thread.join(timeout=60)
     assert [answer.job_execution and answer.job_execution.id for answer in answers] == [second]
 
 

@@ -25,6 +25,9 @@ from cictl_server.serve import Server
 from cictl_server.store.contract import Transaction
 from tests.server.about.test_serve import define
 
+WAIT_SECONDS = 600
+"""Longer than it may take until hundreds wait: the first of them must not have gone by then."""
+
 
 class Waiting:
     """Agents that wait on connections of their own, by name."""
@@ -38,8 +41,10 @@ class Waiting:
     def add(self, *names: str, **capabilities: str) -> None:
         """Let agents ask for work, and return when all of them wait."""
         for name in names:
-            connection = self._stack.enter_context(socket.create_connection(self._address, timeout=30))
-            body = json.dumps({"agent_id": name, "wait_seconds": 25, "capabilities": {"os": "linux", **capabilities}})
+            connection = self._stack.enter_context(socket.create_connection(self._address, timeout=60))
+            body = json.dumps(
+                {"agent_id": name, "wait_seconds": WAIT_SECONDS, "capabilities": {"os": "linux", **capabilities}}
+            )
             head = f"POST /api/v1/agent/lease HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
             connection.sendall((head + body).encode())
             self.agents[name] = connection
@@ -51,7 +56,7 @@ class Waiting:
 
     def answered(self) -> dict[str, Any]:
         """Return the answers that have come, by agent; wait for the first one."""
-        ready, _, _ = select.select(list(self.agents.values()), [], [], 30)
+        ready, _, _ = select.select(list(self.agents.values()), [], [], 60)
         names = [name for name, connection in self.agents.items() if connection in ready]
         return {name: _answer(self.agents.pop(name)) for name in names}
 
@@ -63,7 +68,8 @@ def _answer(connection: socket.socket) -> Any:
 
 
 @pytest.fixture
-def waiting(tmp_path: Path) -> Iterator[Waiting]:
+def waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Waiting]:
+    monkeypatch.setattr("cictl_server.services.jobs.leasing.WAIT_LIMIT_SECONDS", WAIT_SECONDS)
     with running(tmp_path) as server, ExitStack() as stack:
         define(server)
         yield Waiting(server, stack)

@@ -172,7 +172,7 @@ def test_a_slow_target_delays_no_other(server: RunningServer, receiver: HookRece
             couriers.start_due()
         assert [message["type"] for message in receiver.messages] == ["broken", "fixed"]
         assert len(receiver.tried["/slow"]) == 1
-    assert couriers.wait(20)
+    assert couriers.wait(60)
 
 
 def test_a_target_that_never_answers_is_given_up_on_in_time(

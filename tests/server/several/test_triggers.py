@@ -43,7 +43,7 @@ def test_two_servers_start_each_run_once(both: Both, origin: Origin) -> None:
     begin = Barrier(2)
 
     def look(server: SharingServer) -> ProjectCheck:
-        begin.wait(30)
+        begin.wait(60)
         return server.services.triggers.checks.check(1)
 
     with ThreadPoolExecutor(2) as threads:
@@ -52,7 +52,7 @@ def test_two_servers_start_each_run_once(both: Both, origin: Origin) -> None:
     finish_everything(both[0])
 
     def follow(server: SharingServer) -> None:
-        begin.wait(30)
+        begin.wait(60)
         server.services.triggers.followers.run_once()
 
     with ThreadPoolExecutor(2) as threads:

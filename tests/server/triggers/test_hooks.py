@@ -195,7 +195,7 @@ def test_two_webhooks_at_once_start_one_run(hooked: RunningServer, origin: Origi
     begin, statuses = Barrier(2), list[int]()
 
     def deliver(delivery: str) -> None:
-        begin.wait(30)
+        begin.wait(60)
         sent = headers("github", secret, BODY, hooked, delivery=delivery)
         statuses.append(send(hooked, sent).status_code)
         hooked.services.triggers.checks.check(1)

@@ -96,7 +96,7 @@ def test_no_host_takes_all_places() -> None:
     go_on, lanes = threading.Event(), Lanes(on_free=lambda: None)
 
     def wait() -> None:
-        go_on.wait(30)
+        go_on.wait(60)
 
     def begin(number: int, url: str, *, is_failing: bool = False) -> bool:
         return lanes.begin(number, url, is_failing=is_failing, look=wait)

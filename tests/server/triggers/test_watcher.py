@@ -260,7 +260,7 @@ def test_two_looks_at_once_start_one_run(watched: RunningServer, origin: Origin)
     begin, found = Barrier(2), list[ProjectCheck]()
 
     def look() -> None:
-        begin.wait(30)
+        begin.wait(60)
         found.append(watched.services.triggers.checks.check(1))
 
     threads = [Thread(target=look) for _ in range(2)]
