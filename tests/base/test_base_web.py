@@ -73,7 +73,7 @@ REDIRECT = b"HTTP/1.1 302 Found\r\nLocation: http://[x\r\nContent-Length: 100000
 
 def test_a_redirect_that_nobody_follows_is_not_read(says: Says) -> None:
     with closing(Session()) as session:
-        answer = session.get(says(REDIRECT), stream=True, allow_redirects=False, timeout=5)
+        answer = session.get(says(REDIRECT), stream=True, allow_redirects=False, timeout=60)
         assert answer.status_code == 302
         answer.close()
 
@@ -83,7 +83,7 @@ def test_nothing_but_the_request_says_who_asks(says: Says, tmp_path: Path, monke
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
     url = says(b"HTTP/1.1 204 No Content\r\n\r\n").replace("://", "://me:mine@")
     with closing(Session(asks_outside=True)) as session:
-        assert "Authorization" not in session.get(url, timeout=5).request.headers
+        assert "Authorization" not in session.get(url, timeout=60).request.headers
 
 
 def proxies_of(session: Session, url: str) -> object:
@@ -122,7 +122,7 @@ def test_whose_certificates_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_probe_reads_no_more_than_it_was_told(says: Says) -> None:
     url = says(b"HTTP/1.1 418 Teapot\r\nX-Kind: tea\r\nContent-Length: 8\r\n\r\nlapsang!")
-    reply = ask(url, headers={}, timeout=5, limit=4)
+    reply = ask(url, headers={}, timeout=60, limit=4)
     assert (reply.status, reply.headers["x-kind"], reply.body) == (418, "tea", b"laps")
 
 
@@ -136,7 +136,7 @@ def test_causes_are_few_words() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with closing(Session()) as session, pytest.raises(requests.ConnectionError) as refused:
-        session.get(url, timeout=5)
+        session.get(url, timeout=60)
     assert cause_of(refused.value) == "connection refused"
     assert isinstance(innermost(refused.value), ConnectionRefusedError)
     assert cause_of(OSError("odd: http://a:b@c\nand more")) == "odd: http://c"

@@ -111,7 +111,7 @@ else:
 
 @pytest.mark.parametrize("how", ["put", "folder"])
 def test_what_a_killed_put_leaves_is_not_seen_and_removed_later(blobs: DirectoryBlobs, files: Path, how: str) -> None:
-    killed = subprocess.run([sys.executable, "-c", UPLOAD, str(files), how], timeout=60, check=False)
+    killed = subprocess.run([sys.executable, "-c", UPLOAD, str(files), how], timeout=150, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert list(blobs.iter_below("artifacts/")) == []
     [left] = (files / "artifacts").iterdir()

@@ -252,7 +252,7 @@ else:
 def test_of_a_killed_put_nothing_is_seen(seaweed: Seaweed, how: str) -> None:
     url = seaweed.place()
     command = [sys.executable, "-c", UPLOAD, url, how]
-    killed = subprocess.run(command, env=seaweed.environment(), timeout=60, check=False)
+    killed = subprocess.run(command, env=seaweed.environment(), timeout=150, check=False)
     assert killed.returncode == -signal.SIGKILL
     blobs = seaweed.blobs(url)
     assert blobs.find(KEY) is None

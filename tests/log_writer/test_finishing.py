@@ -151,12 +151,14 @@ def test_a_log_that_is_removed_meanwhile_stays_removed(logs: PostgresLogs, datab
 def test_what_is_sealed_outlives_a_crash_of_the_database_with_what_is_committed_after_it(
     own_postgres: Postgres, tmp_path: Path
 ) -> None:
-    with closing(Database.open(DatabaseAddress.parse(own_postgres.url), wait_seconds=0.5)) as database:
-        logs = PostgresLogs(database.another(), DirectoryBlobs(tmp_path))
+    with closing(Database.open(DatabaseAddress.parse(own_postgres.url))) as database:
+        of_logs = database.another()
+        logs = PostgresLogs(of_logs, DirectoryBlobs(tmp_path))
         assert logs.append(JOB, CONTENT, at=0, now=NOW)
         logs.seal(JOB)
         PostgresStore(database).write(lambda tx: tx.jobs.put(make_job(1)))
         own_postgres.stop()
+        of_logs._wait_seconds = 0.5
         with pytest.raises(StoreAway):
             logs.append(JOB, b"more", at=len(CONTENT), now=NOW)
         own_postgres.start()

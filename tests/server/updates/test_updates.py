@@ -132,9 +132,10 @@ class TestApply:
         it.finish("failed", "it did not work out")
         assert it.server.leased().id == job_id
 
-    def test_agents_that_wait_for_a_job_are_answered(self, it: Updatable) -> None:
+    def test_agents_that_wait_for_a_job_are_answered(self, it: Updatable, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("cictl_server.services.jobs.leasing.WAIT_LIMIT_SECONDS", 600)  # staging may take long
         answers: list[LeaseResponse] = []
-        agent = threading.Thread(target=lambda: answers.append(it.server.lease(wait_seconds=25)))
+        agent = threading.Thread(target=lambda: answers.append(it.server.lease(wait_seconds=600)))
         agent.start()
         eventually(lambda: it.server.services.core.hub.waiting, what="the agent")
         it.apply()

@@ -19,7 +19,7 @@ from cictl_testing.servers.threads import ThreadedServer
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 Environ = dict[str, Any]
 
-NEVER_SECONDS = 30
+NEVER_SECONDS = 150
 
 
 class HookReceiver:
