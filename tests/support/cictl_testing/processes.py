@@ -226,7 +226,7 @@ class Workplace:
             leased = client.lease(LeaseRequest(agent_id=agent_id)).job_execution
             assert leased is not None
             client.report_status(leased.id, StatusRequest(agent_id=agent_id, status="running"))
-        self._holders.append(threading.Thread(target=self._hold, args=(agent_id, leased.id)))
+        self._holders.append(threading.Thread(target=self._hold, args=(agent_id, leased.id), daemon=True))
         self._holders[-1].start()
         return leased
 

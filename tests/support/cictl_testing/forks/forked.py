@@ -87,11 +87,18 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
     def _look(self, seconds: float | None) -> int | None:
-        if self.returncode is None and select.select([self._ended], [], [], seconds)[0]:
+        if self.returncode is None and _can_read(self._ended, seconds):
             with self._lock:
                 if self.returncode is None:
                     self.returncode = int(self._ended.recv(32))
         return self.returncode
+
+
+def _can_read(end: socket.socket, seconds: float | None) -> bool:
+    """Wait until there is something to read. `select` would do so for the first 1024 descriptors of a process alone."""
+    poll = select.poll()
+    poll.register(end, select.POLLIN)
+    return bool(poll.poll(None if seconds is None else seconds * 1000))
 
 
 def run_forked(
