@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 INTERVAL_SECONDS = 10.0
 _RETRY_SECONDS = 3.0
 _LONGEST_REFUSAL_SECONDS = 30.0
+_CLOSE_SECONDS = 5.0
 
 
 class Heartbeat:
@@ -102,7 +103,7 @@ class Heartbeat:
         self._says_farewell = says_farewell
         self._is_closed = True
         self._wake.set()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=_CLOSE_SECONDS)
 
     def beat_now(self) -> None:
         """Send the next heartbeat at once."""

@@ -11,7 +11,7 @@ from cictl_testing.agents.thread import TEST_JOB, AgentThread
 from cictl_testing.servers.scripted_server import ScriptedServer
 
 from cictl.redaction import Redactor
-from cictl_agent import orders, tools
+from cictl_agent import heartbeat, orders, tools
 from cictl_agent.job.containers import container
 from cictl_agent.log.spool import JobLog
 from cictl_agent.system.interruption import Interruption
@@ -20,8 +20,13 @@ from cictl_agent.system.processes import JobProcesses
 
 @pytest.fixture(autouse=True)
 def _limits_of_a_loaded_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let tools take their time to tell their versions. What is to hang gets a limit of its own."""
-    for module, name in ((tools, "_KNOWN_SECONDS"), (tools, "_OTHER_SECONDS"), (container, "_PROBE_SECONDS")):
+    """Let tools take their time to tell their versions, and agents theirs to say farewell. What is to hang gets a limit of its own."""
+    for module, name in (
+        (tools, "_KNOWN_SECONDS"),
+        (tools, "_OTHER_SECONDS"),
+        (container, "_PROBE_SECONDS"),
+        (heartbeat, "_CLOSE_SECONDS"),
+    ):
         monkeypatch.setattr(module, name, 60.0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -125,16 +126,28 @@ def test_the_agent_builds_exactly_the_files(run: Run, checkout: Path, agent: Age
     assert (shown["event"], shown["message"]) == ("worktree", "a working tree, which nobody committed")
 
 
+HOLDING = """#!/bin/sh
+'{git}' "$@"
+code=$?
+case "$*" in *"add --all") : > '{home}/held'; until [ -e '{home}/released' ]; do sleep 0.02; done ;; esac
+exit $code
+"""
+
+
 def test_a_kill_leaves_nothing_in_the_checkout(checkout: Path, home: Path) -> None:
-    with (checkout / "large").open("wb") as file:
-        file.truncate(LARGE)
-    (home / "tmp").mkdir()
+    """The stand-in for git waits when it has read the tree."""
+    for folder in ("tmp", "bin"):
+        (home / folder).mkdir()
+    (home / "bin" / "git").write_text(HOLDING.format(git=shutil.which("git"), home=home))
+    (home / "bin" / "git").chmod(0o755)
     before = state_of(checkout)
-    env = {**os.environ, "TMPDIR": str(home / "tmp")}
+    env = {**os.environ, "TMPDIR": str(home / "tmp"), "PATH": f"{home}/bin:{os.environ['PATH']}"}
     command = [sys.executable, "-m", "cictl", "run", "shop/build", "--worktree"]
     with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, start_new_session=True) as process:
-        eventually(lambda: any((home / "tmp").rglob("snapshot.index")), what="the snapshot")
+        eventually((home / "held").exists, what="the snapshot")
+        assert [*(home / "tmp").rglob("snapshot.index")]
         os.killpg(process.pid, signal.SIGKILL)
+    (home / "released").touch()
     assert state_of(checkout) == before
 
 
