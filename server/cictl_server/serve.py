@@ -28,9 +28,9 @@ from cictl_server.http.streams import UNSENT_LIMIT
 from cictl_server.http.waiting import Asking
 from cictl_server.httpd.admission import Admission
 from cictl_server.httpd.body_memory import SHORT_BODY
-from cictl_server.httpd.connections import ConnectionLimits
 from cictl_server.httpd.granian.engine import is_usable
 from cictl_server.httpd.granian.server import GranianHttpd, Tls
+from cictl_server.httpd.limits import ConnectionLimits
 from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.httpd.waitress_server import BACKLOG, Httpd
 from cictl_server.mdns import find_advertiser

@@ -13,8 +13,9 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from cictl_server.httpd.accepting import Acceptor
-from cictl_server.httpd.connections import Channel, ConnectionLimits, close_slow
+from cictl_server.httpd.connections import Channel, close_slow
 from cictl_server.httpd.incoming import Admit, Keep, keep_as_usual
+from cictl_server.httpd.limits import ConnectionLimits
 from cictl_server.httpd.loop import Loop
 from cictl_server.httpd.parking import Lot
 from cictl_server.httpd.places import Places

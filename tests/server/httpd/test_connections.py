@@ -15,7 +15,7 @@ from cictl_testing.servers.whole import running
 
 from cictl_client import Client, Unreachable
 from cictl_client.probe import Probe
-from cictl_server.httpd.connections import ConnectionLimits
+from cictl_server.httpd.limits import ConnectionLimits
 from cictl_server.serve import ServerKind
 
 SECONDS = 60.0

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from cictl_testing.servers.threads import ThreadedServer
 
-from cictl_server.httpd.connections import ConnectionLimits
 from cictl_server.httpd.incoming import Head
+from cictl_server.httpd.limits import ConnectionLimits
 from cictl_server.httpd.waitress_server import AWAY_SECONDS
 from cictl_server.serve import ServerKind
 

@@ -12,7 +12,7 @@ import pytest
 from cictl_testing.processes import eventually
 from cictl_testing.servers.threads import ThreadedServer
 
-from cictl_server.httpd.connections import ConnectionLimits
+from cictl_server.httpd.limits import ConnectionLimits
 from cictl_server.httpd.unread import Unread
 from cictl_server.serve import ServerKind
 

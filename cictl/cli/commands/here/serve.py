@@ -309,8 +309,8 @@ def serve(
     from cictl.installation import health
     from cictl.installation.versions import running_tag
     from cictl_server.errors import CictlError
-    from cictl_server.httpd.connections import ConnectionLimits
     from cictl_server.httpd.granian.server import Tls
+    from cictl_server.httpd.limits import ConnectionLimits
     from cictl_server.serve import Server, ServerConfig, ServerKind
     from cictl_server.services.artifacts.limits import ArtifactLimits
     from cictl_server.services.fleet.limits import FleetLimits

@@ -10,7 +10,7 @@ from collections.abc import Container, Sequence
 from contextlib import suppress
 
 from cictl_server.httpd.accepting import NO_FILES
-from cictl_server.httpd.connections import ConnectionLimits
+from cictl_server.httpd.limits import ConnectionLimits
 
 _OPEN_FILES = "/dev/fd"
 _FULL, _ROOMY = 15 / 16, 3 / 4

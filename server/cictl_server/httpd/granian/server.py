@@ -18,11 +18,11 @@ from pathlib import Path
 import msgspec
 
 from cictl_server.errors import InvalidRequest
-from cictl_server.httpd.connections import ConnectionLimits
 from cictl_server.httpd.granian.crowds import Crowds
 from cictl_server.httpd.granian.engine import Engine, Settings
 from cictl_server.httpd.granian.exchange import Answering, WsgiApp
 from cictl_server.httpd.incoming import Admit, Keep, keep_as_usual
+from cictl_server.httpd.limits import ConnectionLimits
 from cictl_server.httpd.parking import Lot
 from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.httpd.turns import IsPage, Turns

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from cictl_server.httpd.connections import ConnectionLimits
 from cictl_server.httpd.granian.server import GranianHttpd
 from cictl_server.httpd.incoming import Admit
+from cictl_server.httpd.limits import ConnectionLimits
 from cictl_server.httpd.proxies import TrustedProxies
 from cictl_server.httpd.turns import IsPage
 from cictl_server.httpd.waitress_server import Httpd
