@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
+from cictl_testing.ports import free_port
 from cictl_testing.processes import DEADLINE_SECONDS
 
 from cictl.base.web.exchange import Exchanges, Limits, NotConnected, Reply
@@ -159,7 +160,8 @@ def test_what_no_request_can_carry(sayer: Sayer) -> None:
 
 
 def test_a_refused_connection_is_told_from_a_broken_one() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with closing(Exchanges(url, headers={})) as exchanges, pytest.raises(NotConnected, match="refused"):
+    with (
+        closing(Exchanges(f"http://127.0.0.1:{free_port()}", headers={})) as exchanges,
+        pytest.raises(NotConnected, match="refused"),
+    ):
         post(exchanges)

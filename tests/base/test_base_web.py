@@ -6,11 +6,12 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 import requests
+from cictl_testing.ports import free_port
 
 import cictl
 import cictl_agent
@@ -49,21 +50,29 @@ Says = Callable[[bytes], str]
 def says() -> Iterator[Says]:
     """Return what starts a server that reads one request, sends some bytes and stays silent, and gives its address."""
     open_ones: list[socket.socket] = []
+    threads: list[threading.Thread] = []
 
     def serve(listener: socket.socket, sent: bytes) -> None:
-        connection, _ = listener.accept()
-        open_ones.append(connection)
-        while b"\r\n\r\n" not in connection.recv(4096):
-            pass
-        connection.sendall(sent)
+        with suppress(OSError):  # who asked may have left, and the test be over
+            connection, _ = listener.accept()
+            open_ones.append(connection)
+            while (got := connection.recv(4096)) and b"\r\n\r\n" not in got:
+                pass
+            connection.sendall(sent)
 
     def start(sent: bytes) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
         open_ones.append(listener)
-        threading.Thread(target=serve, args=(listener, sent), daemon=True).start()
+        threads.append(threading.Thread(target=serve, args=(listener, sent)))
+        threads[-1].start()
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     yield start
+    for one in open_ones:
+        with suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+    for thread in threads:
+        thread.join()
     for one in open_ones:
         one.close()
 
@@ -133,8 +142,7 @@ def test_a_probe_that_gets_no_answer(says: Says, sent: bytes) -> None:
 
 
 def test_causes_are_few_words() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     with closing(Session()) as session, pytest.raises(requests.ConnectionError) as refused:
         session.get(url, timeout=60)
     assert cause_of(refused.value) == "connection refused"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 
 import pytest
 from cictl_testing.installs.machine import AGENT, SERVER, Machine, publish
+from cictl_testing.ports import free_port
 from cictl_testing.servers.release_server import ReleaseServer
 
 pytestmark = [
@@ -54,11 +54,10 @@ def test_either_can_go_and_the_other_stays(both: Machine) -> None:
 
 
 def test_an_agent_that_does_not_reach_its_server_fails_the_installation(both: Machine) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        dead = f"http://127.0.0.1:{silent.getsockname()[1]}"
+    dead = f"http://127.0.0.1:{free_port()}"
     settings = both.settings("cictl-agent")
     settings.write_text(settings.read_text().replace(both.url, dead))
-    done = both.run("install-agent", CICTL_UPDATE_HEALTH_TIMEOUT="10")
+    done = both.run("install-agent", CICTL_UPDATE_HEALTH_TIMEOUT="20")
     assert done.returncode == 1
     assert f"{dead} does not know the agent builder-1" in done.stderr
     assert f"polling {dead}" in done.stderr, "the end of the agent's log"

@@ -69,7 +69,7 @@ def test_half_a_download_does_nothing(path: Path) -> None:
     assert path.read_text().endswith('\nmain "$@"\n')
     half = path.read_text().removesuffix('main "$@"\n')
     done = subprocess.run(
-        ["sh", "-s", "--", "--help"], input=half, capture_output=True, text=True, timeout=30, check=False
+        ["sh", "-s", "--", "--help"], input=half, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

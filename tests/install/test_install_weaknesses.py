@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("second machine")
 def test_success_means_healthy(installed: Machine) -> None:
     settings = installed.settings()
     settings.write_text(settings.read_text().replace("CICTL_DATA_DIR=", "CICTL_DATA_DIR=/dev/null/x\n#"))
-    done = installed.run("install-server", CICTL_UPDATE_HEALTH_TIMEOUT="10")
+    done = installed.run("install-server", CICTL_UPDATE_HEALTH_TIMEOUT="20")
     assert done.returncode == 1
     assert "is not healthy" in done.stderr
     assert "/dev/null/x" in done.stderr, "the end of the server's log"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from cictl_testing.installs.answering import version_at
 from cictl_testing.installs.stub_versions import NEW, OLD
 from cictl_testing.installs.wheels import install_stub
 from cictl_testing.ports import free_port
@@ -56,8 +57,7 @@ class ByHand:
 
     @property
     def version(self) -> str:
-        answer = probe(self.url)
-        return answer.version if answer else ""
+        return version_at(self.url)
 
     def close(self) -> None:
         self.server.kill()

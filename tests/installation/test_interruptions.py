@@ -80,7 +80,7 @@ def test_a_server_that_starts_settles_it(serving: Serving, step: int) -> None:
 def restart(serving: Serving) -> None:
     """End the server, as a reboot would, and wait for the one that follows."""
     current = serving.layout.current() or ""
-    serving.wait_for_any()
+    assert serving.version
     running = announced(serving.layout)
     assert running is not None
     starts = serving.supervisor.starts

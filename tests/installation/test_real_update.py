@@ -30,6 +30,7 @@ from cictl_client import Client
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("real versions"),
+    pytest.mark.timeout(600),  # virtual environments are built, on machines with other work too
 ]
 
 
@@ -129,7 +130,7 @@ def test_an_update_without_a_service_manager(layout: Layout, port: int) -> None:
             process.kill()
             process.wait()
         if running := announced(layout):
-            end(running, seconds=20)
+            end(running, seconds=DEADLINE_SECONDS)
 
 
 def test_a_version_refuses_data_of_a_newer_one(layout: Layout) -> None:

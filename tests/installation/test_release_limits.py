@@ -36,7 +36,7 @@ def test_a_server_that_drips_is_left_when_the_time_is_over(tmp_path: Path, schem
         url = server.url.replace("http", scheme)
         with pytest.raises(WebError, match=r"timed out|status=404"):
             downloads(f"{url}/a.whl", tmp_path / "a.whl", seconds=0.3)
-        assert server.lost.wait(timeout=30)
+        server.await_end()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -47,7 +47,7 @@ def test_headers_without_end_are_left_although_the_file_had_more_time(
     with DrippingServer(_ANSWER + b"X-Header: ") as server:
         with pytest.raises(WebError, match="timed out"):
             downloads(f"{server.url}/a.whl", tmp_path / "a.whl", seconds=3600)
-        assert server.lost.wait(timeout=30)
+        server.await_end()
 
 
 def test_a_body_has_a_least_speed(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-_SECONDS = 10
-_BEFORE = pytest.StashKey[frozenset[str]]()
+_SECONDS = 60
+_BEFORE = pytest.StashKey[frozenset[str] | None]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -18,7 +18,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     before = session.config.stash.get(_BEFORE, None)
-    if before is not None and (left := _untracked(session.config) - before):
+    if before is not None and (left := (_untracked(session.config) or before) - before):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
@@ -26,13 +26,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             reporter.write_line(f"left in the checkout: {', '.join(sorted(left))}", red=True)
 
 
-def _untracked(config: pytest.Config) -> frozenset[str]:
-    """Return the files that git neither knows nor ignores; none where the tests are not in a checkout."""
+def _untracked(config: pytest.Config) -> frozenset[str] | None:
+    """Return the files that git neither knows nor ignores; None where the tests are not in a checkout, or git takes too long."""
     command = ["git", "ls-files", "--others", "--exclude-standard", "-z"]
     try:
         done = subprocess.run(
             command, cwd=config.rootpath, capture_output=True, text=True, timeout=_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return frozenset()
-    return frozenset(name for name in done.stdout.split("\0") if name) if done.returncode == 0 else frozenset()
+        return None
+    return frozenset(name for name in done.stdout.split("\0") if name) if done.returncode == 0 else None

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from cictl.installation.health import probe
 from cictl.installation.layout import Layout
 from cictl.installation.processes import announced, end
+from cictl_testing.installs.answering import version_at
 from cictl_testing.installs.supervisor import Supervisor
-from cictl_testing.processes import DEADLINE_SECONDS, Process, Workplace, eventually
+from cictl_testing.processes import DEADLINE_SECONDS, Process, Workplace
 
 _LOOK_SECONDS = 0.1
 
@@ -71,7 +71,7 @@ class _InstalledWorkplace(Workplace):
     def start_server(self) -> Process:
         self.url = f"http://127.0.0.1:{self._port}"
         self._serve("serve", "--port", str(self._port), "--data-dir", str(self.layout.data_dir))
-        eventually(lambda: self.version, what="the server", seconds=DEADLINE_SECONDS)
+        assert self.version
         return self.background("healthcheck", "--wait")
 
     def _serve(self, *arguments: str) -> None:
@@ -79,9 +79,8 @@ class _InstalledWorkplace(Workplace):
 
     @property
     def version(self) -> str:
-        """What serves now, empty for nothing."""
-        answer = probe(self.url)
-        return answer.version if answer else ""
+        """What serves."""
+        return version_at(self.url)
 
 
 class ManagedWorkplace(_InstalledWorkplace):

@@ -12,6 +12,7 @@ from cictl.installation.health import Prober, probe
 from cictl.installation.layout import Layout
 from cictl.installation.manifest import Pending, Result
 from cictl.installation.processes import STOP_SECONDS, Host
+from cictl_testing.installs.answering import version_at
 from cictl_testing.installs.supervisor import Supervisor
 from cictl_testing.installs.wheels import install_stub
 from cictl_testing.ports import free_port
@@ -22,21 +23,23 @@ NEW = "v1.1.0"
 
 
 class Patience:
-    """Time for the updater: it looks ten times a second, and gives up soon on versions that are *hopeless*, once they began."""
+    """Time for the updater: it looks ten times a second, and gives up soon on versions that are *hopeless*, once they began.
+
+    Attributes:
+        seconds: How many it has waited.
+    """
 
     def __init__(self, layout: Layout, *hopeless: str) -> None:
         self._layout = layout
         self._hopeless = hopeless
-        self._seconds = 0.0
+        self.seconds = 0.0
 
     def means(self, *, prober: Prober = probe, host: Host | None = None, stop_seconds: float = STOP_SECONDS) -> Means:
-        return Means(
-            prober=prober, host=host, stop_seconds=stop_seconds, clock=lambda: self._seconds, sleep=self._sleep
-        )
+        return Means(prober=prober, host=host, stop_seconds=stop_seconds, clock=lambda: self.seconds, sleep=self._sleep)
 
     def _sleep(self, seconds: float) -> None:
         time.sleep(min(seconds, 0.05))
-        self._seconds += 6.0 if self._is_hopeless() else 0.1
+        self.seconds += 6.0 if self._is_hopeless() else 0.1
 
     def _is_hopeless(self) -> bool:
         current = self._layout.current()
@@ -49,7 +52,10 @@ class Serving:
 
     Attributes:
         url: The server's address.
+        patience: Of the last updater.
     """
+
+    patience: Patience
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -68,8 +74,8 @@ class Serving:
         stop_seconds: float = STOP_SECONDS,
     ) -> Result:
         """Run the updater in this process."""
-        patience = Patience(self.layout, *hopeless)
-        means = patience.means(prober=prober, host=host, stop_seconds=stop_seconds)
+        self.patience = Patience(self.layout, *hopeless)
+        means = self.patience.means(prober=prober, host=host, stop_seconds=stop_seconds)
         result = apply_staged_update(self.layout, means)
         assert result is not None, "nothing was asked for"
         return result
@@ -77,14 +83,10 @@ class Serving:
     def wait_for(self, version: str) -> None:
         eventually(lambda: self.version == version, what=f"{version} to serve")
 
-    def wait_for_any(self) -> None:
-        eventually(lambda: self.version, what="a server")
-
     @property
     def version(self) -> str:
-        """What serves now, empty for nothing."""
-        answer = probe(self.url)
-        return answer.version if answer else ""
+        """What serves."""
+        return version_at(self.url)
 
     def stage(self, tag: str = NEW, flavour: str = "good", *, argv: list[str] | None = None, pid: int = 0) -> Pending:
         """Put a stub beside OLD and ask for it."""

@@ -41,7 +41,7 @@ class Supervisor:
             if self._process is not None:
                 self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            self._process and self._process.wait(timeout=20)
+            self._process and self._process.wait(timeout=60)
         if self._process is not None:
             self._process.kill()
         self._thread.join()

@@ -29,6 +29,11 @@ class DrippingServer:
         self._threads = [threading.Thread(target=self._accept, name="dripping", daemon=True)]
         self._threads[0].start()
 
+    def await_end(self) -> None:
+        """Wait until nobody listens any more. Who was too slow to connect in time never did."""
+        for thread in self._threads[1:]:
+            thread.join()
+
     def close(self) -> None:
         self._is_over.set()
         with suppress(OSError):
