@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,8 +104,31 @@ def test_an_interrupted_copy_goes_on_and_no_server_starts_before(
     )
 
 
+KILLED = """
+import os, signal, sys
+from cictl.cli.entry import main
+
+class Last:
+    def __init__(self, stream, step):
+        self.stream, self.step, self.told = stream, step, ""
+
+    def write(self, text):
+        self.told += text
+        if self.step in self.told:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.stream.write(text)
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+sys.stderr = Last(sys.stderr, sys.argv.pop(1))
+main()
+"""
+"""Runs a command of cictl until it tells of a step on stderr, and kills it there: a kill from elsewhere may come too late."""
+
+
 def kill_at_each_step(command: tuple[str, ...], seaweed: Seaweed, directory: Path) -> None:
-    """Start a copy several times, and kill each after it has told of one step or another, in any order."""
+    """Start a copy several times, and kill each as it tells of one step or another, in any order."""
     steps = ["of settings", "of projects", "of audit", "of jobs", "of artifacts"]
     random.shuffle(steps)
     for step in steps:
@@ -112,11 +136,11 @@ def kill_at_each_step(command: tuple[str, ...], seaweed: Seaweed, directory: Pat
             **seaweed.environment(),
             "TMPDIR": str(directory),
         }  # what is left there by the killed goes with the test
-        copying = Process(*command, environment=environment, directory=directory)
-        copying.wait_for_line(step)
-        copying.kill()
+        program = (sys.executable, "-c", KILLED)
+        copying = Process(step, *command, environment=environment, directory=directory, command=program)
+        code = copying.wait()
         copying.stop()
-        assert copying.process.returncode == -signal.SIGKILL, copying.output
+        assert code == -signal.SIGKILL, copying.output
 
 
 def test_files_that_stay_are_not_copied(
