@@ -22,7 +22,7 @@ def test_nothing_acknowledged_is_lost_by_kills(tmp_path: Path) -> None:
     acknowledged = 0
     snapshots: set[int] = set()
     for _ in range(KILLS):
-        seen = write_until_killed(tmp_path / "data", after=random.randint(1, 150))
+        seen = write_until_killed(tmp_path / "data", after=random.randint(1, 100))
         acknowledged = max(acknowledged, *seen)
         last = check(tmp_path / "data", tmp_path / "copy")
         assert last >= acknowledged

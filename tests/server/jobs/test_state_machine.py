@@ -109,7 +109,7 @@ OF_PEOPLE = {"somebody_decides", "a_run_is_held", "an_agent_drains", "an_agent_c
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(max(600, 60 * MACHINES))
+@pytest.mark.timeout(max(900, 60 * MACHINES))
 @pytest.mark.parametrize(
     ("kind", "define", "rules"),
     [

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from cictl_testing.servers.postgres import database_url, postgres
 from cictl_testing.servers.sharing import SharingServer, sharing
+from cictl_testing.servers.vault_jobs import patience
 
-__all__ = ["database_url", "postgres"]
+__all__ = ["database_url", "patience", "postgres"]
 
 
 @pytest.fixture

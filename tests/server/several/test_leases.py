@@ -43,7 +43,6 @@ def test_one_server_reads_the_secrets_of_a_lease(
     both: Both, own_openbao: OpenBao, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = both
-    monkeypatch.setattr("cictl_server.services.secrets.lease_secrets.LEASE_SECONDS", 60)
     monkeypatch.setenv(VARIABLE, SECRET_ID)
     connect(here, own_openbao)
     own_openbao.put("p", k="value")

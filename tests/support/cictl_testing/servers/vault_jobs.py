@@ -1,16 +1,27 @@
-"""Jobs whose steps name secrets, and the connection that they are read through."""
+"""Jobs whose steps name secrets, the connection that they are read through, and leases that wait for them."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+import pytest
+
 from cictl.wire.jobs import JobExecution
+from cictl_server.services.jobs import leasing
+from cictl_server.services.secrets import lease_secrets
 from cictl_testing.server import RunningServer
 from cictl_testing.servers.openbao import OpenBao
 
 CONNECTIONS = "/api/v1/vault/connections"
 FAILED = "secret resolution failed before execution: "
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a lease take as long as a loaded machine makes a Vault take. For a conftest.py."""
+    monkeypatch.setattr(lease_secrets, "LEASE_SECONDS", 60.0)
+    monkeypatch.setattr(leasing, "_TRY_SECONDS", 60.0)
 
 
 def connect(server: RunningServer, vault: OpenBao, **fields: Any) -> None:
