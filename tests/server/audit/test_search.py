@@ -8,6 +8,7 @@ from itertools import islice
 
 import msgspec
 import pytest
+from cictl_testing.processes import eventually
 from cictl_testing.server import RunningServer
 
 from cictl.wire.audit.records import AuditFilter, AuditPage, AuditRecord
@@ -135,7 +136,13 @@ def test_a_stream_begins_where_it_is_told(server: RunningServer, query: str, las
     clear(server, 2)
     server.services.core.hub.publish("audit")
     headers = {"Last-Event-ID": last_id} if last_id else {}
-    threading.Timer(0.3, server.services.core.hub.close).start()
+    hub = server.services.core.hub
+
+    def end_the_stream() -> None:
+        eventually(lambda: hub.is_watched("audit"), what="the stream")
+        hub.close()
+
+    threading.Thread(target=end_the_stream).start()
     answer = server.get("/api/v1/audit", query_string=f"follow=1{query}", headers=headers)
     events = [block for block in answer.text.split("\n\n") if block.startswith("event: record")]
     told = [msgspec.json.decode(block.partition("data: ")[2], type=AuditRecord).id for block in events]
