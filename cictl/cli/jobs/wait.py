@@ -102,7 +102,7 @@ class Follower:
         self._seen: dict[str, str] = {}
         self._last_steps: dict[str, str] = {}
         self._unmet: set[str] = set()
-        self._tails: list[LogTail] = []
+        self._tails: dict[str, LogTail] = {}
         self._changes = JobChanges(lambda is_over: session.new_client().events(deadline=is_over), self._ids)
         self._changed = frozenset(self._ids)
         self._stop = threading.Event()
@@ -181,7 +181,7 @@ class Follower:
         source = LogSource(self._session.new_client(), job_id, on_lost=self._outage.tell)
         tail = LogTail(self._view(source), self._names[job_id], stop=self._stop)
         tail.start()
-        self._tails.append(tail)
+        self._tails[job_id] = tail
 
     def _poll_until_over(self) -> None:
         open_ids = list(self._ids)
@@ -251,18 +251,19 @@ class Follower:
         if self._waiting.is_alone and self._unmet:
             left = {job_id: self._states[job_id] for job_id in self._open()}
             if failure := self._through(partial(failure_if_stuck, self._client, left, self._labels)):
+                self._drain()
                 raise failure
 
     def _raise_broken_pipe(self) -> None:
         """Raise in the main thread what a tail met when the reader of stdout went away; else the wait would go on."""
-        for tail in self._tails:
+        for tail in self._tails.values():
             if isinstance(tail.error, BrokenPipeError):
                 raise tail.error
 
     def _drain(self) -> None:
-        """Wait for the rest of the logs: a job can be over before its last lines came."""
-        until = time.monotonic() + DRAIN_SECONDS
-        for tail in self._tails:
+        """Wait for the rest of the logs of what is over: a job can be over before its last lines came."""
+        until, waiting = time.monotonic() + DRAIN_SECONDS, self._open()
+        for tail in (tail for job_id, tail in self._tails.items() if job_id not in waiting):
             tail.join(max(0.0, until - time.monotonic()))
             if tail.is_alive():
                 self._session.note(f"{tail.name}: the rest did not arrive; `cictl jobs logs` shows it")

@@ -8,14 +8,19 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cictl_testing.files import git, make_repository
 from cictl_testing.processes import eventually
 
 from cictl.cli.app.exit_codes import ExitCode
+from cictl.cli.app.failures import Failure
+from cictl.cli.jobs.stuck import failure_if_stuck
+from cictl.cli.logs.tail import LogTail
 from tests.cli.conftest import Run
 
 FILE = """\
@@ -261,4 +266,25 @@ def test_a_tool_that_is_missing_here_ends_the_run(run: Run, checkout: Path) -> N
     assert "wash | washed\n" in done.out, "what can run has run"
     assert "error: this machine cannot run brew (no-such-kettle is missing)" in done.err
     assert "cictl jobs explain" not in done.err, "no other command reaches the server of a local run"
+    (checkout / "cictl.yaml").write_text(FILE)
+
+
+def test_the_log_of_what_can_run_is_whole_though_it_comes_late(
+    run: Run, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_stuck, follow = threading.Event(), LogTail.run
+
+    def look_and_tell(*asked: Any) -> Failure | None:
+        if failure := failure_if_stuck(*asked):
+            is_stuck.set()
+        return failure
+
+    def follow_late(tail: LogTail) -> None:
+        is_stuck.wait(60)
+        follow(tail)
+
+    monkeypatch.setattr("cictl.cli.jobs.wait.failure_if_stuck", look_and_tell)
+    monkeypatch.setattr(LogTail, "run", follow_late)
+    (checkout / "cictl.yaml").write_text(LACKING)
+    assert "wash | washed\n" in run("run", "--local").out
     (checkout / "cictl.yaml").write_text(FILE)
