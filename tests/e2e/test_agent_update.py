@@ -59,10 +59,11 @@ def settings(real_versions: RealVersions) -> dict[str, str]:
 
 @pytest.fixture
 def layout(home: Path, tmp_path: Path) -> Layout:
-    """OLD is current, with a work directory of the test's own."""
+    """OLD is current, with a work directory of the test's own, and no test has found NEW broken."""
     for name in ("current", "previous", "updater"):
         (home / name).unlink(missing_ok=True)
     made = Layout(home, tmp_path / "work")
+    made.clear_failed(NEW)
     made.switch(OLD)
     return made
 
