@@ -16,6 +16,7 @@ from cictl_agent.job.containers import container
 from cictl_agent.log.spool import JobLog
 from cictl_agent.system.interruption import Interruption
 from cictl_agent.system.processes import JobProcesses
+from cictl_client import Client
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +29,10 @@ def _limits_of_a_loaded_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         (heartbeat, "_CLOSE_SECONDS"),
     ):
         monkeypatch.setattr(module, name, 60.0)
+    # The scripted server says nothing twice: an order or a job in an answer that came too late would be lost.
+    for call in (Client.heartbeat, Client.lease):
+        assert call.__kwdefaults__ is not None
+        monkeypatch.setitem(call.__kwdefaults__, "timeout", 60.0)
 
 
 @pytest.fixture
