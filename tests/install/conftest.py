@@ -95,20 +95,28 @@ def image_of_both(image: Machine, wheels: Mapping[str, bytes], tmp_path_factory:
     return image
 
 
+@contextmanager
+def given(image: Machine, environment: Mapping[str, str]) -> Iterator[Machine]:
+    """Give *image* further settings. Afterwards it has those of before: what a test sets is not for the next one."""
+    before = image.environment
+    image.environment = {**before, **environment}
+    yield image
+    image.environment = before
+
+
 @pytest.fixture
 def installed(image: Machine, releases: ReleaseServer) -> Iterator[Machine]:
     """A machine on which v1.0.0 of the server runs."""
-    image.environment.update(releases.environment)
-    image.load("server", SERVER, "cictl-updater.path")
-    yield image
-    image.clear()
+    with given(image, releases.environment):
+        image.load("server", SERVER, "cictl-updater.path")
+        yield image
+        image.clear()
 
 
 @pytest.fixture
 def both(image_of_both: Machine, releases: ReleaseServer) -> Iterator[Machine]:
     """A machine on which v1.0.0 of server and agent run."""
-    image = image_of_both
-    image.environment.update(releases.environment)
-    image.load("both", SERVER, "cictl-updater.path", AGENT)
-    yield image
-    image.clear()
+    with given(image_of_both, releases.environment) as image:
+        image.load("both", SERVER, "cictl-updater.path", AGENT)
+        yield image
+        image.clear()
