@@ -73,6 +73,15 @@ class Process(NamedTuple):
         except (psutil.Error, OSError):
             return ()
 
+    def is_alive(self) -> bool:
+        """Tell whether it still runs; a zombie does not."""
+        import psutil
+
+        try:
+            return self.handle.is_running() and self.handle.status() != psutil.STATUS_ZOMBIE
+        except (psutil.Error, OSError):
+            return False
+
 
 def sessions() -> dict[int, int]:
     """Return the session of each process, by process id. It costs far less than `table`."""

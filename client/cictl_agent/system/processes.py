@@ -191,7 +191,9 @@ class JobProcesses:
         while found := self._find():
             for process in found:
                 if process.pid not in self.killed:
-                    self.killed[process.pid] = Killed(process.name(), process.arguments())
+                    seen = Killed(process.name(), process.arguments())
+                    if process.is_alive():  # else it has ended by itself, and perhaps before it could be looked at
+                        self.killed[process.pid] = seen
             are_told = _told_to_end(found)
             # On a busy machine a look alone may take long, so the time counts from when they were told to end.
             begun = begun or time.monotonic()

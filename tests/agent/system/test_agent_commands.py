@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from cictl_testing.agents.ending import EndLate
 from cictl_testing.agents.thread import TEST_JOB, gone, is_alive
 from cictl_testing.processes import eventually
 
+from cictl.base.system.processes import Process
 from cictl_agent.system import commands
 from cictl_agent.system.commands import CommandTimedOut, Exit, run_command
 from cictl_agent.system.interruption import Interrupted, Interruption, StopReason
@@ -174,6 +176,23 @@ def test_background_child_that_keeps_the_output_holds_no_step_and_is_heard_later
     processes.kill_all()
     assert gone(shell.pid("pid"))
     assert "sleep" in {left.name for left in processes.killed.values()}
+
+
+def test_what_ends_by_itself_as_it_is_looked_at_does_not_count_as_killed(
+    shell: Shell, processes: JobProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.run("setsid sleep 1000 > /dev/null 2>&1 & echo $! > pid; until [ -s pid ]; do sleep 0.02; done")
+    name = Process.name
+
+    def name_at_its_end(process: Process) -> str:
+        os.kill(process.pid, signal.SIGKILL)
+        eventually(lambda: not process.is_alive(), what="its end")
+        return name(process)
+
+    monkeypatch.setattr(Process, "name", name_at_its_end)
+    processes.kill_all()
+    assert gone(shell.pid("pid"))
+    assert processes.killed == {}
 
 
 def test_what_a_background_child_prints_comes_in_whole_lines() -> None:
